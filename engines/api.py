@@ -1,0 +1,255 @@
+"""The contracts between the studio and its engines: briefs, knobs, spaces, events, errors. No torch here.
+
+A `Brief` is everything the artist asked for. An engine says which of its settings may vary (`EngineInfo.space`), is given a
+brief and one `Setting` a variant, and answers with a stream of typed events. Same brief, knobs, seed and device: same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .brief import (
+    MODES,
+    PICTURE,
+    Brief,
+    BriefError,
+    EngineError,
+    Knobs,
+    UserError,
+    check_options,
+    check_picture,
+    check_value,
+    normalised,
+    option,
+)
+from .space import Knob, Space, project_simplex
+
+__all__ = [
+    "MODES",
+    "PICTURE",
+    "STEERABLE_STYLES",
+    "Brief",
+    "BriefError",
+    "Cancelled",
+    "Done",
+    "Engine",
+    "EngineError",
+    "EngineInfo",
+    "Event",
+    "Failed",
+    "Knob",
+    "Knobs",
+    "NoOptions",
+    "Pictures",
+    "Pixels",
+    "Preview",
+    "Previewer",
+    "Progress",
+    "Result",
+    "Setting",
+    "Space",
+    "Started",
+    "UserError",
+    "check_options",
+    "check_picture",
+    "check_value",
+    "normalised",
+    "option",
+    "project_simplex",
+]
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W, 4) RGBA
+Pictures = Callable[[str], Pixels]  # a picture's reference (`sha256:…` or the name of a drawn style) -> its pixels
+
+STEERABLE_STYLES = 6  # a mix may hold more, but an artist's judgements cannot inform more directions than this
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one variant is made with."""
+
+    knobs: Knobs
+    seed: int
+
+
+@dataclass(frozen=True)
+class Started:
+    total: int  # variants to come
+    device: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: float  # 0-1, of the whole round
+    message: str = ""  # a template in English, translated by the page
+    index: int | None = None  # the variant it is about
+
+
+@dataclass(frozen=True)
+class Preview:
+    index: int
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Result:
+    """One variant: pixels or text, a fixed-length embedding for the taste model, and what made it."""
+
+    index: int
+    knobs: Knobs
+    seed: int
+    seconds: float
+    pixels: Pixels | None = None
+    text: str | None = None
+    features: NDArray[np.float32] | None = None  # (F,)
+
+
+@dataclass(frozen=True)
+class Done:
+    seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    finished: int  # variants that were yielded before
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: UserError
+
+
+Event = Started | Progress | Preview | Result | Done | Cancelled | Failed
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For engines without any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """What is known of an engine before it is loaded: enough to draw its panel, check a brief and lay out its space."""
+
+    name: str
+    mode: Literal["style", "text", "image"]
+    version: str
+    summary: str
+    options: type = NoOptions
+    needs: tuple[str, ...] = ()  # keys of the brief that must be given: "content", "styles", "prompt", "sketch"
+    styles: tuple[str, ...] = ()  # the styles it knows by name
+    picture_styles: bool = False  # whether a picture may be a style
+    masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
+    models: tuple[str, ...] = ()  # entries of the model store that it loads
+    random: bool = False  # whether the seed changes the result
+
+    def check(self, brief: Brief) -> Brief:
+        """The brief with this engine's name, or a `BriefError` that says what is wrong and what is allowed."""
+        if brief.mode != self.mode:
+            raise BriefError(
+                "Engine {engine} works in {allowed} mode, not in {value} mode.",
+                engine=self.name,
+                value=brief.mode,
+                allowed=self.mode,
+            )
+        for key in self.needs:
+            if not getattr(brief, key):
+                raise BriefError("The brief has no {key}.", "Engine {engine} needs one.", key=key, engine=self.name)
+        for name in brief.styles:
+            if name not in self.styles and not (self.picture_styles and PICTURE.fullmatch(name)):
+                known = ", ".join(self.styles) or "none by name"
+                raise BriefError(
+                    "Unknown style {key!r}.",
+                    "Engine {engine} knows: {allowed}.",
+                    key=name,
+                    engine=self.name,
+                    allowed=known,
+                )
+        for key in brief.masks:
+            kind, _, style = key.partition(":")
+            if kind not in self.masks or (kind == "style" and style not in brief.styles):
+                allowed = ", ".join(self.mask_names(brief)) or "none"
+                raise BriefError("Unknown mask {key!r}.", "Allowed here: {allowed}.", key=key, allowed=allowed)
+        brief = dataclasses.replace(brief, engine=self.name, options=check_options(self.options, brief.options))
+        knobs = [knob.name for knob in self.knobs(brief)]
+        for name in brief.locks:
+            if name not in knobs:
+                raise BriefError(
+                    "Unknown lock {key!r}.",
+                    "This brief has the knobs: {allowed}.",
+                    key=name,
+                    allowed=", ".join(knobs) or "none",
+                )
+        return brief
+
+    def mask_names(self, brief: Brief) -> list[str]:
+        return [
+            name
+            for kind in self.masks
+            for name in ([f"style:{style}" for style in brief.styles] if kind == "style" else [kind])
+        ]
+
+    def knobs(self, brief: Brief) -> tuple[Knob, ...]:
+        """Every knob of the brief in order: the options that may move, then the styles of the mix."""
+        options = tuple(
+            Knob(spec.name, "choice", brief.options.get(spec.name, spec.default), choices=spec.metadata["choices"])
+            if spec.metadata["choices"]
+            else Knob(
+                spec.name,
+                "continuous",
+                float(brief.options.get(spec.name, spec.default)),
+                spec.metadata["low"],
+                spec.metadata["high"],
+            )
+            for spec in dataclasses.fields(self.options)
+            if spec.metadata.get("knob")
+        )
+        return options + tuple(Knob(f"style:{name}", "simplex", weight) for name, weight in brief.styles.items())
+
+    def space(self, brief: Brief) -> Space:
+        """The knobs that steering may move: not locked, the heaviest `STEERABLE_STYLES` of the mix, and two styles at least."""
+        knobs = self.knobs(brief)
+        free = [knob for knob in knobs if knob.name not in brief.locks]
+        styles = sorted((knob for knob in free if knob.kind == "simplex"), key=lambda knob: -float(knob.value))[
+            :STEERABLE_STYLES
+        ]
+        budget = math.fsum(float(knob.value) for knob in styles)
+        movable = {knob.name for knob in styles} if len(styles) > 1 and budget > 1e-9 else set()
+        chosen = tuple(knob for knob in free if knob.kind != "simplex" or knob.name in movable)
+        names = {knob.name for knob in chosen}
+        return Space(chosen, {knob.name: knob.value for knob in knobs if knob.name not in names})
+
+
+class Engine(Protocol):
+    """Turns a brief and knob settings into variants. Construction is cheap; weights load on the first run."""
+
+    info: EngineInfo
+
+    def models(self) -> dict[str, str]:
+        """Store entry -> SHA-256 of the weights in use."""
+        ...
+
+    def run(
+        self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """`Started`, then progress and one `Result` a setting in order, then `Done` (or `Cancelled`). Raises `EngineError`.
+
+        `brief` has been through `EngineInfo.check`; a variant is made from `brief.apply(setting.knobs)`. Long work asks
+        `cancelled()` at least twice a second.
+        """
+        ...
+
+
+class Previewer(Protocol):
+    """An engine that is fast enough for a sheet of small pictures."""
+
+    def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]: ...

@@ -1,0 +1,300 @@
+"""The brief, everything that an artist asked for, and the checks at its edge. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+PICTURE = re.compile(r"sha256:[0-9a-f]{64}")
+MODES = ("style", "text", "image")
+
+Knobs = Mapping[str, float | str]  # knob name -> value
+
+
+class UserError(Exception):
+    """Something to show to a person: what happened, what to do, and the values that were wrong.
+
+    `message` and `remedy` are templates in English, filled from `values`; the page looks up their translation by the template.
+    """
+
+    def __init__(self, message: str, remedy: str = "", **values: Any) -> None:
+        super().__init__(message, remedy)
+        self.message, self.remedy, self.values = message, remedy, values
+
+    def __str__(self) -> str:
+        return " ".join(part.format(**self.values) for part in (self.message, self.remedy) if part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_error, (type(self), self.message, self.remedy, self.values)
+
+
+def _rebuild_error(kind: type[UserError], message: str, remedy: str, values: dict[str, Any]) -> UserError:
+    return kind(message, remedy, **values)
+
+
+class EngineError(UserError):
+    """An engine cannot do what was asked: a bad brief, a missing model, a device without memory."""
+
+
+class BriefError(EngineError):
+    """The brief itself is wrong. Names the key, the value and what is allowed."""
+
+
+def option(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    choices: tuple[str, ...] = (),
+    knob: bool = False,
+    advanced: bool = False,
+    help: str = "",
+) -> Any:
+    """A dataclass field that sliders, the command line and checks derive from. `knob` lets steering move it."""
+    facts = {
+        "low": low,
+        "high": high,
+        "step": step,
+        "choices": choices,
+        "knob": knob,
+        "advanced": advanced,
+        "help": help,
+    }
+    return field(default=default, metadata=facts)
+
+
+def check_value(spec: dataclasses.Field[Any], value: Any, prefix: str = "") -> Any:
+    """`value` in the type of the field's default, or a `BriefError` that names the key, the value and what is allowed."""
+    name, facts = prefix + spec.name, spec.metadata
+    if facts.get("choices"):
+        if value not in facts["choices"]:
+            raise BriefError(
+                "{key} is {value!r}.",
+                "Choose one of: {allowed}.",
+                key=name,
+                value=value,
+                allowed=", ".join(facts["choices"]),
+            )
+        return value
+    if isinstance(spec.default, (bool, str)):
+        if not isinstance(value, type(spec.default)):
+            kind = "true or false" if isinstance(spec.default, bool) else "text"
+            raise BriefError("{key} is {value!r}.", "It must be {allowed}.", key=name, value=value, allowed=kind)
+        return value
+    low, high = facts["low"], facts["high"]
+    whole = isinstance(spec.default, int)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise BriefError(
+            "{key} is {value!r}.",
+            "It must be {kind} from {low} to {high}.",
+            key=name,
+            value=value,
+            kind=kind,
+            low=low,
+            high=high,
+        )
+    return int(value) if whole else float(value)
+
+
+def check_options(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given options, checked against the fields of `options`; unknown names list what exists."""
+    known = {spec.name: spec for spec in dataclasses.fields(options)}
+    for name in given:
+        if name not in known:
+            raise BriefError("Unknown option {key!r}.", "Known: {allowed}.", key=name, allowed=", ".join(known))
+    return {name: check_value(known[name], value, "options.") for name, value in given.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """Everything that changes the output, frozen. Checked when it is made; engine options are checked by `EngineInfo.check`.
+
+    Pictures (`content`, `sketch`, masks, style keys that are no names) are `sha256:<hex>` references into the blob store.
+    `styles` are weights, normalised to sum 1. `size` is the output's long side in pixels. `then` works on this brief's result.
+    """
+
+    mode: Literal["style", "text", "image"] = "style"
+    engine: str = ""
+    prompt: str = ""
+    negative_prompt: str = ""
+    content: str | None = None
+    sketch: str | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    locks: tuple[str, ...] = ()
+    steering: float = option(
+        1.0, low=0, high=1, step=0.05, help="How much of what was learned may be used; 0 uses nothing."
+    )
+    variants: int = option(4, low=1, high=4, step=1, help="How many variants a round makes.")
+    seed: int = option(
+        0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same picture."
+    )
+    size: int = option(512, low=16, high=2048, step=16, help="The long side of the result, in pixels.")
+    then: Brief | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise BriefError(
+                "{key} is {value!r}.",
+                "Choose one of: {allowed}.",
+                key="mode",
+                value=self.mode,
+                allowed=", ".join(MODES),
+            )
+        for spec in dataclasses.fields(self):
+            value = getattr(self, spec.name)
+            if spec.metadata:
+                value = check_value(spec, value)
+            elif spec.name in ("engine", "prompt", "negative_prompt"):
+                if not isinstance(value, str):
+                    raise BriefError(
+                        "{key} is {value!r}.", "It must be {allowed}.", key=spec.name, value=value, allowed="text"
+                    )
+            elif spec.name in ("content", "sketch"):
+                value = None if value is None else check_picture(spec.name, value)
+            self._set(spec.name, value)
+        masks = {key: check_picture(f"masks.{key}", ref) for key, ref in _table("masks", self.masks) if ref is not None}
+        self._set("masks", MappingProxyType(dict(sorted(masks.items()))))
+        self._set("styles", MappingProxyType(normalised(dict(_table("styles", self.styles)))))
+        self._set("options", MappingProxyType(dict(sorted(_table("options", self.options)))))
+        if isinstance(self.locks, str) or not all(isinstance(name, str) for name in self.locks):
+            raise BriefError(
+                "{key} is {value!r}.",
+                "It must be {allowed}.",
+                key="locks",
+                value=self.locks,
+                allowed="a list of knob names",
+            )
+        self._set("locks", tuple(dict.fromkeys(self.locks)))
+        if self.then is not None and not isinstance(self.then, Brief):
+            raise BriefError(
+                "{key} is {value!r}.", "It must be {allowed}.", key="then", value=self.then, allowed="a brief"
+            )
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Brief.from_dict, (self.to_dict(),)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The brief as JSON values, `mode` first, defaults left out."""
+        out: dict[str, Any] = {"mode": self.mode}
+        for spec in dataclasses.fields(self):
+            value = getattr(self, spec.name)
+            default = spec.default_factory() if spec.default_factory is not dataclasses.MISSING else spec.default
+            if spec.name == "then" and value is not None:
+                out["then"] = value.to_dict()
+            elif spec.name != "mode" and value != default:
+                out[spec.name] = (
+                    dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+                )
+        return out
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Brief:
+        """A checked brief. Unknown keys are errors that list the known ones."""
+        if not isinstance(data, Mapping):
+            raise BriefError("The brief is {value!r}.", "It must be a JSON object.", value=data)
+        known = [spec.name for spec in dataclasses.fields(cls)]
+        for key in data:
+            if key not in known:
+                raise BriefError(
+                    "Unknown key {key!r} in the brief.", "Known: {allowed}.", key=key, allowed=", ".join(known)
+                )
+        given = dict(data)
+        for key in ("masks", "styles", "options"):
+            given[key] = {} if given.get(key) is None else given[key]
+        locks = given.get("locks") or ()
+        if not isinstance(locks, list | tuple):
+            raise BriefError(
+                "{key} is {value!r}.", "It must be {allowed}.", key="locks", value=locks, allowed="a list of knob names"
+            )
+        given["locks"] = tuple(locks)
+        if given.get("then") is not None:
+            given["then"] = cls.from_dict(given["then"])
+        return cls(**given)
+
+    @classmethod
+    def from_json(cls, text: str) -> Brief:
+        try:
+            data = json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise BriefError("The brief is not valid JSON: {why}.", "Mend it and try again.", why=str(error)) from None
+        return cls.from_dict(data)
+
+    def apply(self, knobs: Knobs) -> Brief:
+        """This brief with the knobs set: `style:<name>` are weights, everything else is an option."""
+        styles = {
+            name.removeprefix("style:"): cast(float, value)
+            for name, value in knobs.items()
+            if name.startswith("style:")
+        }
+        options = dict(self.options) | {name: value for name, value in knobs.items() if not name.startswith("style:")}
+        return dataclasses.replace(self, styles=styles or self.styles, options=options)
+
+    def pictures(self) -> set[str]:
+        """Every picture reference in this brief and those that follow."""
+        refs = {
+            self.content,
+            self.sketch,
+            *self.masks.values(),
+            *(name for name in self.styles if PICTURE.fullmatch(name)),
+        }
+        return cast(set[str], refs - {None}) | (self.then.pictures() if self.then else set())
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _table(key: str, value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise BriefError(
+            "{key} is {value!r}.", "It must be {allowed}.", key=key, value=value, allowed="a table of names and values"
+        )
+    return list(value.items())
+
+
+def check_picture(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not PICTURE.fullmatch(value):
+        raise BriefError(
+            "{key} is {value!r}.",
+            "It must be {allowed}.",
+            key=key,
+            value=value,
+            allowed="a stored picture, sha256:<64 hex digits>",
+        )
+    return value
+
+
+def normalised(weights: Mapping[str, Any]) -> dict[str, float]:
+    """Style weights in name order, scaled to sum 1. Weights that sum to 1 already stay as they are, so that reading again is equality."""
+    for name, value in weights.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+            raise BriefError(
+                "{key} is {value!r}.", "A style's weight must be a number from 0 up.", key=f"styles.{name}", value=value
+            )
+    total = math.fsum(weights.values())
+    if weights and not 0 < total < math.inf:
+        raise BriefError(
+            "All style weights are 0.", "Give at least one of {names} a weight above 0.", names=", ".join(weights)
+        )
+    scale = 1.0 if abs(total - 1) < 1e-9 else total
+    return {name: float(weights[name]) / scale for name in sorted(weights)}

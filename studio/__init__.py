@@ -1,0 +1,1 @@
+"""The people's side: sessions, judgements, steering, the desk and the page."""
