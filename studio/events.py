@@ -1,0 +1,394 @@
+"""What happens in a session, as typed events that are stored as JSON, and the state that they add up to.
+
+The log is append-only: undo and retraction are events too. `fold` turns the events into a `State`, the only reading of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+)
+
+from engines.api import Brief, UserError
+
+Role = Literal["yours", "best", "twist", "surprise"]
+ROLES: tuple[Role, ...] = ("yours", "best", "twist", "surprise")
+Status = Literal["running", "done", "cancelled", "failed", "interrupted"]
+
+
+class StudioError(UserError):
+    """The studio cannot do what was asked: an unknown session, a picture that cannot be read, a full disk."""
+
+
+def _read_brief(value: Any) -> Any:
+    return value if isinstance(value, Brief) else Brief.from_dict(value)
+
+
+StoredBrief = Annotated[Brief, BeforeValidator(_read_brief), PlainSerializer(lambda brief: brief.to_dict())]
+Knobs = dict[str, float | str]
+
+
+class Record(BaseModel):
+    """Frozen, and strict about what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+
+
+class Words(Record):
+    """A sentence for people: a template in English, filled from `values`. Values that name knobs are lists, so that the page
+    can put its own names for them."""
+
+    template: str
+    values: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        shown = {
+            key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in self.values.items()
+        }
+        return self.template.format(**shown)
+
+
+class Proposal(Record):
+    """What steering wants to try: a role, the settings, and why."""
+
+    role: Role
+    knobs: Knobs
+    seed: int
+    reason: Words
+
+
+class Variant(Record):
+    """A result in a round: its blob and what made it."""
+
+    index: int
+    sha256: str
+    media_type: str = "image/png"
+    role: Role
+    reason: Words
+    knobs: Knobs
+    seed: int
+    seconds: float
+    text: str | None = None
+    features: list[float] | None = None
+
+
+class EngineUsed(Record):
+    name: str
+    version: str
+    models: dict[str, str] = {}
+    device: str = ""
+    dtype: str = ""
+
+
+class Place(Record):
+    """A variant in the tree of rounds."""
+
+    round: NonNegativeInt
+    variant: NonNegativeInt
+
+
+class Judgement(Record):
+    """What the artist says of a round. Any part may be left out; indices are variants of the round, from 0."""
+
+    ranking: list[int | list[int]] = []  # best first; a nested list is a tie
+    like: list[int] = []
+    dislike: list[int] = []
+    pick: int | None = None
+    none: bool = False
+    edit: dict[str, float | str] = {}  # knob -> the value that the artist set by hand
+    text: dict[int, str] = {}  # variant -> the artist's own version of it
+    retract: int | None = None  # the number of a judgement event that no longer holds
+    note: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Judgement:
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "judgement"
+            raise StudioError(
+                "The judgement's {key} is wrong: {why}.",
+                "Known: {allowed}.",
+                key=key,
+                why=first["msg"],
+                allowed=", ".join(cls.model_fields),
+            ) from None
+
+    def groups(self) -> list[list[int]]:
+        """The ranking as groups of equals, best first."""
+        return [entry if isinstance(entry, list) else [entry] for entry in self.ranking]
+
+    def check(self, variants: int, knobs: Iterable[str]) -> None:
+        """Raises `StudioError` where it says nothing, contradicts itself or names what the round does not have."""
+        ranked = [index for group in self.groups() for index in group]
+        named = [*ranked, *self.like, *self.dislike, *self.text, *([self.pick] if self.pick is not None else [])]
+        for index in named:
+            if not 0 <= index < variants:
+                raise StudioError(
+                    "The judgement names variant {value}.",
+                    "This round has {count}, counted from 0.",
+                    value=index,
+                    count=variants,
+                )
+        if len(set(ranked)) < len(ranked) or any(not group for group in self.groups()):
+            raise StudioError("The ranking {value} names a variant twice or has an empty tie.", value=self.ranking)
+        if set(self.like) & set(self.dislike):
+            raise StudioError(
+                "Variant {value} is both liked and disliked.", value=min(set(self.like) & set(self.dislike))
+            )
+        if self.none and (self.like or self.pick is not None or self.ranking):
+            raise StudioError("“None of these” cannot go with a like, a pick or a ranking.", "Send one or the other.")
+        known = list(knobs)
+        for name in self.edit:
+            if name not in known:
+                raise StudioError(
+                    "Unknown knob {key!r}.", "This round has: {allowed}.", key=name, allowed=", ".join(known)
+                )
+        if not self.model_dump(exclude_defaults=True):
+            raise StudioError(
+                "The judgement is empty.", "Known: {allowed}.", allowed=", ".join(type(self).model_fields)
+            )
+
+
+# ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Started(Record):
+    kind: Literal["started"] = "started"
+
+
+class Uploaded(Record):
+    kind: Literal["uploaded"] = "uploaded"
+    sha256: str
+    name: str
+    width: int
+    height: int
+
+
+class Proposed(Record):
+    """A round begins: the brief, where it hangs in the tree, and what will be tried."""
+
+    kind: Literal["proposed"] = "proposed"
+    round: int
+    parent: Place | None
+    brief: StoredBrief
+    proposals: list[Proposal]
+
+
+class Made(Record):
+    """A variant is finished and its blob is on disk."""
+
+    kind: Literal["made"] = "made"
+    round: int
+    variant: Variant
+
+
+class Ended(Record):
+    kind: Literal["ended"] = "ended"
+    round: int
+    status: Status
+    engine: EngineUsed | None = None
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    error: Words | None = None
+
+
+class Judged(Record):
+    kind: Literal["judged"] = "judged"
+    round: int
+    judgement: Judgement
+
+
+class Starred(Record):
+    kind: Literal["starred"] = "starred"
+    place: Place
+    on: bool = True
+
+
+class Branched(Record):
+    kind: Literal["branched"] = "branched"
+    place: Place
+
+
+class Undone(Record):
+    """The event with this number no longer holds."""
+
+    kind: Literal["undone"] = "undone"
+    event: int
+
+
+SessionEvent = Annotated[
+    Started | Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone, Field(discriminator="kind")
+]
+AnyEvent = Started | Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone
+_codec: TypeAdapter[AnyEvent] = TypeAdapter(SessionEvent)
+
+
+def to_json(event: AnyEvent) -> str:
+    return _codec.dump_json(event, exclude_defaults=False).decode()
+
+
+def from_json(text: str | bytes) -> AnyEvent:
+    return _codec.validate_json(text)
+
+
+# ── State ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Verdict(BaseModel):
+    """All that holds of the judgements of one round, later ones before earlier ones."""
+
+    likes: set[int] = set()
+    dislikes: set[int] = set()
+    pick: int | None = None
+    ranking: list[list[int]] = []
+    none: bool = False
+    edits: dict[str, float | str] = {}
+    texts: dict[int, str] = {}
+    notes: list[str] = []
+
+    def add(self, said: Judgement) -> None:
+        for index in said.like:
+            self.likes.add(index)
+            self.dislikes.discard(index)
+        for index in said.dislike:
+            self.dislikes.add(index)
+            self.likes.discard(index)
+        if said.like or said.pick is not None or said.ranking:
+            self.none = False
+        if said.pick is not None:
+            self.pick = said.pick
+        if said.ranking:
+            self.ranking = said.groups()
+        if said.none:
+            self.none, self.pick, self.ranking, self.likes = True, None, [], set()
+        self.edits.update(said.edit)
+        self.texts.update(said.text)
+        if said.note:
+            self.notes.append(said.note)
+
+    @property
+    def chosen(self) -> int | None:
+        """The pick, or else the first of the ranking: the next `yours`."""
+        if self.pick is not None:
+            return self.pick
+        return self.ranking[0][0] if self.ranking else None
+
+
+class Round(BaseModel):
+    """One round as it stands."""
+
+    number: int
+    event: int
+    parent: Place | None
+    brief: StoredBrief
+    proposals: list[Proposal]
+    variants: list[Variant] = []
+    status: Status = "running"
+    engine: EngineUsed | None = None
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    error: Words | None = None
+    judgements: dict[int, Judgement] = {}  # event number -> judgement, only those that hold
+    stars: set[int] = set()
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    @property
+    def verdict(self) -> Verdict:
+        verdict = Verdict()
+        for event in sorted(self.judgements):
+            verdict.add(self.judgements[event])
+        return verdict
+
+
+class State(BaseModel):
+    """A session as its events add up to. `last_act` is what undo would take back."""
+
+    rounds: dict[int, Round] = {}
+    head: Place | None = None  # the variant that the next round continues from
+    pictures: dict[str, Uploaded] = {}
+    acts: list[int] = []  # numbers of the artist's acts that hold, in order
+    next_round: int = 0  # round numbers are never used twice
+
+    @property
+    def last_act(self) -> int | None:
+        return self.acts[-1] if self.acts else None
+
+    def latest(self) -> Round | None:
+        return self.rounds[max(self.rounds)] if self.rounds else None
+
+
+def fold(events: Mapping[int, AnyEvent]) -> State:
+    """The state that numbered events add up to; undone and retracted ones count for nothing."""
+    void = {event.event for event in events.values() if isinstance(event, Undone)}
+    for number in sorted(events, reverse=True):  # a retraction that was itself undone or retracted does not hold
+        event = events[number]
+        if number not in void and isinstance(event, Judged) and event.judgement.retract is not None:
+            void.add(event.judgement.retract)
+    state = State()
+    for number in sorted(events):
+        event = events[number]
+        if isinstance(event, Proposed):
+            state.next_round = max(state.next_round, event.round + 1)
+        if number not in void:
+            _apply(state, number, event)
+    return state
+
+
+def _apply(state: State, number: int, event: AnyEvent) -> None:
+    match event:
+        case Uploaded():
+            state.pictures[event.sha256] = event
+        case Proposed():
+            state.rounds[event.round] = Round(
+                number=event.round, event=number, parent=event.parent, brief=event.brief, proposals=event.proposals
+            )
+            state.head = event.parent
+            state.acts.append(number)
+        case Made() if event.round in state.rounds:
+            state.rounds[event.round].variants.append(event.variant)
+        case Ended() if event.round in state.rounds:
+            current = state.rounds[event.round]
+            current.status, current.engine, current.error = event.status, event.engine, event.error
+            current.seconds, current.peak_memory_mb = event.seconds, event.peak_memory_mb
+        case Judged() if event.round in state.rounds:
+            state.acts.append(number)
+            current = state.rounds[event.round]
+            current.judgements[number] = event.judgement
+            chosen = current.verdict.chosen
+            if chosen is not None:
+                state.head = Place(round=event.round, variant=chosen)
+        case Starred() if event.place.round in state.rounds:
+            state.acts.append(number)
+            stars = state.rounds[event.place.round].stars
+            (stars.add if event.on else stars.discard)(event.place.variant)
+        case Branched() if event.place.round in state.rounds:
+            state.acts.append(number)
+            state.head = event.place
+        case _:
+            pass
+
+
+def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
+    """Every blob that these events speak of, as hex digests."""
+    found: set[str] = set()
+    for event in events:
+        if isinstance(event, Uploaded):
+            found.add(event.sha256)
+        elif isinstance(event, Made):
+            found.add(event.variant.sha256)
+        elif isinstance(event, Proposed):
+            found |= {ref.removeprefix("sha256:") for ref in event.brief.pictures()}
+    return found
