@@ -12,6 +12,8 @@ from .api import PICTURE, Brief, BriefError, Engine, EngineInfo
 
 BUILT_IN = ("engines.style",)  # packages that register their engines when imported; none of them imports torch
 
+STAND_IN = "sha256:" + "0" * 64  # the picture that a `then` brief works on, before it exists
+
 _factories: dict[str, tuple[EngineInfo, Callable[[], Engine]]] = {}
 _loaded: dict[str, Engine] = {}
 _lock = threading.Lock()
@@ -57,10 +59,15 @@ def check(brief: Brief) -> Brief:
     checked = info(brief.engine or choose(brief)).check(brief)
     if checked.then is None:
         return checked
-    # what follows works on this result: any reference stands in for the picture that does not exist yet
-    follower = replace(checked.then, content=checked.then.content or "sha256:" + "0" * 64)
-    check(follower)
-    return checked
+    if checked.then.content:
+        raise BriefError(
+            "{key} is {value!r}.",
+            "Leave it out: `then` works on the result.",
+            key="then.content",
+            value=checked.then.content,
+        )
+    follower = check(replace(checked.then, content=STAND_IN))
+    return replace(checked, then=replace(follower, content=None))
 
 
 def choose(brief: Brief) -> str:

@@ -64,7 +64,7 @@ class Proposal(Record):
     role: Role
     knobs: Knobs
     seed: int
-    reason: Words
+    reason: list[Words]
 
 
 class Variant(Record):
@@ -74,7 +74,7 @@ class Variant(Record):
     sha256: str
     media_type: str = "image/png"
     role: Role
-    reason: Words
+    reason: list[Words]
     knobs: Knobs
     seed: int
     seconds: float
@@ -319,6 +319,7 @@ class State(BaseModel):
     rounds: dict[int, Round] = {}
     head: Place | None = None  # the variant that the next round continues from
     pictures: dict[str, Uploaded] = {}
+    branches: dict[int, Place] = {}  # event number -> where the artist branched off
     acts: list[int] = []  # numbers of the artist's acts that hold, in order
     next_round: int = 0  # round numbers are never used twice
 
@@ -376,7 +377,7 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             (stars.add if event.on else stars.discard)(event.place.variant)
         case Branched() if event.place.round in state.rounds:
             state.acts.append(number)
-            state.head = event.place
+            state.branches[number] = state.head = event.place
         case _:
             pass
 

@@ -1,0 +1,143 @@
+"""How a round is made from a brief and its settings: models fetched, engines chained, results stored."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from engines import registry, store
+from engines.api import PICTURE, Brief, Cancelled, Event, Pictures, Pixels, Preview, Progress, Result, Setting
+
+from . import config, pictures
+from .blobs import Blobs
+from .events import Proposal, StudioError, Variant
+
+MIN_SIDE = 16  # pixels; below it no network here has anything to look at
+
+
+def fetch_models(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progress]:
+    """Pulls what the brief's engines need and is not there yet, telling how far it is.
+
+    When cancelled it returns at once; a pull that is under way goes on, for the next round needs it too.
+    """
+    names = [name for each in _chain(brief) for name in registry.info(each.engine).models]
+    missing = [name for name in dict.fromkeys(names) if not store.present(name)]
+    for name in missing:
+        yield from _pull(name, cancelled)
+
+
+def _pull(name: str, cancelled: Callable[[], bool]) -> Iterator[Progress]:
+    heard: queue.Queue[Progress | BaseException | None] = queue.Queue()
+
+    def work() -> None:
+        try:
+            store.pull(name, lambda done, total, message: heard.put(Progress(done / max(total, 1), message)))
+            heard.put(None)
+        except BaseException as error:
+            heard.put(error)
+
+    threading.Thread(target=work, name=f"pull {name}", daemon=True).start()
+    while not cancelled():
+        try:
+            item = heard.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _chain(brief: Brief) -> Iterator[Brief]:
+    """The brief and those that follow it."""
+    current: Brief | None = brief
+    while current is not None:
+        yield current
+        current = current.then
+
+
+def run_chain(
+    brief: Brief, settings: Sequence[Setting], pixels: Pictures, cancelled: Callable[[], bool]
+) -> Iterator[Event]:
+    """The engine's events; where the brief has a `then`, each result goes through it before it is passed on."""
+    for event in registry.load(brief.engine).run(replace(brief, then=None), settings, pixels, cancelled):
+        if brief.then is None or not isinstance(event, Result):
+            yield event
+            continue
+        for later in _follow(brief.then, event, pixels, cancelled):
+            yield later
+            if isinstance(later, Cancelled):
+                return
+
+
+def _follow(brief: Brief, first: Result, pixels: Pictures, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """`first` worked on by the brief that follows, as its owner asked for it."""
+    content = replace(brief, content=registry.STAND_IN)
+    own = registry.info(brief.engine).space(content).yours
+    if first.pixels is None:
+        raise StudioError("`then` works on pictures, and {engine} made none.", "Leave `then` out.", engine=brief.engine)
+    picture = pictures.flatten(first.pixels)
+
+    def see(ref: str) -> Pixels:
+        return picture if ref == registry.STAND_IN else pixels(ref)
+
+    for event in run_chain(content, [Setting(own, brief.seed)], see, cancelled):
+        match event:
+            case Result():
+                yield replace(
+                    event, index=first.index, knobs=first.knobs, seed=first.seed, seconds=first.seconds + event.seconds
+                )
+            case Preview():
+                yield replace(event, index=first.index)
+            case Cancelled():
+                yield Cancelled(first.index)
+                return
+
+
+def store_result(blobs: Blobs, brief: Brief, proposal: Proposal, result: Result) -> Variant:
+    """Writes a result to the blob store; a picture carries the brief, knobs and seed that made it."""
+    if result.pixels is not None:
+        meta = {"brief": brief.to_dict(), "knobs": dict(result.knobs), "seed": result.seed}
+        data, media_type = pictures.encode_png(result.pixels, meta), "image/png"
+    else:
+        data, media_type = (result.text or "").encode(), "text/plain"
+    return Variant(
+        index=result.index,
+        sha256=blobs.put(data),
+        media_type=media_type,
+        role=proposal.role,
+        reason=proposal.reason,
+        knobs=dict(result.knobs),
+        seed=result.seed,
+        seconds=result.seconds,
+        text=result.text,
+        features=None if result.features is None else [float(value) for value in result.features],
+    )
+
+
+def read_pixels(blobs: Blobs, ref: str) -> Pixels:
+    """What engines see of a picture: `sha256:…` from the blob store, or the name of a drawn style from the assets."""
+    if PICTURE.fullmatch(ref):
+        return pictures.to_pixels(blobs.read(ref.removeprefix("sha256:")))
+    return pictures.to_pixels((config.assets() / "styles" / f"{ref}.jpg").read_bytes())
+
+
+def check_sides(blobs: Blobs, brief: Brief) -> None:
+    """Raises `StudioError` where the result would have a side that is too short to paint."""
+    if not brief.content:
+        return
+    width, height = pictures.size_of(blobs.read(brief.content.removeprefix("sha256:")))
+    short = round(brief.size * min(width, height) / max(width, height))
+    if short < MIN_SIDE:
+        raise StudioError(
+            "A picture of {width} x {height} pixels would be {short} pixels on its short side at size {size}.",
+            "Crop it, or choose a larger size: {least} pixels is the least.",
+            width=width,
+            height=height,
+            short=short,
+            size=brief.size,
+            least=MIN_SIDE,
+        )

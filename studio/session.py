@@ -1,0 +1,332 @@
+"""A session: propose, judge, steer, and again. Everything that happens is in the log before anyone is told of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engines import registry
+from engines.api import (
+    Brief,
+    Cancelled,
+    Done,
+    Failed,
+    Pixels,
+    Result,
+    Setting,
+    UserError,
+)
+from engines.api import Started as EngineStarted
+
+from . import config, pictures
+from .blobs import Blobs
+from .desk import Desk, Ticket
+from .events import (
+    AnyEvent,
+    Branched,
+    Ended,
+    EngineUsed,
+    Judged,
+    Judgement,
+    Made,
+    Place,
+    Proposal,
+    Proposed,
+    Round,
+    Starred,
+    State,
+    Status,
+    StudioError,
+    Undone,
+    Uploaded,
+    Words,
+    fold,
+)
+from .log import Log
+from .rounds import check_sides, fetch_models, read_pixels, run_chain, store_result
+from .steering import evidence, learned, propose
+from .view import next_brief, view
+
+log = logging.getLogger(__name__)
+
+
+class Studio:
+    """What all sessions share: the log, the blobs and the desk."""
+
+    def __init__(self, home: Path | None = None, db: str | None = None, desk: Desk | None = None) -> None:
+        self.home = home or config.home()
+        self.log = Log(db or config.db_url(self.home))
+        self.blobs = Blobs(self.home / "blobs")
+        self.desk = desk or Desk()
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def new_session(self) -> Session:
+        return self.session(self.log.create())
+
+    def session(self, id: str) -> Session:
+        """The session with this id. Raises `StudioError` where there is none."""
+        with self._lock:
+            if id not in self._sessions:
+                self.log.read(id, after=-1)
+                self._sessions[id] = Session(self, id)
+            return self._sessions[id]
+
+    def forget(self, id: str) -> None:
+        """Deletes a session: its log, and the blobs that nobody else uses."""
+        session = self.session(id)
+        session.cancel()
+        with self._lock:
+            self._sessions.pop(id, None)
+        for sha in self.log.forget(id):
+            self.blobs.remove(sha)
+
+    def close(self) -> None:
+        self.desk.close()
+        self.log.close()
+
+
+class Session:
+    """One artist's tree of rounds."""
+
+    def __init__(self, studio: Studio, id: str) -> None:
+        self.id = id
+        self._studio = studio
+        self._events: dict[int, AnyEvent] = {}
+        self._lock = threading.RLock()
+
+    # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def events(self) -> dict[int, AnyEvent]:
+        """Every event by number, read from the log."""
+        with self._lock:
+            self._events |= self._studio.log.read(self.id, after=max(self._events, default=-1))
+            return dict(self._events)
+
+    def state(self) -> State:
+        return fold(self.events())
+
+    def view(self) -> dict[str, Any]:
+        """The session as JSON values, for the endpoints and for the page."""
+        events = self.events()
+        state = fold(events)
+        return view(self.id, events, state, self.running(), self.learned(state))
+
+    def learned(self, state: State | None = None) -> dict[str, Any]:
+        """What the judgements taught so far, at what would be proposed next."""
+        state = state or self.state()
+        brief = next_brief(state)
+        if brief is None:
+            return {"judgements": 0, "knobs": []}
+        return learned(registry.info(brief.engine), brief, evidence(state))
+
+    def running(self) -> Ticket | None:
+        """The round that is being made or waits for its turn."""
+        return self._studio.desk.running(self.id)
+
+    def blob(self, sha: str) -> Path:
+        """The file of a blob that this session uses."""
+        sha = sha.removeprefix("sha256:")
+        if not self._studio.log.uses(self.id, sha):
+            raise StudioError(
+                "This session has no file {value}.", "Its pictures are listed in its history.", value=sha[:12]
+            )
+        return self._studio.blobs.path(sha)
+
+    # ── What the artist does ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def upload(self, data: bytes, name: str) -> str:
+        """Keeps a picture and returns its reference, `sha256:<hex>`. Raises `StudioError` where it cannot be read."""
+        width, height = pictures.check(data, name)
+        sha = self._studio.blobs.put(data)
+        if sha not in self.state().pictures:
+            self._append(Uploaded(sha256=sha, name=Path(name).name[:200], width=width, height=height))
+        return f"sha256:{sha}"
+
+    def propose(self, brief: Brief, exact: bool = True) -> Ticket:
+        """Begins a round: checks the brief, decides what to try, logs it and queues it at the desk.
+
+        With `exact` the brief is taken at its word. Without, a brief that repeats the latest round's continues from the
+        variant that was picked there, as a program expects that sends one brief again and again.
+        """
+        brief = registry.check(brief)
+        with self._lock:
+            state = self.state()
+            latest = state.latest()
+            if not exact and latest and latest.brief == brief and state.head and state.head.round == latest.number:
+                brief = registry.check(next_brief(state) or brief)
+            self._check_pictures(brief)
+            self._studio.desk.admit(self.id)
+            proposals = propose(registry.info(brief.engine), brief, evidence(state))
+            number = state.next_round
+            self._append(Proposed(round=number, parent=state.head, brief=brief, proposals=proposals))
+            return self._studio.desk.submit(
+                self.id, number, lambda cancelled: self._work(number, brief, proposals, cancelled)
+            )
+
+    def judge(self, round: int, judgement: Judgement) -> dict[str, Any]:
+        """Logs what the artist says of a round and returns what was learned."""
+        with self._lock:
+            state = self.state()
+            current = self._round(state, round)
+            if judgement.retract is not None and judgement.retract not in current.judgements:
+                known = ", ".join(map(str, current.judgements)) or "none"
+                raise StudioError(
+                    "Round {round} has no judgement {value} to take back.",
+                    "Its judgements: {allowed}.",
+                    round=round,
+                    value=judgement.retract,
+                    allowed=known,
+                )
+            knobs = {name for variant in current.variants for name in variant.knobs}
+            judgement.check(len(current.variants), sorted(knobs))
+            self._append(Judged(round=round, judgement=judgement))
+        return self.learned()
+
+    def branch(self, round: int, variant: int) -> None:
+        """The next round continues from this variant."""
+        with self._lock:
+            self._append(Branched(place=self._place(round, variant)))
+
+    def star(self, round: int, variant: int, on: bool = True) -> None:
+        with self._lock:
+            self._append(Starred(place=self._place(round, variant), on=on))
+
+    def undo(self) -> None:
+        """Takes back the artist's last act: a judgement, a star, a branch or a whole round. Its variants stay on disk."""
+        with self._lock:
+            state = self.state()
+            if state.last_act is None:
+                raise StudioError("There is nothing to undo.")
+            latest = state.latest()
+            if latest and latest.event == state.last_act and latest.status == "running":
+                self.cancel()
+            self._append(Undone(event=state.last_act))
+
+    def cancel(self) -> int:
+        """Stops this session's rounds, running and waiting. Returns how many there were."""
+        return self._studio.desk.cancel(self.id)
+
+    def forget(self) -> None:
+        self._studio.forget(self.id)
+
+    # ── How a round is made ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _work(
+        self, number: int, brief: Brief, proposals: list[Proposal], cancelled: Callable[[], bool]
+    ) -> Iterator[object]:
+        """The job at the desk. Every way out of it logs an `Ended`."""
+        used: EngineUsed | None = None
+        status: Status = "failed"
+        error: Words | None = None
+        seconds, peak, began = 0.0, 0.0, time.perf_counter()
+        try:
+            for event in self._make(number, brief, proposals, cancelled):
+                match event:
+                    case EngineUsed():
+                        used = event
+                    case Done():
+                        status, seconds, peak = "done", event.seconds, event.peak_memory_mb
+                    case Cancelled():
+                        status = "cancelled"
+                    case _:
+                        yield event
+        except UserError as problem:
+            error = Words(template=f"{problem.message} {problem.remedy}".strip(), values=_plain(problem.values))
+        except Exception:
+            log.exception("round %s of session %s failed", number, self.id[:6])
+            error = Words(
+                template="Something went wrong inside the studio. Your brief is unchanged; the log file has the details."
+            )
+        seconds = seconds or time.perf_counter() - began
+        ended = Ended(round=number, status=status, engine=used, seconds=seconds, peak_memory_mb=peak, error=error)
+        try:
+            self._append(ended)
+        finally:  # even where the disk is full, the artist is told how it ended
+            yield ended
+
+    def _make(
+        self, number: int, brief: Brief, proposals: list[Proposal], cancelled: Callable[[], bool]
+    ) -> Iterator[object]:
+        """The engine's events, with each result on disk and in the log before it is passed on."""
+        if cancelled():
+            yield Cancelled(0)
+            return
+        yield from fetch_models(brief, cancelled)
+        engine = registry.load(brief.engine)
+        settings = [Setting(proposal.knobs, proposal.seed) for proposal in proposals]
+        device = dtype = ""
+        for event in run_chain(brief, settings, self.pixels, cancelled):
+            match event:
+                case EngineStarted():
+                    device, dtype = event.device, event.dtype
+                    yield event
+                case Result():
+                    yield self._keep(number, brief, proposals[event.index], event)
+                case Done():
+                    about = engine.info
+                    yield EngineUsed(
+                        name=about.name, version=about.version, models=engine.models(), device=device, dtype=dtype
+                    )
+                    yield event
+                case Failed():
+                    raise event.error
+                case _:
+                    yield event
+
+    def _keep(self, number: int, brief: Brief, proposal: Proposal, result: Result) -> Made:
+        variant = store_result(self._studio.blobs, brief, proposal, result)
+        made = Made(round=number, variant=variant)
+        self._append(made)
+        return made
+
+    def pixels(self, ref: str) -> Pixels:
+        """What engines see of a picture: `sha256:…`, or the name of a drawn style."""
+        return read_pixels(self._studio.blobs, ref)
+
+    # ── Small helpers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _append(self, event: AnyEvent) -> int:
+        return self._studio.log.append(self.id, event)
+
+    def _round(self, state: State, number: int) -> Round:
+        if number not in state.rounds:
+            known = ", ".join(map(str, state.rounds)) or "none yet"
+            raise StudioError(
+                "There is no round {value}.", "Rounds of this session: {allowed}.", value=number, allowed=known
+            )
+        return state.rounds[number]
+
+    def _place(self, number: int, variant: int) -> Place:
+        indices = [made.index for made in self._round(self.state(), number).variants]
+        if variant not in indices:
+            raise StudioError(
+                "Round {round} has no variant {value}.",
+                "It has: {allowed}.",
+                round=number,
+                value=variant,
+                allowed=", ".join(map(str, indices)) or "none",
+            )
+        return Place(round=number, variant=variant)
+
+    def _check_pictures(self, brief: Brief) -> None:
+        """Every picture is here, and the result's sides are not too short."""
+        for ref in sorted(brief.pictures()):
+            if not self._studio.log.uses(self.id, ref.removeprefix("sha256:")):
+                raise StudioError(
+                    "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
+                )
+        if brief.content:
+            check_sides(self._studio.blobs, brief)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as JSON can hold them."""
+    return {
+        key: value if isinstance(value, str | int | float | bool | list | None) else str(value)
+        for key, value in values.items()
+    }

@@ -1,0 +1,111 @@
+"""A Gaussian process over knobs, fed by statements that one point is better than another or than the bar.
+
+Chu and Ghahramani 2005, "Preference learning with Gaussian processes": a probit likelihood of utility differences and
+Laplace's approximation. Departures: a statement may compare with a bar at utility 0 (likes and dislikes); statements carry
+weights, so that old ones count less; the kernel adds a linear part to the squared exponential, because a few judgements say
+more about directions ("more of this") than about distances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from .evidence import Coordinates, Evidence
+
+Array = NDArray[np.float64]
+
+LENGTH_SCALES = (0.25, 0.4, 0.7, 1.2)  # of the unit cube's edge, per square root of the dimension they are scaled by
+LINEAR = 0.5  # prior variance of the linear part, beside 1 of the squared exponential
+NOISE = 0.35  # standard deviation of a judgement, in units of the prior utility
+FADE = 0.97  # what a statement still weighs after each further round: taste drifts
+MEMORY = 400  # statements that are kept in the fit, newest first
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The fitted utility. Points have shape (n, d) in the coordinates `names`; utility is in prior standard deviations."""
+
+    names: list[str]
+    points: Array  # (m, d)
+    scale: float
+    weights: Array  # (m,) so that mean = K weights
+    shrink: Array  # (m, m) so that covariance = K - K shrink K'
+
+    def vector(self, coordinates: Coordinates) -> Array:
+        return np.array([coordinates.get(name, 0.0) for name in self.names])
+
+    def mean(self, points: Array) -> Array:
+        """Posterior mean utility, (n, d) -> (n,)."""
+        return kernel(points, self.points, self.scale) @ self.weights
+
+    def covariance(self, points: Array) -> Array:
+        """Posterior covariance of the utility, (n, d) -> (n, n)."""
+        cross = kernel(points, self.points, self.scale)
+        return kernel(points, points, self.scale) - cross @ self.shrink @ cross.T
+
+    def sample(self, points: Array, rng: np.random.Generator) -> Array:
+        """One utility function drawn from the posterior, at the points: (n, d) -> (n,)."""
+        root = np.linalg.cholesky(self.covariance(points) + 1e-6 * np.eye(len(points)))
+        return self.mean(points) + root @ rng.standard_normal(len(points))
+
+
+def kernel(a: Array, b: Array, scale: float) -> Array:
+    """Squared exponential plus linear, (n, d), (m, d) -> (n, m)."""
+    squares = ((a[:, None, :] - b[None, :, :]) ** 2).sum(-1)
+    return cast(Array, np.exp(-squares / (2 * scale**2)) + LINEAR * ((a - 0.5) @ (b - 0.5).T))
+
+
+def fit(evidence: Evidence, names: list[str]) -> Posterior:
+    """The posterior given all statements; the length scale is the one with the largest marginal likelihood."""
+    statements = evidence.statements[-MEMORY:]
+    used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
+    row = {index: at for at, index in enumerate(used)}
+    points = np.array([[evidence.points[index].get(name, 0.0) for name in names] for index in used]).reshape(
+        -1, len(names)
+    )
+    contrast = np.zeros((len(statements), len(used)))  # each row: utility of the better minus that of the worse
+    latest = max((said.round for said in statements), default=0)
+    weights = np.array([said.weight * FADE ** (latest - said.round) for said in statements])
+    for at, said in enumerate(statements):
+        if said.better is not None:
+            contrast[at, row[said.better]] += 1.0
+        if said.worse is not None:
+            contrast[at, row[said.worse]] -= 1.0
+    width = np.sqrt(max(1, len(names)))
+    fits = [_laplace(names, points, contrast, weights, scale * width) for scale in LENGTH_SCALES]
+    return max(fits, key=lambda pair: pair[0])[1]
+
+
+def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, scale: float) -> tuple[float, Posterior]:
+    """Log marginal likelihood and posterior at one length scale, by Newton's method on the utilities at the points."""
+    count = len(points)
+    prior = kernel(points, points, scale) + 1e-6 * np.eye(count)
+    utility = np.zeros(count)
+    for _ in range(30):
+        gradient, curvature = _likelihood(contrast, weights, utility)
+        hessian = contrast.T @ (curvature[:, None] * contrast)  # (m, m), minus the log likelihood's
+        right = hessian @ utility + contrast.T @ gradient
+        step = prior @ np.linalg.solve(np.eye(count) + hessian @ prior, right)
+        change, utility = np.abs(step - utility).max(initial=0.0), step
+        if change < 1e-6:
+            break
+    _, curvature = _likelihood(contrast, weights, utility)
+    hessian = contrast.T @ (curvature[:, None] * contrast)
+    middle = np.eye(count) + hessian @ prior
+    alpha = cast(Array, np.linalg.solve(prior, utility))
+    fitted = (weights * norm.logcdf(contrast @ utility / NOISE)).sum()
+    evidence = fitted - 0.5 * utility @ alpha - 0.5 * np.linalg.slogdet(middle)[1]
+    shrink = cast(Array, np.linalg.solve(middle, hessian))
+    return float(evidence), Posterior(names, points, scale, alpha, shrink)
+
+
+def _likelihood(contrast: Array, weights: Array, utility: Array) -> tuple[Array, Array]:
+    """First derivative and minus the second of each statement's weighted log likelihood, by its utility difference."""
+    z = contrast @ utility / NOISE
+    ratio = np.exp(norm.logpdf(z) - norm.logcdf(z))
+    return weights * ratio / NOISE, weights * ratio * (z + ratio) / NOISE**2

@@ -1,0 +1,177 @@
+"""What to try next: one proposal a role. A pure function of the brief and the evidence, so the same events propose the same.
+
+`yours` is what the artist set, untouched. `best` is where the posterior mean is highest, `twist` the best of one utility drawn
+from the posterior (Thompson sampling) at some distance, `surprise` far and informative, and it may bring in a style that is not
+in the mix. Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import Brief, EngineInfo, Space
+
+from ..events import ROLES, Proposal, Role, Words
+from .evidence import Evidence, coordinates
+from .preference import Posterior, fit
+from .reasons import reason
+
+Array = NDArray[np.float64]
+Settings = dict[str, float | str]
+
+CANDIDATES = 600  # points that are weighed for each proposal
+STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far from yours towards a random point
+REACH = 0.5  # `best` looks this far from what was judged, so that it stays something the evidence speaks of
+FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
+NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
+CRUMB = 0.03  # a style below this share cannot be seen, only clutters the mix
+
+
+@dataclass(frozen=True)
+class Taste:
+    """The posterior, read in the coordinates of one space."""
+
+    posterior: Posterior
+    knobs: EngineInfo
+    brief: Brief
+    space: Space
+
+    def points(self, settings: list[Settings]) -> Array:
+        """Settings as points of the posterior, (n, d)."""
+        knobs = self.knobs.knobs(self.brief)
+        return np.array([self.posterior.vector(coordinates(knobs, each)) for each in settings])
+
+
+def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal]:
+    """One proposal for each of the brief's variants, in the order of the roles; one alone where nothing is free to vary."""
+    space = info.space(brief)
+    rng = np.random.default_rng([brief.seed, 7])
+    known = evidence if brief.steering > 0 else Evidence()
+    taste = _taste(info, brief, space, known) if known else None
+    yours = space.yours
+    if not space.dim and not info.random and _newcomer(info, brief, space, yours, taste, rng) is None:
+        only = Words(template="Exactly what you set. Every knob is locked, so there is nothing to vary.")
+        return [Proposal(role="yours", knobs=yours, seed=brief.seed, reason=[only])]
+    chosen: list[Settings] = [yours]
+    for role in ROLES[1 : brief.variants]:
+        chosen.append(_try(role, info, brief, space, taste, chosen, rng))
+    return [
+        Proposal(
+            role=role,
+            knobs=knobs,
+            seed=brief.seed + at,
+            reason=reason(role, yours, knobs, evidence if taste else Evidence()),
+        )
+        for at, (role, knobs) in enumerate(zip(ROLES, chosen, strict=False))
+    ]
+
+
+def _taste(info: EngineInfo, brief: Brief, space: Space, evidence: Evidence) -> Taste:
+    mine = coordinates(info.knobs(brief), space.yours)
+    names = sorted(
+        {*evidence.names, *mine, *(f"style:{name}" for name in info.styles)}
+        if info.styles
+        else {*evidence.names, *mine}
+    )
+    return Taste(fit(evidence, names), info, brief, space)
+
+
+def _try(
+    role: Role,
+    info: EngineInfo,
+    brief: Brief,
+    space: Space,
+    taste: Taste | None,
+    chosen: list[Settings],
+    rng: np.random.Generator,
+) -> Settings:
+    """Settings for one role, kept at a distance from those chosen already."""
+    yours = chosen[0]
+    if role == "surprise" and rng.random() < 0.5 + 0.5 * (space.dim == 0):
+        newcomer = _newcomer(info, brief, space, yours, taste, rng)
+        if newcomer is not None:
+            return newcomer
+    if not space.dim:
+        return dict(yours)
+    start = space.encode(yours)
+    if taste is None:
+        steps = STEPS[role] * rng.uniform(0.8, 1.2, (CANDIDATES, 1))
+        candidates = space.project(start + steps * (space.sample(rng, CANDIDATES) - start))
+        score = -np.arange(CANDIDATES, dtype=np.float64)  # the first that keeps its distance
+    else:
+        candidates = _candidates(role, space, taste, start, rng)
+        score = _score(role, taste, [space.decode(point) for point in candidates], rng)
+        score = brief.steering * score + (1 - brief.steering) * rng.standard_normal(len(score)) * score.std()
+    decoded = _apart(space, candidates, score, chosen)
+    return _swept(space, decoded)
+
+
+def _candidates(role: Role, space: Space, taste: Taste, start: Array, rng: np.random.Generator) -> Array:
+    """Random points: around yours and around the best that was judged, and for the bolder roles everywhere."""
+    spread = space.sample(rng, CANDIDATES // 3)
+    near = start + rng.uniform(0.05, REACH, (CANDIDATES // 3, 1)) * (space.sample(rng, CANDIDATES // 3) - start)
+    rough = np.concatenate([spread, near])
+    means = taste.posterior.mean(taste.points([space.decode(point) for point in rough]))
+    best = rough[int(np.argmax(means))]
+    around = best + rng.normal(0.0, 0.12, (CANDIDATES // 3, space.dim))
+    points = np.concatenate([near, around] if role == "best" else [spread, near, around])
+    return space.project(np.concatenate([points, best[None]]))
+
+
+def _score(role: Role, taste: Taste, settings: list[Settings], rng: np.random.Generator) -> Array:
+    points = taste.points(settings)
+    if role == "best":
+        return taste.posterior.mean(points)
+    if role == "twist":
+        return taste.posterior.sample(points, rng)
+    spread = np.sqrt(np.maximum(np.diag(taste.posterior.covariance(points)), 0.0))
+    return taste.posterior.mean(points) + 2.0 * spread  # informative, yet not a waste of the artist's look
+
+
+def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
+    """The candidate with the highest score among those that differ enough from what was chosen; else the most different."""
+    others = np.array([space.encode(settings) for settings in chosen])
+    distance = np.sqrt(((candidates[:, None, :] - others[None]) ** 2).mean(-1)).min(1)
+    allowed = distance >= min(FLOOR, float(distance.max()))
+    return space.decode(candidates[int(np.argmax(np.where(allowed, score, -np.inf)))])
+
+
+def _swept(space: Space, settings: Settings) -> Settings:
+    """Without style weights too small to be seen; what they held goes to the others."""
+    point = space.encode(settings)
+    for at, knob in enumerate(_columns(space)):
+        if knob == "simplex" and point[at] < CRUMB:
+            point[at] = 0.0
+    simplex = np.array([kind == "simplex" for kind in _columns(space)], dtype=bool)
+    if simplex.any():
+        point[simplex] /= point[simplex].sum()
+    return space.decode(point)
+
+
+def _columns(space: Space) -> list[str]:
+    return [knob.kind for knob in space.knobs for _ in range(knob.width)]
+
+
+def _newcomer(
+    info: EngineInfo, brief: Brief, space: Space, yours: Settings, taste: Taste | None, rng: np.random.Generator
+) -> Settings | None:
+    """Yours with a style that is not in the mix yet, taking its weight from the styles that are not locked."""
+    free = {
+        name: float(value) for name, value in yours.items() if name.startswith("style:") and name not in brief.locks
+    }
+    absent = [f"style:{name}" for name in info.styles if name not in brief.styles]
+    if not absent or sum(free.values()) <= CRUMB:
+        return None
+    share = rng.uniform(*NEWCOMER)
+    order = [absent[at] for at in rng.permutation(len(absent))]
+    options = [
+        yours | {name: value * (1 - share) for name, value in free.items()} | {new: share * sum(free.values())}
+        for new in order
+    ]
+    if taste is None:
+        return options[0]
+    score = taste.posterior.mean(taste.points(options)) * brief.steering + rng.standard_normal(len(options)) * 0.3
+    return options[int(np.argmax(score))]
