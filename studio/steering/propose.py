@@ -32,17 +32,29 @@ CRUMB = 0.03  # a style below this share cannot be seen, only clutters the mix
 
 @dataclass(frozen=True)
 class Taste:
-    """The posterior, read in the coordinates of one space."""
+    """The posterior, read in the coordinates of one space: an affine map, so that many points cost one product."""
 
     posterior: Posterior
-    knobs: EngineInfo
-    brief: Brief
-    space: Space
+    base: Array  # (d,) what the fixed knobs contribute
+    columns: Array  # (dim, d) what each coordinate of the space contributes
 
-    def points(self, settings: list[Settings]) -> Array:
-        """Settings as points of the posterior, (n, d)."""
-        knobs = self.knobs.knobs(self.brief)
-        return np.array([self.posterior.vector(coordinates(knobs, each)) for each in settings])
+    @classmethod
+    def of(cls, info: EngineInfo, brief: Brief, space: Space, evidence: Evidence) -> Taste:
+        mine = coordinates(info.knobs(brief), space.yours)
+        names = sorted({*evidence.names, *mine, *(f"style:{name}" for name in info.styles)})
+        free = {knob.name for knob in space.knobs}
+        fixed = {name: value for name, value in mine.items() if name.partition("=")[0] not in free}
+        columns: list[Array] = []
+        for knob in space.knobs:
+            labels = [f"{knob.name}={choice}" for choice in knob.choices] or [knob.name]
+            share = space.budget if knob.kind == "simplex" else 1.0
+            columns += [np.array([share * (name == label) for name in names]) for label in labels]
+        posterior = fit(evidence, names)
+        return cls(posterior, posterior.vector(fixed), np.array(columns).reshape(-1, len(names)))
+
+    def points(self, points: Array) -> Array:
+        """Points of the space, (n, dim), as points of the posterior, (n, d)."""
+        return self.base + points @ self.columns
 
 
 def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal]:
@@ -50,7 +62,7 @@ def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal
     space = info.space(brief)
     rng = np.random.default_rng([brief.seed, 7])
     known = evidence if brief.steering > 0 else Evidence()
-    taste = _taste(info, brief, space, known) if known else None
+    taste = Taste.of(info, brief, space, known) if known else None
     yours = space.yours
     if not space.dim and not info.random and _newcomer(info, brief, space, yours, taste, rng) is None:
         only = Words(template="Exactly what you set. Every knob is locked, so there is nothing to vary.")
@@ -67,16 +79,6 @@ def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal
         )
         for at, (role, knobs) in enumerate(zip(ROLES, chosen, strict=False))
     ]
-
-
-def _taste(info: EngineInfo, brief: Brief, space: Space, evidence: Evidence) -> Taste:
-    mine = coordinates(info.knobs(brief), space.yours)
-    names = sorted(
-        {*evidence.names, *mine, *(f"style:{name}" for name in info.styles)}
-        if info.styles
-        else {*evidence.names, *mine}
-    )
-    return Taste(fit(evidence, names), info, brief, space)
 
 
 def _try(
@@ -103,7 +105,7 @@ def _try(
         score = -np.arange(CANDIDATES, dtype=np.float64)  # the first that keeps its distance
     else:
         candidates = _candidates(role, space, taste, start, rng)
-        score = _score(role, taste, [space.decode(point) for point in candidates], rng)
+        score = _score(role, taste, candidates, rng)
         score = brief.steering * score + (1 - brief.steering) * rng.standard_normal(len(score)) * score.std()
     decoded = _apart(space, candidates, score, chosen)
     return _swept(space, decoded)
@@ -114,15 +116,15 @@ def _candidates(role: Role, space: Space, taste: Taste, start: Array, rng: np.ra
     spread = space.sample(rng, CANDIDATES // 3)
     near = start + rng.uniform(0.05, REACH, (CANDIDATES // 3, 1)) * (space.sample(rng, CANDIDATES // 3) - start)
     rough = np.concatenate([spread, near])
-    means = taste.posterior.mean(taste.points([space.decode(point) for point in rough]))
+    means = taste.posterior.mean(taste.points(rough))
     best = rough[int(np.argmax(means))]
     around = best + rng.normal(0.0, 0.12, (CANDIDATES // 3, space.dim))
     points = np.concatenate([near, around] if role == "best" else [spread, near, around])
     return space.project(np.concatenate([points, best[None]]))
 
 
-def _score(role: Role, taste: Taste, settings: list[Settings], rng: np.random.Generator) -> Array:
-    points = taste.points(settings)
+def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator) -> Array:
+    points = taste.points(candidates)
     if role == "best":
         return taste.posterior.mean(points)
     if role == "twist":
@@ -173,5 +175,7 @@ def _newcomer(
     ]
     if taste is None:
         return options[0]
-    score = taste.posterior.mean(taste.points(options)) * brief.steering + rng.standard_normal(len(options)) * 0.3
+    knobs = info.knobs(brief)
+    points = np.array([taste.posterior.vector(coordinates(knobs, option)) for option in options])
+    score = taste.posterior.mean(points) * brief.steering + rng.standard_normal(len(options)) * 0.3
     return options[int(np.argmax(score))]

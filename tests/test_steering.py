@@ -1,0 +1,249 @@
+"""Steering holds its promises: yours is exact, locks hold, judgements move proposals the right way, 0 uses nothing learned."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from engines import registry
+from engines.api import Brief, EngineInfo, Knobs, option
+from studio.events import ROLES, Judged, Judgement, Made, Proposed, Undone, Variant, fold
+from studio.steering import Evidence, evidence, learned, propose
+
+
+@dataclass(frozen=True)
+class Options:
+    strength: float = option(0.5, low=0, high=1, step=0.01, knob=True)
+    warmth: float = option(0.0, low=-2, high=2, step=0.1, knob=True)
+
+
+INFO = EngineInfo(
+    name="steered",
+    mode="style",
+    version="1",
+    summary="Knobs only: nothing is ever painted.",
+    options=Options,
+    styles=("ink", "oil", "clay", "silk"),
+)
+BRIEF = Brief(mode="style", engine="steered", styles={"ink": 0.5, "oil": 0.5}, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    monkeypatch.setattr(registry, "_factories", {**registry._factories, "steered": (INFO, lambda: None)})
+
+
+class Play:
+    """Rounds and judgements as events, without any engine."""
+
+    def __init__(self):
+        self.events = {}
+        self.round = -1
+
+    def add(self, event):
+        number = len(self.events)
+        self.events[number] = event
+        return number
+
+    def show(self, brief=BRIEF):
+        brief = INFO.check(brief)
+        proposals = propose(INFO, brief, self.evidence())
+        self.round += 1
+        self.add(Proposed(round=self.round, parent=fold(self.events).head, brief=brief, proposals=proposals))
+        for index, made in enumerate(proposals):
+            self.add(
+                Made(
+                    round=self.round,
+                    variant=Variant(
+                        index=index, sha256="0" * 64, role=made.role, reason=made.reason, knobs=made.knobs, seed=made.seed, seconds=0
+                    ),
+                )
+            )
+        return proposals
+
+    def judge(self, **said):
+        return self.add(Judged(round=self.round, judgement=Judgement(**said)))
+
+    def evidence(self):
+        return evidence(fold(self.events))
+
+
+def value(knobs: Knobs, name: str) -> float:
+    return float(knobs.get(name, 0.0))
+
+
+def play(wish, rounds=6, brief=BRIEF):
+    """An artist who ranks by `wish`, a function of the knobs."""
+    game = Play()
+    for _ in range(rounds):
+        shown = game.show(brief)
+        order = sorted(range(len(shown)), key=lambda index: -wish(shown[index].knobs))
+        game.judge(ranking=order)
+    return game
+
+
+def test_roles_come_in_order_and_yours_is_exact():
+    proposals = propose(INFO, BRIEF, Evidence())
+    assert [each.role for each in proposals] == list(ROLES)
+    assert proposals[0].knobs == {"strength": 0.5, "warmth": 0.0, "style:ink": 0.5, "style:oil": 0.5}
+
+
+@pytest.mark.parametrize("variants", [1, 2, 3, 4])
+def test_fewer_variants_fill_the_roles_in_order(variants):
+    proposals = propose(INFO, replace(BRIEF, variants=variants), Evidence())
+    assert [each.role for each in proposals] == list(ROLES[:variants])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_sum_to_one_and_knobs_keep_their_bounds(seed):
+    game = play(lambda knobs: value(knobs, "style:ink"), rounds=3, brief=replace(BRIEF, seed=seed))
+    for proposal in propose(INFO, replace(BRIEF, seed=seed), game.evidence()):
+        weights = [value for name, value in proposal.knobs.items() if name.startswith("style:")]
+        assert sum(weights) == pytest.approx(1.0)
+        assert min(weights) >= 0
+        assert 0 <= proposal.knobs["strength"] <= 1
+        assert -2 <= proposal.knobs["warmth"] <= 2
+
+
+def test_locked_knobs_never_move():
+    brief = replace(BRIEF, locks=("strength", "style:ink"), styles={"ink": 0.25, "oil": 0.5, "clay": 0.25})
+    game = play(lambda knobs: value(knobs, "strength") + value(knobs, "style:ink"), brief=brief)
+    for seed in range(10):
+        for proposal in propose(INFO, replace(brief, seed=seed), game.evidence()):
+            assert proposal.knobs["strength"] == 0.5
+            assert proposal.knobs["style:ink"] == 0.25
+            assert sum(v for k, v in proposal.knobs.items() if k.startswith("style:")) == pytest.approx(1.0)
+
+
+def test_everything_locked_makes_one_variant_and_says_why():
+    brief = replace(BRIEF, locks=("strength", "warmth", "style:ink", "style:oil"))
+    proposals = propose(INFO, brief, Evidence())
+    assert len(proposals) == 1
+    assert "locked" in str(proposals[0].reason[0])
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        lambda knobs: value(knobs, "strength"),
+        lambda knobs: -value(knobs, "strength"),
+        lambda knobs: value(knobs, "warmth"),
+        lambda knobs: value(knobs, "style:oil") - value(knobs, "style:ink"),
+    ],
+    ids=["stronger", "weaker", "warmer", "more oil"],
+)
+def test_rankings_move_best_towards_the_wish(wish):
+    game = play(wish)
+    best = propose(INFO, BRIEF, game.evidence())[1]
+    first = propose(INFO, BRIEF, Evidence())[0]
+    assert wish(best.knobs) > wish(first.knobs)
+
+
+@pytest.mark.parametrize("kind", ["like", "pick", "dislike"])
+def test_each_kind_of_judgement_moves_best(kind):
+    game = Play()
+    for _ in range(6):
+        shown = game.show()
+        order = sorted(range(4), key=lambda index: -value(shown[index].knobs, "strength"))
+        game.judge(**{"like": {"like": order[:1]}, "pick": {"pick": order[0]}, "dislike": {"dislike": order[2:]}}[kind])
+    best = propose(INFO, BRIEF, game.evidence())[1]
+    assert value(best.knobs, "strength") > 0.5
+
+
+def test_none_of_these_moves_away_from_what_was_shown():
+    game = Play()
+    shown = game.show()
+    game.judge(none=True)
+    found = game.evidence()
+    assert {said.better for said in found.statements} == {None}
+    assert {said.worse for said in found.statements} == {0, 1, 2, 3}
+    again = propose(INFO, BRIEF, found)
+    assert all(each.knobs != old.knobs for each, old in zip(again[1:], shown[1:], strict=True))
+
+
+def test_an_edit_by_hand_is_a_statement_about_that_knob():
+    game = Play()
+    game.show()
+    game.judge(edit={"strength": 0.95})
+    said = game.evidence().statements[-1]
+    points = game.evidence().points
+    assert points[said.better]["strength"] == pytest.approx(0.95)
+    assert points[said.worse]["strength"] == pytest.approx(0.5)
+
+
+def test_steering_zero_uses_nothing_that_was_learned():
+    game = play(lambda knobs: value(knobs, "strength"))
+    off = replace(BRIEF, steering=0.0)
+    assert [each.knobs for each in propose(INFO, off, game.evidence())] == [
+        each.knobs for each in propose(INFO, BRIEF, Evidence())
+    ]
+
+
+def test_same_events_same_proposals():
+    game = play(lambda knobs: value(knobs, "warmth"), rounds=3)
+    assert propose(INFO, BRIEF, game.evidence()) == propose(INFO, BRIEF, game.evidence())
+
+
+def test_forgetting_a_judgement_undoes_it():
+    game = play(lambda knobs: value(knobs, "warmth"), rounds=2)
+    before = propose(INFO, BRIEF, game.evidence())
+    said = game.judge(pick=2)
+    assert propose(INFO, BRIEF, game.evidence()) != before
+    game.add(Undone(event=said))
+    assert propose(INFO, BRIEF, game.evidence()) == before
+    again = game.judge(pick=2)
+    game.judge(retract=again)
+    assert propose(INFO, BRIEF, game.evidence()) == before
+
+
+def test_variants_keep_their_distance():
+    game = play(lambda knobs: value(knobs, "strength"), rounds=8)
+    space = INFO.space(BRIEF)
+    points = np.array([space.encode(each.knobs) for each in propose(INFO, BRIEF, game.evidence())])
+    gaps = np.sqrt(((points[:, None] - points[None]) ** 2).mean(-1))[np.triu_indices(4, 1)]
+    assert gaps.min() >= 0.05
+
+
+def test_surprise_brings_in_styles_that_are_not_in_the_mix():
+    seen = {
+        name
+        for seed in range(12)
+        for name in propose(INFO, replace(BRIEF, seed=seed), Evidence())[3].knobs
+        if name.startswith("style:")
+    }
+    assert seen == {"style:ink", "style:oil", "style:clay", "style:silk"}
+
+
+def test_a_single_style_can_still_be_varied():
+    proposals = propose(INFO, replace(BRIEF, styles={"ink": 1.0}), Evidence())
+    assert len({tuple(sorted(each.knobs.items())) for each in proposals}) == 4
+
+
+def test_reasons_name_what_changed_and_the_judgement_behind_it():
+    game = play(lambda knobs: value(knobs, "strength"), rounds=3)
+    best = propose(INFO, BRIEF, game.evidence())[1]
+    sentences = [words.template for words in best.reason]
+    assert sentences[0] == "What I believe you like most."
+    named = [name for words in best.reason for name in words.values.get("more", [])]
+    assert "strength" in named
+    assert "In round {round} you put {liked} over {other}." in sentences
+
+
+def test_learned_shows_value_confidence_and_weight():
+    game = play(lambda knobs: value(knobs, "strength"), rounds=5)
+    found = learned(INFO, BRIEF, game.evidence())
+    rows = {row["name"]: row for row in found["knobs"]}
+    assert found["judgements"] == 5
+    assert rows["strength"]["value"] > 0.5
+    assert rows["strength"]["weight"] == max(row["weight"] for row in rows.values())
+    assert all(0 <= row["confidence"] <= 1 and 0 <= row["weight"] <= 1 for row in rows.values())
+    assert learned(INFO, BRIEF, Evidence()) == {"judgements": 0, "knobs": []}
+
+
+def test_contradictions_do_not_break_the_fit():
+    game = Play()
+    for turn in range(6):
+        game.show()
+        game.judge(ranking=[0, 1, 2, 3] if turn % 2 else [3, 2, 1, 0])
+    for proposal in propose(INFO, BRIEF, game.evidence()):
+        assert all(np.isfinite(float(value)) for value in proposal.knobs.values())
