@@ -1,0 +1,20 @@
+"""Where things live. Paths come from these functions, so that tests and Spaces can move them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engines.store import home
+
+__all__ = ["assets", "db_url", "home"]
+
+
+def assets() -> Path:
+    """The pictures and string tables that come with the studio."""
+    return Path(os.environ.get("STUDIO_ASSETS") or Path(__file__).parent.parent / "assets")
+
+
+def db_url(base: Path | None = None) -> str:
+    """SQLAlchemy's address of the log: a SQLite file in the studio's home."""
+    return f"sqlite:///{(base or home()) / 'studio.db'}"

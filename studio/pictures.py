@@ -1,0 +1,187 @@
+"""Pictures at the edge: what may come in, what engines see of it, and the PNGs that go out."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+
+from engines.api import Pixels
+
+from .events import StudioError
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF")  # MPO is what some cameras call a JPEG
+MAX_BYTES = 40 * 2**20
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 16
+META_KEY = "duet"
+MAX_META = 64 * 1024  # bytes; a brief is far smaller
+
+Image.MAX_IMAGE_PIXELS = None  # we look at the declared size ourselves, before anything is decoded
+
+
+def check(data: bytes, name: str) -> tuple[int, int]:
+    """Width and height as shown (after EXIF rotation) of a picture that can be read to its end. Raises `StudioError`."""
+    with _opened(data, name) as picture:
+        picture.load()
+        return ImageOps.exif_transpose(picture).size
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height as shown, from the header alone."""
+    with _opened(data, "") as picture:
+        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (picture.height, picture.width) if turned else picture.size
+
+
+def to_pixels(data: bytes, name: str = "") -> Pixels:
+    """The picture as (H, W, 3) uint8 sRGB: turned upright, 16 bits scaled down, transparency on white, first frame only."""
+    with _opened(data, name) as picture:
+        return np.asarray(_rgb(ImageOps.exif_transpose(picture)))
+
+
+def flatten(pixels: Pixels) -> Pixels:
+    """(H, W, 3 or 4) -> (H, W, 3), transparency on white."""
+    if pixels.shape[-1] == 3:
+        return pixels
+    return np.asarray(_on_white(Image.fromarray(pixels)))
+
+
+def encode_png(pixels: Pixels, meta: dict[str, Any] | None = None) -> bytes:
+    """PNG bytes, the same for the same input; `meta` goes into an iTXt chunk named `duet` as JSON."""
+    info = PngImagePlugin.PngInfo()
+    if meta is not None:
+        info.add_itxt(META_KEY, json.dumps(meta, ensure_ascii=False, sort_keys=True))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=1, pnginfo=info)  # fast: tiles wait for it, disks are large
+    return out.getvalue()
+
+
+def read_meta(data: bytes) -> dict[str, Any] | None:
+    """What a PNG's `duet` chunk says, as JSON values that nobody has checked yet; None where there is none that can be read."""
+    try:
+        with _opened(data, "") as picture:
+            text = getattr(picture, "text", {}).get(META_KEY, "")
+        found = json.loads(text) if 0 < len(text) <= MAX_META else None
+    except (StudioError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def thumbnail(data: bytes, side: int) -> bytes:
+    """A JPEG that fits into a square of `side` pixels."""
+    picture = Image.fromarray(to_pixels(data))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """The picture, its header checked against our limits. Whatever goes wrong inside becomes one clear line."""
+    shown = Path(name).name[:80] or "That file"
+    _check_bytes(data, shown)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF and the like: we say what matters ourselves
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                _check_sides(picture, shown)
+                yield picture
+    except StudioError:
+        raise
+    except Exception as error:  # decoders raise almost anything on damaged files
+        if data.lstrip()[:5] in (b"<svg ", b"<?xml") or b"<svg" in data[:1000]:
+            raise StudioError(
+                "{name} is an SVG drawing, which has no pixels yet.",
+                "Export it as PNG and upload that. Your brief is unchanged.",
+                name=shown,
+            ) from None
+        raise StudioError(
+            "{name} is not a picture we can read (PNG, JPEG, WebP, TIFF, BMP, GIF), or it is damaged.",
+            "Open it in a picture program and save it again. Your brief is unchanged.",
+            name=shown,
+        ) from error
+
+
+def _check_bytes(data: bytes, shown: str) -> None:
+    if not data:
+        raise StudioError("{name} is empty.", "Choose another file. Your brief is unchanged.", name=shown)
+    if len(data) > MAX_BYTES:
+        raise StudioError(
+            "{name} has {size} MB; {limit} MB is the most we read.",
+            "Save it smaller, or as JPEG. Your brief is unchanged.",
+            name=shown,
+            size=round(len(data) / 2**20),
+            limit=MAX_BYTES // 2**20,
+        )
+
+
+def _check_sides(picture: Image.Image, shown: str) -> None:
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise StudioError(
+            "{name} is {width} x {height} pixels; {limit} million pixels is the most we read.",
+            "Scale it down first. Your brief is unchanged.",
+            name=shown,
+            width=width,
+            height=height,
+            limit=MAX_PIXELS // 10**6,
+        )
+    if min(width, height) < MIN_SIDE:
+        raise StudioError(
+            "{name} is {width} x {height} pixels; both sides need {least} at least.",
+            "Choose a larger picture. Your brief is unchanged.",
+            name=shown,
+            width=width,
+            height=height,
+            least=MIN_SIDE,
+        )
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return Image.fromarray(_eight_bits(picture)).convert("RGB")
+    if picture.mode == "CMYK":
+        return _from_cmyk(picture)
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        return _on_white(picture.convert("RGBA"))
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Pixels:
+    """Grey of 16 or 32 bits, or float, scaled to 0-255 rather than clipped as Pillow would."""
+    values = np.asarray(picture, dtype=np.float64)
+    top = (
+        65535.0
+        if picture.mode.startswith("I") and values.max(initial=0) <= 65535
+        else max(float(values.max(initial=1)), 1e-9)
+    )
+    return np.asarray(np.clip(values / top * 255.0, 0, 255).round(), dtype=np.uint8)
+
+
+def _from_cmyk(picture: Image.Image) -> Image.Image:
+    """Through the picture's own ICC profile where it has a usable one."""
+    profile = picture.info.get("icc_profile")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            found = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if found is not None:
+                return found
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile: Pillow's plain conversion is what viewers show too
+    return picture.convert("RGB")
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture)
+    return white.convert("RGB")
