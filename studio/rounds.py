@@ -125,12 +125,9 @@ def read_pixels(blobs: Blobs, ref: str) -> Pixels:
     return pictures.to_pixels((config.assets() / "styles" / f"{ref}.jpg").read_bytes())
 
 
-def check_sides(blobs: Blobs, brief: Brief) -> None:
-    """Raises `StudioError` where the result would have a side that is too short to paint."""
-    if not brief.content:
-        return
-    width, height = pictures.size_of(blobs.read(brief.content.removeprefix("sha256:")))
-    short = round(brief.size * min(width, height) / max(width, height))
+def check_sides(width: int, height: int, size: int) -> None:
+    """Raises `StudioError` where a picture of these pixels, painted at `size`, has a side that is too short to paint."""
+    short = round(size * min(width, height) / max(width, height))
     if short < MIN_SIDE:
         raise StudioError(
             "A picture of {width} x {height} pixels would be {short} pixels on its short side at size {size}.",
@@ -138,6 +135,6 @@ def check_sides(blobs: Blobs, brief: Brief) -> None:
             width=width,
             height=height,
             short=short,
-            size=brief.size,
+            size=size,
             least=MIN_SIDE,
         )

@@ -321,7 +321,8 @@ class Session:
                     "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
                 )
         if brief.content:
-            check_sides(self._studio.blobs, brief)
+            data = self._studio.blobs.read(brief.content.removeprefix("sha256:"))
+            check_sides(*pictures.size_of(data), brief.size)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

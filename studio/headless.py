@@ -1,0 +1,297 @@
+"""Rounds without a browser: a brief from a file, its variants in a folder, and a session played again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines import registry
+from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started
+
+from . import archive, config, pictures
+from .blobs import Blobs
+from .events import ROLES, Ended, Made, Proposed, Round, StudioError, Variant, fold
+from .rounds import check_sides, fetch_models, read_pixels, run_chain, store_result
+from .session import Studio
+
+SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
+MAX_BRIEF = 2**20  # bytes
+
+Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
+Tell = Callable[[object], None]  # hears every event of the round
+
+
+class RoundFailed(Exception):
+    """A round that began did not end well. Its text says what happened and what to do."""
+
+
+# ── A brief from a file ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_brief(file: Path) -> tuple[Brief, Pictures]:
+    """The checked brief of a file, and its pictures.
+
+    Pictures are paths relative to the brief that stay in its folder, links followed; a `sha256:…` is looked up in the
+    studio's own blob store. Raises `UserError` where anything is wrong.
+    """
+    folder, data = file.resolve().parent, _load_json(file)
+    found: Pictures = {}
+
+    def take(key: str, value: Any) -> str:
+        picture, name = _read_picture(folder, key, value)
+        reference = f"sha256:{hashlib.sha256(picture).hexdigest()}"
+        found[reference] = (picture, name)
+        return reference
+
+    brief = registry.check(Brief.from_dict(_with_references(data, take)))
+    if brief.content:
+        check_sides(*pictures.size_of(found[brief.content][0]), brief.size)
+    return brief, found
+
+
+def _load_json(file: Path) -> Any:
+    try:
+        if file.stat().st_size > MAX_BRIEF:
+            raise BriefError("{name} is too large for a brief.", "Name the file of the brief itself.", name=file.name)
+        return json.loads(file.read_text("utf-8-sig"))
+    except OSError as error:
+        raise BriefError(
+            "{name} cannot be read: {why}.", "Check the path.", name=str(file), why=error.strerror
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise BriefError("The brief is not valid JSON: {why}.", "Mend it and try again.", why=str(error)) from None
+
+
+def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "") -> Any:
+    """The brief's JSON with every picture's path replaced by its reference. What is no brief is left for the checks to name."""
+    if not isinstance(data, Mapping):
+        return data
+    data, known = dict(data), {name for info in registry.infos().values() for name in info.styles}
+    for key in ("content", "sketch"):
+        if data.get(key) is not None:
+            data[key] = take(prefix + key, data[key])
+    renamed: dict[str, str] = {}
+    if isinstance(data.get("styles"), Mapping):
+        for name in data["styles"]:
+            own = isinstance(name, str) and name not in known
+            if own and (
+                PICTURE.fullmatch(name) or "." in name or "/" in name
+            ):  # else it is a name, and perhaps misspelt
+                renamed[name] = take(f"{prefix}styles.{name}", name)
+        _check_distinct(renamed)
+        data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
+
+    def rename(knob: Any) -> Any:
+        return f"style:{renamed[knob[6:]]}" if isinstance(knob, str) and knob[6:] in renamed else knob
+
+    if isinstance(data.get("masks"), Mapping):
+        data["masks"] = {
+            rename(key): None if value is None else take(f"{prefix}masks.{key}", value)
+            for key, value in data["masks"].items()
+        }
+    if isinstance(data.get("locks"), list):
+        data["locks"] = [rename(name) for name in data["locks"]]
+    if data.get("then") is not None:
+        data["then"] = _with_references(data["then"], take, prefix + "then.")
+    return data
+
+
+def _check_distinct(renamed: Mapping[str, str]) -> None:
+    seen: dict[str, str] = {}
+    for name, reference in renamed.items():
+        if reference in seen:
+            raise BriefError(
+                "Styles {first!r} and {second!r} are the same picture.",
+                "Leave one out.",
+                first=seen[reference],
+                second=name,
+            )
+        seen[reference] = name
+
+
+def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
+    if not isinstance(value, str) or not value:
+        raise BriefError(
+            "{key} is {value!r}.", "It must be {allowed}.", key=key, value=value, allowed="a picture's path"
+        )
+    if PICTURE.fullmatch(value):
+        return Blobs(config.home() / "blobs").read(value.removeprefix("sha256:")), value[7:19]
+    path = (folder / value).resolve()
+    if Path(value).is_absolute() or not path.is_relative_to(folder):
+        raise BriefError(
+            "{key} is {value!r}, which is outside the brief's folder.",
+            "Copy the picture beside the brief and name it by its path from there.",
+            key=key,
+            value=value,
+        )
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise BriefError(
+            "{key} is {value!r}, which cannot be read: {why}.",
+            "Pictures are paths relative to the brief.",
+            key=key,
+            value=value,
+            why=why,
+        ) from None
+    pictures.check(data, path.name)
+    return data, path.name
+
+
+# ── One round ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_out(out: Path) -> None:
+    """Raises `StudioError` where a round cannot be written to `out` without touching what is there."""
+    if out.exists() and not out.is_dir():
+        raise StudioError("{name} is not a folder.", "Choose another --out.", name=str(out))
+    for name in ("round.json", *(role + suffix for role in ROLES for suffix in SUFFIX.values())):
+        if (out / name).exists():
+            raise StudioError(
+                "{name} is there already.", "Choose another --out, or move it away.", name=str(out / name)
+            )
+
+
+def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str, Any]:
+    """Makes the round in a session of its own that is gone afterwards, writes it to `out` and returns `round.json`.
+
+    Nothing is written where it fails. Raises `RoundFailed`, and `UserError` where the disk gives up.
+    """
+    with tempfile.TemporaryDirectory(prefix="duet-", ignore_cleanup_errors=True) as home:
+        studio = Studio(Path(home), db=config.db_url(Path(home)))
+        try:
+            session = studio.new_session()
+            for data, name in found.values():
+                session.upload(data, name)
+            for event in session.propose(brief):
+                tell(event)
+            made = session.state().rounds[0]
+            if made.status != "done":
+                raise RoundFailed(str(made.error or "The round was stopped. Run it again."))
+            return _write(made, studio.blobs, out)
+        finally:
+            studio.close()
+
+
+def _write(made: Round, blobs: Blobs, out: Path) -> dict[str, Any]:
+    report = round_json(made)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for variant, entry in zip(made.variants, report["variants"], strict=True):
+            with (out / entry["file"]).open("xb") as file:
+                file.write(blobs.read(variant.sha256))
+        with (out / "round.json").open("x", encoding="utf-8") as file:
+            file.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    except OSError as error:
+        raise StudioError(
+            "The round could not be written to {folder}: {why}.",
+            "Free some space or choose another --out.",
+            folder=str(out),
+            why=error.strerror or str(error),
+        ) from error
+    return report
+
+
+def round_json(made: Round) -> dict[str, Any]:
+    """The contract `round.json`: the brief, the engine, and one entry a variant."""
+    return {
+        "brief": made.brief.to_dict(),
+        "engine": made.engine.model_dump() if made.engine else None,
+        "variants": [_entry(variant) for variant in made.variants],
+        "seconds": made.seconds,
+        "peak_memory_mb": made.peak_memory_mb,
+    }
+
+
+def _entry(variant: Variant) -> dict[str, Any]:
+    entry: dict[str, Any] = {"file": variant.role + SUFFIX[variant.media_type]}
+    entry |= variant.model_dump(include={"sha256", "role", "seed", "knobs", "seconds"})
+    entry["reason"] = " ".join(map(str, variant.reason))
+    return entry if variant.text is None else entry | {"text": variant.text}
+
+
+# ── A session played again ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Replay:
+    """Each variant of an archive beside what the same brief, knobs and seed give here."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)  # {"round", "variant", "role", "sha256", "again", "same"}
+    notes: list[str] = field(default_factory=list)  # where this machine is not the one that made them
+
+    @property
+    def same(self) -> bool:
+        return all(row["same"] for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"same": self.same, "variants": self.rows, "notes": self.notes}
+
+
+def replay(file: Path, blobs: Blobs, tell: Tell) -> Replay:
+    """Runs every round of an archive again, with its logged knobs and seeds, and compares each blob's hash.
+
+    `blobs` is an empty store for what comes in and out. Rounds that were stopped are compared as far as they got.
+    """
+    events, versions = archive.read(file, blobs)
+    report = Replay(notes=_differences("versions", versions, archive.versions()))
+    rounds = fold(
+        {number: event for number, event in events.items() if isinstance(event, Proposed | Made | Ended)}
+    ).rounds
+    for made in rounds.values():
+        if made.variants:
+            _replay_round(made, blobs, report, tell)
+    return report
+
+
+def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None:
+    brief = registry.check(made.brief)
+    for progress in fetch_models(brief, lambda: False):
+        tell(progress)
+    expected = {variant.index: variant for variant in made.variants}
+    settings = [Setting(proposal.knobs, proposal.seed) for proposal in made.proposals]
+    stop = threading.Event()  # once all that was made is made again
+    for event in run_chain(brief, settings, lambda ref: read_pixels(blobs, ref), stop.is_set):
+        match event:
+            case Started():
+                report.notes += [note for note in _machine_notes(made, event) if note not in report.notes]
+            case Failed():
+                raise event.error
+            case Result() if event.index in expected:
+                before = expected.pop(event.index)
+                again = store_result(blobs, brief, made.proposals[event.index], event).sha256
+                row = {"round": made.number, "variant": event.index, "role": before.role, "sha256": before.sha256}
+                report.rows.append(row | {"again": again, "same": again == before.sha256})
+                if not expected:
+                    stop.set()
+        tell(event)
+
+
+def _machine_notes(made: Round, now: Started) -> list[str]:
+    """In words, how engine, models and device differ from those that made the round."""
+    if made.engine is None:  # it was interrupted before it could say
+        return []
+    engine = registry.load(made.brief.engine)
+    then = {
+        "version": made.engine.version,
+        "device": made.engine.device,
+        "dtype": made.engine.dtype,
+        **made.engine.models,
+    }
+    here = {"version": engine.info.version, "device": now.device, "dtype": now.dtype, **engine.models()}
+    return _differences(made.engine.name, then, here)
+
+
+def _differences(what: str, then: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{what}: {key} was {then.get(key)}, here it is {here.get(key)}"
+        for key in sorted({*then, *here})
+        if then.get(key) != here.get(key)
+    ]
