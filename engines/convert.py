@@ -57,14 +57,15 @@ def keras(source: Path, target: Path) -> None:
 def gguf(source: Path, target: Path) -> None:
     """`*.gguf` -> a transformers folder in bfloat16 with its tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = next(source.rglob("*.gguf"))
-    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)
-    model.generation_config = GenerationConfig.from_model_config(
-        model.config
-    )  # the file's own is inconsistent; we decode ourselves
-    model.save_pretrained(target)
+    read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)
+    if hasattr(read.config, "quantization_config"):
+        del read.config.quantization_config
+    plain = AutoModelForCausalLM.from_config(read.config, dtype=torch.bfloat16)  # what was read refuses to be saved
+    plain.load_state_dict(read.state_dict())
+    plain.save_pretrained(target)
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
 
 
