@@ -25,6 +25,8 @@ from . import __version__
 from .blobs import Blobs
 from .events import AnyEvent, StudioError, blobs_of, from_json, to_json
 
+Recorded = tuple[dict[int, AnyEvent], dict[str, Any]]  # events by number, versions
+
 FORMAT = 1
 MAX_MEMBER = 256 * 2**20  # bytes of one blob, or of all events
 MAX_TOTAL = 8 * 2**30
@@ -68,7 +70,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data, packed)
 
 
-def read(file: Path, blobs: Blobs) -> tuple[dict[int, AnyEvent], dict[str, Any]]:
+def read(file: Path, blobs: Blobs) -> Recorded:
     """The archive's events and versions; its blobs go into `blobs`. Raises `StudioError` where anything in it is wrong."""
     try:
         with zipfile.ZipFile(file) as archive:

@@ -1,1 +1,283 @@
-def main() -> None: ...
+"""The command line. Exit status: 0 done; 2 the input was wrong, nothing was written; 1 it failed. Errors are one line on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from engines.api import UserError
+
+from . import __version__, terminal
+from .events import StudioError
+from .terminal import Stop, asking, console, fail
+
+HOST, PORT = "127.0.0.1", 7860
+FIRST_PAGE = ("style-bank", "style-codes")  # engines whose models the first page needs
+
+app = typer.Typer(
+    help="Duet: a studio in which an artist and generative models take turns.",
+    epilog="To begin: studio",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models = typer.Typer(
+    help="The model store: what there is, what is here, and whether it is whole.", rich_markup_mode=None
+)
+bench = typer.Typer(help="Measurements of this machine, against the goals.", rich_markup_mode=None)
+app.add_typer(models, name="models", short_help="List, fetch and check the models.")
+app.add_typer(bench, name="bench", short_help="Measure this machine against the goals.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Database = Annotated[
+    str | None,
+    typer.Option("--db", metavar="URL", help="Where the log is, as SQLAlchemy writes it.  [default: SQLite]"),
+]
+
+
+class Language(StrEnum):
+    en = "en"
+    zh = "zh"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The `studio` command."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit status. Whatever goes wrong ends as one line on stderr."""
+    terminal.log_to_file()
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+        arguments = ["serve", *arguments]
+    try:
+        status = app(arguments, prog_name="studio", standalone_mode=False)
+        return fail("Stopped.") if status == 130 else int(status or 0)
+    except Stop as stop:
+        return fail(str(stop), stop.status)
+    except TyperException as wrong:
+        command = getattr(getattr(wrong, "ctx", None), "command_path", "studio")
+        return fail(f"{wrong.format_message()} See: {command} --help", 2)
+    except UserError as error:
+        return fail(str(error))
+    except Abort:
+        return fail("Stopped.")
+    except Exception as error:
+        return terminal.fail_unexpectedly(error)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"duet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+# ── The studio ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command(short_help="Open the studio in the browser (what `studio` alone does).")
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Whom to listen to; 0.0.0.0 is everybody on the network.", envvar="GRADIO_SERVER_NAME")
+    ] = HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.", envvar="GRADIO_SERVER_PORT")] = PORT,
+    lang: Annotated[Language | None, typer.Option(help="The page's language.  [default: the browser's]")] = None,
+    db: Database = None,
+) -> None:
+    """Opens the studio in the browser. The first time, it fetches the models that the first page needs (3 MB)."""
+    from . import server
+
+    server.serve(host, port, lang.value if lang else None, db, first_engines=FIRST_PAGE)
+
+
+# ── Without a browser ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command("round", short_help="One round from a brief.json, without a browser.")
+def round_(
+    brief: Annotated[Path, typer.Argument(metavar="BRIEF.json", help="What is asked for; its pictures lie beside it.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the variants and round.json.")],
+    as_json: Json = False,
+) -> None:
+    """Makes one round: writes its variants and round.json to a folder."""
+    from . import headless
+
+    with asking():
+        headless.check_out(out)
+        checked, pictures = headless.read_brief(brief)
+    with terminal.telling() as tell:
+        try:
+            report = headless.make_round(checked, pictures, out, tell)
+        except headless.RoundFailed as failure:
+            raise Stop(str(failure)) from failure
+    if as_json:
+        _print_json(report)
+    else:
+        terminal.show_round(out, report)
+
+
+@app.command(short_help="Make an exported session again and compare it.")
+def replay(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT.zip", help="A session that was exported.")],
+    as_json: Json = False,
+) -> None:
+    """Makes every round of an exported session again and compares each variant, bit for bit."""
+    from . import archive, headless
+    from .blobs import Blobs
+
+    with tempfile.TemporaryDirectory(prefix="duet-") as folder, terminal.telling() as tell:
+        blobs = Blobs(Path(folder))
+        with asking():
+            recorded = archive.read(export, blobs)
+        report = headless.replay(recorded, blobs, tell)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        terminal.show_replay(report)
+    if not report.same:
+        differ = sum(not row["same"] for row in report.rows)
+        why = "; ".join(report.notes) or "machine and versions look the same, so please report it"
+        raise Stop(f"{differ} of {len(report.rows)} variants came out differently ({why}).")
+
+
+@app.command(short_help="Write a session to a portable file.")
+def export(
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, as in the page's address.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.zip", help="The file to write.")],
+    db: Database = None,
+) -> None:
+    """Writes a session to a portable file: its events, its pictures and the versions that made them."""
+    with terminal.studio(db) as studio:
+        with asking():
+            if out.exists():
+                raise StudioError("{name} is there already.", "Choose another --out, or move it away.", name=str(out))
+            if not out.absolute().parent.is_dir():
+                raise StudioError("There is no folder {name}.", "Make it first.", name=str(out.absolute().parent))
+            found = terminal.find_session(studio, session)
+        found.export(out)
+    print(out)
+
+
+@app.command(short_help="Delete a session and what only it used.")
+def forget(
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id, as in the page's address.")],
+    db: Database = None,
+) -> None:
+    """Deletes a session: its log, and the pictures that no other session uses."""
+    with terminal.studio(db) as studio:
+        with asking():
+            found = terminal.find_session(studio, session)
+        found.forget()
+    print(f"Session {session} is forgotten.")
+
+
+# ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@models.command("list", short_help="What there is and what is here.")
+def models_list(as_json: Json = False) -> None:
+    """Lists the models: size, whether they are here, licence, and what they are for."""
+    from engines import store
+
+    rows = [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "use": entry.use["en"],
+            "size": entry.size,
+            "present": store.present(entry.name),
+            "license": entry.license,
+            "credit": entry.credit,
+        }
+        for entry in store.entries().values()
+    ]
+    if as_json:
+        _print_json({"folder": str(store.models_folder()), "models": rows})
+    else:
+        terminal.show_models(store.models_folder(), rows)
+
+
+@models.command(short_help="Fetch models by name, or --all.")
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Which to fetch.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Fetch them all, as before a workshop.")] = False,
+) -> None:
+    """Fetches models and checks them. Those that are here and whole are left alone."""
+    from engines import store
+
+    with asking():
+        if bool(names) == every:
+            raise StudioError("Name the models to fetch, or say --all.", "See: studio models list")
+        wanted = [store.entry(name).name for name in names or store.entries()]
+    terminal.pull(wanted)
+
+
+@models.command(short_help="Read what is here and find what is damaged.")
+def verify(as_json: Json = False) -> None:
+    """Reads every model that is here from end to end and says which are torn or altered."""
+    from engines import store
+
+    rows = [{"name": name, "problems": _problems(name)} for name in store.entries() if store.present(name)]
+    damaged = [str(row["name"]) for row in rows if row["problems"]]
+    if as_json:
+        _print_json({"ok": not damaged, "models": rows})
+    else:
+        for row in rows:
+            console.print(f"{row['name']}: {'; '.join(row['problems']) or 'whole'}", highlight=False)
+        if not rows:
+            console.print("No models are here yet. Fetch them: studio models pull --all")
+    if damaged:
+        raise Stop(f"Damaged: {', '.join(damaged)}. Fetch again: studio models pull {' '.join(damaged)}")
+
+
+def _problems(name: str) -> list[str]:
+    from engines import store
+
+    try:
+        return store.problems(name)
+    except UserError as error:  # not even its list of files can be read
+        return [str(error)]
+
+
+# ── Bench ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@bench.command(short_help="Speed and memory.")
+def speed(
+    as_json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Three turns instead of seven: a look, not a measurement.")
+    ] = False,
+) -> None:
+    """Measures speed and memory: medians, with onnxruntime in turns on the same files and threads."""
+    from .bench import report, speed
+
+    rows = []
+    with terminal.telling() as tell:
+        for row in speed.rows(turns=3 if quick else 7, tell=tell):
+            rows.append(row)
+            if not as_json:
+                terminal.show_row(row)
+    if as_json:
+        _print_json(report.document(rows))
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -12,7 +12,9 @@ __all__ = ["assets", "db_url", "home"]
 
 def assets() -> Path:
     """The pictures and string tables that come with the studio."""
-    return Path(os.environ.get("STUDIO_ASSETS") or Path(__file__).parent.parent / "assets")
+    packed = Path(__file__).parent / "assets"  # in a wheel; in a checkout they stand beside the packages
+    beside = Path(__file__).parent.parent / "assets"
+    return Path(os.environ.get("STUDIO_ASSETS") or (packed if packed.is_dir() else beside))
 
 
 def db_url(base: Path | None = None) -> str:

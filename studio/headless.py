@@ -235,12 +235,12 @@ class Replay:
         return {"same": self.same, "variants": self.rows, "notes": self.notes}
 
 
-def replay(file: Path, blobs: Blobs, tell: Tell) -> Replay:
+def replay(recorded: archive.Recorded, blobs: Blobs, tell: Tell) -> Replay:
     """Runs every round of an archive again, with its logged knobs and seeds, and compares each blob's hash.
 
-    `blobs` is an empty store for what comes in and out. Rounds that were stopped are compared as far as they got.
+    `blobs` holds what came out of the archive. Rounds that were stopped are compared as far as they got.
     """
-    events, versions = archive.read(file, blobs)
+    events, versions = recorded
     report = Replay(notes=_differences("versions", versions, archive.versions()))
     rounds = fold(
         {number: event for number, event in events.items() if isinstance(event, Proposed | Made | Ended)}

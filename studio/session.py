@@ -22,7 +22,7 @@ from engines.api import (
 )
 from engines.api import Started as EngineStarted
 
-from . import config, pictures
+from . import archive, config, pictures
 from .blobs import Blobs
 from .desk import Desk, Ticket
 from .events import (
@@ -213,6 +213,10 @@ class Session:
 
     def forget(self) -> None:
         self._studio.forget(self.id)
+
+    def export(self, file: Path) -> Path:
+        """Writes the session to a portable file, whole or not at all."""
+        return archive.write(file, self.events(), self._studio.blobs)
 
     # ── How a round is made ──────────────────────────────────────────────────────────────────────────────────────────
 
