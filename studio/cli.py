@@ -143,7 +143,7 @@ def replay(
     from .blobs import Blobs
 
     with tempfile.TemporaryDirectory(prefix="duet-") as folder, terminal.telling() as tell:
-        blobs = Blobs(Path(folder))
+        blobs = Blobs(Path(folder) / "blobs")
         with asking():
             recorded = archive.read(export, blobs)
         report = headless.replay(recorded, blobs, tell)
@@ -234,7 +234,7 @@ def verify(as_json: Json = False) -> None:
     """Reads every model that is here from end to end and says which are torn or altered."""
     from engines import store
 
-    rows = [{"name": name, "problems": _problems(name)} for name in store.entries() if store.present(name)]
+    rows = [{"name": name, "problems": store.problems(name)} for name in store.entries() if store.present(name)]
     damaged = [str(row["name"]) for row in rows if row["problems"]]
     if as_json:
         _print_json({"ok": not damaged, "models": rows})
@@ -245,15 +245,6 @@ def verify(as_json: Json = False) -> None:
             console.print("No models are here yet. Fetch them: studio models pull --all")
     if damaged:
         raise Stop(f"Damaged: {', '.join(damaged)}. Fetch again: studio models pull {' '.join(damaged)}")
-
-
-def _problems(name: str) -> list[str]:
-    from engines import store
-
-    try:
-        return store.problems(name)
-    except UserError as error:  # not even its list of files can be read
-        return [str(error)]
 
 
 # ── Bench ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from rich.progress import (
     DownloadColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -155,12 +156,16 @@ def pull(names: Sequence[str]) -> None:
     with Progress(*columns, console=aside) as bar:
         for name in names:
             entry = store.entry(name)
-            if store.present(name) and not store.problems(name):
+            if store.state(name) == "ok":
                 aside.print(f"{name} is here and whole.", highlight=False)
                 continue
             aside.print(f"{entry.title}: {entry.use['en']}", highlight=False)
             task = bar.add_task(name, total=entry.size or None)
-            store.pull(name, lambda done, total, _, task=task: bar.update(task, completed=done, total=total or None))
+
+            def show(done: int, total: int, _: str, task: TaskID = task) -> None:
+                bar.update(task, completed=done, total=total or None)
+
+            store.pull(name, show)
 
 
 # ── Sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,11 +199,12 @@ def find_session(opened: Studio, id: str) -> Session:
 
 
 def show_round(out: Path, report: Mapping[str, Any]) -> None:
+    console.print(f"In {out}:", highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    for heading in ("file", "role", "seconds", "why"):
-        table.add_column(heading)
+    for heading in ("file", "seconds", "why"):
+        table.add_column(heading, no_wrap=heading == "file")
     for variant in report["variants"]:
-        table.add_row(str(out / variant["file"]), variant["role"], f"{variant['seconds']:.2f}", variant["reason"])
+        table.add_row(variant["file"], f"{variant['seconds']:.2f}", variant["reason"])
     console.print(table)
 
 
