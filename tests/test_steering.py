@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from engines import registry
 from engines.api import Brief, EngineInfo, Knobs, option
-from studio.events import ROLES, Judged, Judgement, Made, Proposed, Undone, Variant, fold
+from studio.events import ROLES, Judged, Judgement, Made, Proposed, Undone, Variant
+from studio.state import fold
 from studio.steering import Evidence, evidence, learned, propose
 
 
@@ -26,11 +26,6 @@ INFO = EngineInfo(
     styles=("ink", "oil", "clay", "silk"),
 )
 BRIEF = Brief(mode="style", engine="steered", styles={"ink": 0.5, "oil": 0.5}, seed=3)
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch):
-    monkeypatch.setattr(registry, "_factories", {**registry._factories, "steered": (INFO, lambda: None)})
 
 
 class Play:
@@ -55,7 +50,13 @@ class Play:
                 Made(
                     round=self.round,
                     variant=Variant(
-                        index=index, sha256="0" * 64, role=made.role, reason=made.reason, knobs=made.knobs, seed=made.seed, seconds=0
+                        index=index,
+                        sha256="0" * 64,
+                        role=made.role,
+                        reason=made.reason,
+                        knobs=made.knobs,
+                        seed=made.seed,
+                        seconds=0,
                     ),
                 )
             )
@@ -65,7 +66,7 @@ class Play:
         return self.add(Judged(round=self.round, judgement=Judgement(**said)))
 
     def evidence(self):
-        return evidence(fold(self.events))
+        return evidence(fold(self.events), {"steered": INFO})
 
 
 def value(knobs: Knobs, name: str) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, product
 
-from engines.api import Knob, Knobs
-from engines.registry import info as engine_info
+from engines.api import EngineInfo, Knob, Knobs
 
-from ..events import Judgement, Place, Round, State
+from ..events import Judgement, Place
+from ..state import Round, State
 
 Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is missing counts as 0
 
@@ -62,23 +62,26 @@ def coordinates(knobs: Iterable[Knob], values: Knobs) -> Coordinates:
     return out | {name: float(weight) for name, weight in values.items() if name.startswith("style:")}
 
 
-def evidence(state: State) -> Evidence:
-    """What all judgements of a session say, oldest first."""
+def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
+    """What all judgements of a session say, oldest first. Rounds of engines that are not here any more say nothing."""
     found = Evidence()
     places: dict[tuple[int, int], int] = {}
-    for current in state.rounds.values():
-        knobs = engine_info(current.brief.engine).knobs(current.brief)
+    rounds = [current for current in state.rounds.values() if current.brief.engine in infos]
+    for current in rounds:
+        knobs = infos[current.brief.engine].knobs(current.brief)
         for variant in current.variants:
             point = coordinates(knobs, variant.knobs)
             places[current.number, variant.index] = found.add(point, Place(round=current.number, variant=variant.index))
-    for current in state.rounds.values():
+    for current in rounds:
         _judged(found, places, current)
-        _edited(found, places, current)
+        _edited(found, places, current, infos[current.brief.engine])
     for event, place in state.branches.items():
-        siblings = [variant.index for variant in state.rounds[place.round].variants if variant.index != place.variant]
-        for other in siblings:
-            better, worse = places.get((place.round, place.variant)), places[place.round, other]
-            if better is not None:
+        if (place.round, place.variant) not in places:
+            continue
+        better = places[place.round, place.variant]
+        for variant in state.rounds[place.round].variants:
+            if variant.index != place.variant:
+                worse = places[place.round, variant.index]
                 found.statements.append(Statement(better, worse, HINT, place.round, event))
     return found
 
@@ -129,9 +132,8 @@ def _judged(found: Evidence, places: dict[tuple[int, int], int], current: Round)
             found.statements.append(Statement(anchor, places[current.number, shown], 1.0, current.number, none))
 
 
-def _edited(found: Evidence, places: dict[tuple[int, int], int], current: Round) -> None:
+def _edited(found: Evidence, places: dict[tuple[int, int], int], current: Round, info: EngineInfo) -> None:
     """A knob set by hand: the chosen variant with that value is better than as it was."""
-    info = engine_info(current.brief.engine)
     for event, judgement in current.judgements.items():
         if not judgement.edit:
             continue

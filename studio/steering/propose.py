@@ -27,6 +27,7 @@ STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far fro
 REACH = 0.5  # `best` looks this far from what was judged, so that it stays something the evidence speaks of
 FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
+SEEDS = 2**31  # past the last one they begin again at 0
 CRUMB = 0.03  # a style below this share cannot be seen, only clutters the mix
 
 
@@ -74,7 +75,7 @@ def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal
         Proposal(
             role=role,
             knobs=knobs,
-            seed=brief.seed + at,
+            seed=(brief.seed + at) % SEEDS,
             reason=reason(role, yours, knobs, evidence if taste else Evidence()),
         )
         for at, (role, knobs) in enumerate(zip(ROLES, chosen, strict=False))
