@@ -91,6 +91,11 @@ class Ticket:
                 if tell in self._listeners:
                     self._listeners.remove(tell)
 
+    def wait(self, timeout: float) -> bool:
+        """Until it is done, or so many seconds. Returns whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._done, timeout)
+
     def _push(self, item: object | None, *, done: bool = False) -> None:
         with self._changed:
             if isinstance(item, Preview):  # only the newest preview of a variant is worth keeping
@@ -137,15 +142,20 @@ class Desk:
                 )
 
     def submit(self, session: str, round: int, work: Work) -> Ticket:
-        """Queues a job, which its session has been admitted with."""
+        """Queues a job, which its session has been admitted with. A desk that was closed since then cancels it."""
         ticket = Ticket(session, round, work)
         with self._changed:
-            self._waiting.setdefault(session, deque()).append(ticket)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
-                self._thread.start()
-            self._tell_positions()
-            self._changed.notify_all()
+            closed = self._closed
+            if not closed:
+                self._waiting.setdefault(session, deque()).append(ticket)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
+                    self._thread.start()
+                self._tell_positions()
+                self._changed.notify_all()
+        if closed:
+            ticket._cancelled.set()
+            ticket._run()
         return ticket
 
     def running(self, session: str) -> Ticket | None:
@@ -155,17 +165,21 @@ class Desk:
                 return self._current
             return next(iter(self._waiting.get(session, ())), None)
 
-    def cancel(self, session: str) -> int:
-        """Cancels the session's own jobs, running and waiting. Returns how many."""
+    def cancel(self, session: str, round: int | None = None) -> list[Ticket]:
+        """Cancels the session's own jobs, running and waiting, or the one of a single round. Returns them."""
         with self._changed:
-            waiting = self._waiting.pop(session, deque())
-            current = self._current if self._current is not None and self._current.session == session else None
+            mine = self._waiting.pop(session, deque())
+            waiting = [ticket for ticket in mine if round in (None, ticket.round)]
+            if rest := deque(ticket for ticket in mine if ticket not in waiting):
+                self._waiting[session] = rest
+            current = self._current
+            running = [current] if current and current.session == session and round in (None, current.round) else []
             self._tell_positions()
-        for ticket in [*([current] if current else []), *waiting]:
+        for ticket in [*running, *waiting]:
             ticket._cancelled.set()
         for ticket in waiting:  # its work sees that it was cancelled before it began, and says so
             ticket._run()
-        return len(waiting) + (current is not None)
+        return [*running, *waiting]
 
     def close(self, timeout: float = 5.0) -> None:
         """Cancels everything and waits for the running job to stop."""

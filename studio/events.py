@@ -1,11 +1,8 @@
-"""What happens in a session, as typed events that are stored as JSON, and the state that they add up to.
-
-The log is append-only: undo and retraction are events too. `fold` turns the events into a `State`, the only reading of them.
-"""
+"""What happens in a session, as typed events that are stored as JSON. The log is append-only: undo and retraction are events too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -241,145 +238,6 @@ def to_json(event: AnyEvent) -> str:
 
 def from_json(text: str | bytes) -> AnyEvent:
     return _codec.validate_json(text)
-
-
-# ── State ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Verdict(BaseModel):
-    """All that holds of the judgements of one round, later ones before earlier ones."""
-
-    likes: set[int] = set()
-    dislikes: set[int] = set()
-    pick: int | None = None
-    ranking: list[list[int]] = []
-    none: bool = False
-    edits: dict[str, float | str] = {}
-    texts: dict[int, str] = {}
-    notes: list[str] = []
-
-    def add(self, said: Judgement) -> None:
-        for index in said.like:
-            self.likes.add(index)
-            self.dislikes.discard(index)
-        for index in said.dislike:
-            self.dislikes.add(index)
-            self.likes.discard(index)
-        if said.like or said.pick is not None or said.ranking:
-            self.none = False
-        if said.pick is not None:
-            self.pick = said.pick
-        if said.ranking:
-            self.ranking = said.groups()
-        if said.none:
-            self.none, self.pick, self.ranking, self.likes = True, None, [], set()
-        self.edits.update(said.edit)
-        self.texts.update(said.text)
-        if said.note:
-            self.notes.append(said.note)
-
-    @property
-    def chosen(self) -> int | None:
-        """The pick, or else the first of the ranking: the next `yours`."""
-        if self.pick is not None:
-            return self.pick
-        return self.ranking[0][0] if self.ranking else None
-
-
-class Round(BaseModel):
-    """One round as it stands."""
-
-    number: int
-    event: int
-    parent: Place | None
-    brief: StoredBrief
-    proposals: list[Proposal]
-    variants: list[Variant] = []
-    status: Status = "running"
-    engine: EngineUsed | None = None
-    seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-    error: Words | None = None
-    judgements: dict[int, Judgement] = {}  # event number -> judgement, only those that hold
-    stars: set[int] = set()
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    @property
-    def verdict(self) -> Verdict:
-        verdict = Verdict()
-        for event in sorted(self.judgements):
-            verdict.add(self.judgements[event])
-        return verdict
-
-
-class State(BaseModel):
-    """A session as its events add up to. `last_act` is what undo would take back."""
-
-    rounds: dict[int, Round] = {}
-    head: Place | None = None  # the variant that the next round continues from
-    pictures: dict[str, Uploaded] = {}
-    branches: dict[int, Place] = {}  # event number -> where the artist branched off
-    acts: list[int] = []  # numbers of the artist's acts that hold, in order
-    next_round: int = 0  # round numbers are never used twice
-
-    @property
-    def last_act(self) -> int | None:
-        return self.acts[-1] if self.acts else None
-
-    def latest(self) -> Round | None:
-        return self.rounds[max(self.rounds)] if self.rounds else None
-
-
-def fold(events: Mapping[int, AnyEvent]) -> State:
-    """The state that numbered events add up to; undone and retracted ones count for nothing."""
-    void = {event.event for event in events.values() if isinstance(event, Undone)}
-    for number in sorted(events, reverse=True):  # a retraction that was itself undone or retracted does not hold
-        event = events[number]
-        if number not in void and isinstance(event, Judged) and event.judgement.retract is not None:
-            void.add(event.judgement.retract)
-    state = State()
-    for number in sorted(events):
-        event = events[number]
-        if isinstance(event, Proposed):
-            state.next_round = max(state.next_round, event.round + 1)
-        if number not in void:
-            _apply(state, number, event)
-    return state
-
-
-def _apply(state: State, number: int, event: AnyEvent) -> None:
-    match event:
-        case Uploaded():
-            state.pictures[event.sha256] = event
-        case Proposed():
-            state.rounds[event.round] = Round(
-                number=event.round, event=number, parent=event.parent, brief=event.brief, proposals=event.proposals
-            )
-            state.head = event.parent
-            state.acts.append(number)
-        case Made() if event.round in state.rounds:
-            state.rounds[event.round].variants.append(event.variant)
-        case Ended() if event.round in state.rounds:
-            current = state.rounds[event.round]
-            current.status, current.engine, current.error = event.status, event.engine, event.error
-            current.seconds, current.peak_memory_mb = event.seconds, event.peak_memory_mb
-        case Judged() if event.round in state.rounds:
-            state.acts.append(number)
-            current = state.rounds[event.round]
-            current.judgements[number] = event.judgement
-            chosen = current.verdict.chosen
-            if chosen is not None:
-                state.head = Place(round=event.round, variant=chosen)
-        case Starred() if event.place.round in state.rounds:
-            state.acts.append(number)
-            stars = state.rounds[event.place.round].stars
-            (stars.add if event.on else stars.discard)(event.place.variant)
-        case Branched() if event.place.round in state.rounds:
-            state.acts.append(number)
-            state.branches[number] = state.head = event.place
-        case _:
-            pass
 
 
 def blobs_of(events: Iterable[AnyEvent]) -> set[str]:

@@ -16,9 +16,10 @@ from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Sta
 
 from . import archive, config, pictures
 from .blobs import Blobs
-from .events import ROLES, Ended, Made, Proposed, Round, StudioError, Variant, fold
-from .rounds import check_sides, fetch_models, read_pixels, run_chain, store_result
+from .events import ROLES, Ended, Made, Proposed, StudioError, Variant
+from .rounds import as_variant, check_sides, fetch_models, read_pixels, run_chain
 from .session import Studio
+from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
 MAX_BRIEF = 2**20  # bytes
@@ -122,15 +123,16 @@ def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
         )
     if PICTURE.fullmatch(value):
         return Blobs(config.home() / "blobs").read(value.removeprefix("sha256:")), value[7:19]
-    path = (folder / value).resolve()
-    if Path(value).is_absolute() or not path.is_relative_to(folder):
-        raise BriefError(
-            "{key} is {value!r}, which is outside the brief's folder.",
-            "Copy the picture beside the brief and name it by its path from there.",
-            key=key,
-            value=value,
-        )
+    path = folder / value
     try:
+        path = path.resolve()
+        if Path(value).is_absolute() or not path.is_relative_to(folder):
+            raise BriefError(
+                "{key} is {value!r}, which is outside the brief's folder.",
+                "Copy the picture beside the brief and name it by its path from there.",
+                key=key,
+                value=value,
+            )
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -182,14 +184,16 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
 
 def _write(made: Round, blobs: Blobs, out: Path) -> dict[str, Any]:
     report = round_json(made)
+    files = {entry["file"]: variant.sha256 for variant, entry in zip(made.variants, report["variants"], strict=True)}
+    written: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for variant, entry in zip(made.variants, report["variants"], strict=True):
-            with (out / entry["file"]).open("xb") as file:
-                file.write(blobs.read(variant.sha256))
-        with (out / "round.json").open("x", encoding="utf-8") as file:
-            file.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+        for name, sha in files.items():
+            _write_new(out / name, blobs.read(sha), written)
+        _write_new(out / "round.json", (json.dumps(report, ensure_ascii=False, indent=2) + "\n").encode(), written)
     except OSError as error:
+        for file in written:
+            file.unlink(missing_ok=True)
         raise StudioError(
             "The round could not be written to {folder}: {why}.",
             "Free some space or choose another --out.",
@@ -197,6 +201,12 @@ def _write(made: Round, blobs: Blobs, out: Path) -> dict[str, Any]:
             why=error.strerror or str(error),
         ) from error
     return report
+
+
+def _write_new(file: Path, data: bytes, written: list[Path]) -> None:
+    with file.open("xb") as opened:
+        written.append(file)
+        opened.write(data)
 
 
 def round_json(made: Round) -> dict[str, Any]:
@@ -266,7 +276,7 @@ def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None
                 raise event.error
             case Result() if event.index in expected:
                 before = expected.pop(event.index)
-                again = store_result(blobs, brief, made.proposals[event.index], event).sha256
+                again = as_variant(brief, made.proposals[event.index], event)[0].sha256
                 row = {"round": made.number, "variant": event.index, "role": before.role, "sha256": before.sha256}
                 report.rows.append(row | {"again": again, "same": again == before.sha256})
                 if not expected:

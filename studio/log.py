@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
     create_engine,
     delete,
     event,
@@ -59,9 +60,7 @@ class Log:
     """Events by session and number. An event is on disk when `append` returns."""
 
     def __init__(self, url: str) -> None:
-        self._lock = (
-            threading.Lock()
-        )  # numbers are handed out one at a time; other processes are caught by the primary key
+        self._lock = threading.Lock()  # one number at a time; other processes are caught by the primary key
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
@@ -157,6 +156,12 @@ class Log:
         with self._transaction() as connection:
             return connection.execute(query).first() is not None
 
+    def unused(self, blobs: set[str]) -> set[str]:
+        """Those of the blobs that no session has to do with."""
+        with self._transaction() as connection:
+            used = connection.execute(select(uses.c.sha256).where(uses.c.sha256.in_(blobs))).scalars()
+            return blobs - set(used)
+
     def forget(self, session: str) -> set[str]:
         """Deletes the session and returns the blobs that no other session uses."""
         with self._lock, self._transaction() as connection:
@@ -165,23 +170,29 @@ class Log:
             for table in (events, uses):
                 connection.execute(delete(table).where(table.c.session == session))
             connection.execute(delete(sessions).where(sessions.c.id == session))
-            kept = set(connection.execute(select(uses.c.sha256).where(uses.c.sha256.in_(mine))).scalars())
-        return mine - kept
+        return self.unused(mine)
 
     def interrupted(self) -> int:
         """Ends every round that was under way when its process died. Call it once, by the process that runs the desk."""
         count = 0
-        for session in self.sessions():
+        for session in self._unfinished():
             open_rounds: set[int] = set()
-            for what in self.read(session["id"]).values():
+            for what in self.read(session).values():
                 if isinstance(what, Proposed):
                     open_rounds.add(what.round)
                 elif isinstance(what, Ended):
                     open_rounds.discard(what.round)
             for number in sorted(open_rounds):
-                self.append(session["id"], Ended(round=number, status="interrupted"))
+                self.append(session, Ended(round=number, status="interrupted"))
                 count += 1
         return count
+
+    def _unfinished(self) -> list[str]:
+        """Sessions with more rounds begun than ended, counted in the database so that old ones need not be read."""
+        begun, ended = (func.sum(case((events.c.kind == kind, 1), else_=0)) for kind in ("proposed", "ended"))
+        query = select(events.c.session).group_by(events.c.session).having(begun > ended)
+        with self._transaction() as connection:
+            return list(connection.execute(query).scalars())
 
     def close(self) -> None:
         self._engine.dispose()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from engines import registry, store
-from engines.api import PICTURE, Brief, Cancelled, Event, Pictures, Pixels, Preview, Progress, Result, Setting
+from engines.api import PICTURE, Brief, Cancelled, Event, Failed, Pictures, Pixels, Preview, Progress, Result, Setting
 
 from . import config, pictures
 from .blobs import Blobs
@@ -69,7 +70,7 @@ def run_chain(
             continue
         for later in _follow(brief.then, event, pixels, cancelled):
             yield later
-            if isinstance(later, Cancelled):
+            if isinstance(later, Cancelled | Failed):
                 return
 
 
@@ -94,19 +95,20 @@ def _follow(brief: Brief, first: Result, pixels: Pictures, cancelled: Callable[[
                 yield replace(event, index=first.index)
             case Cancelled():
                 yield Cancelled(first.index)
-                return
+            case Failed():
+                yield event
 
 
-def store_result(blobs: Blobs, brief: Brief, proposal: Proposal, result: Result) -> Variant:
-    """Writes a result to the blob store; a picture carries the brief, knobs and seed that made it."""
+def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Variant, bytes]:
+    """A result as a variant and its file's bytes; a picture carries the brief, knobs and seed that made it."""
     if result.pixels is not None:
         meta = {"brief": brief.to_dict(), "knobs": dict(result.knobs), "seed": result.seed}
         data, media_type = pictures.encode_png(result.pixels, meta), "image/png"
     else:
         data, media_type = (result.text or "").encode(), "text/plain"
-    return Variant(
+    variant = Variant(
         index=result.index,
-        sha256=blobs.put(data),
+        sha256=hashlib.sha256(data).hexdigest(),
         media_type=media_type,
         role=proposal.role,
         reason=proposal.reason,
@@ -116,6 +118,7 @@ def store_result(blobs: Blobs, brief: Brief, proposal: Proposal, result: Result)
         text=result.text,
         features=None if result.features is None else [float(value) for value in result.features],
     )
+    return variant, data
 
 
 def read_pixels(blobs: Blobs, ref: str) -> Pixels:

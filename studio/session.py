@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +38,22 @@ from .events import (
     Place,
     Proposal,
     Proposed,
-    Round,
     Starred,
-    State,
     Status,
     StudioError,
     Undone,
     Uploaded,
     Words,
-    fold,
 )
 from .log import Log
-from .rounds import check_sides, fetch_models, read_pixels, run_chain, store_result
+from .rounds import as_variant, check_sides, fetch_models, read_pixels, run_chain
+from .state import Round, State, fold
 from .steering import evidence, learned, propose
-from .view import next_brief, view
+from .view import continued, next_brief, view
 
 log = logging.getLogger(__name__)
+
+STOPPING = 5.0  # seconds that forgetting waits for a running round; what comes later finds no session and is not kept
 
 
 class Studio:
@@ -72,18 +74,32 @@ class Studio:
         """The session with this id. Raises `StudioError` where there is none."""
         with self._lock:
             if id not in self._sessions:
-                self.log.read(id, after=-1)
-                self._sessions[id] = Session(self, id)
+                opened = Session(self, id)
+                opened.events()
+                self._sessions[id] = opened
             return self._sessions[id]
 
     def forget(self, id: str) -> None:
         """Deletes a session: its log, and the blobs that nobody else uses."""
-        session = self.session(id)
-        session.cancel()
+        self.session(id)
+        for ticket in self.desk.cancel(id):
+            ticket.wait(STOPPING)
         with self._lock:
             self._sessions.pop(id, None)
-        for sha in self.log.forget(id):
-            self.blobs.remove(sha)
+        with self.blobs.lock():
+            for sha in self.log.forget(id):
+                self.blobs.remove(sha)
+
+    def keep(self, session: str, event: Uploaded | Made, data: bytes) -> None:
+        """Stores the blob that the event speaks of, then logs the event: both, or neither."""
+        with self.blobs.lock():
+            sha = self.blobs.put(data)
+            try:
+                self.log.append(session, event)
+            except UserError:
+                if self.log.unused({sha}):
+                    self.blobs.remove(sha)
+                raise
 
     def close(self) -> None:
         self.desk.close()
@@ -97,6 +113,7 @@ class Session:
         self.id = id
         self._studio = studio
         self._events: dict[int, AnyEvent] = {}
+        self._owed: list[Ended] = []  # what the log had no room for; it goes first when there is
         self._lock = threading.RLock()
 
     # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,6 +121,8 @@ class Session:
     def events(self) -> dict[int, AnyEvent]:
         """Every event by number, read from the log."""
         with self._lock:
+            with suppress(StudioError):  # still no room: what is in the log can be read all the same
+                self._settle()
             self._events |= self._studio.log.read(self.id, after=max(self._events, default=-1))
             return dict(self._events)
 
@@ -119,10 +138,10 @@ class Session:
     def learned(self, state: State | None = None) -> dict[str, Any]:
         """What the judgements taught so far, at what would be proposed next."""
         state = state or self.state()
-        brief = next_brief(state)
-        if brief is None:
+        brief, infos = next_brief(state), registry.infos()
+        if brief is None or brief.engine not in infos:
             return {"judgements": 0, "knobs": []}
-        return learned(registry.info(brief.engine), brief, evidence(state))
+        return learned(infos[brief.engine], brief, evidence(state, infos))
 
     def running(self) -> Ticket | None:
         """The round that is being made or waits for its turn."""
@@ -142,26 +161,27 @@ class Session:
     def upload(self, data: bytes, name: str) -> str:
         """Keeps a picture and returns its reference, `sha256:<hex>`. Raises `StudioError` where it cannot be read."""
         width, height = pictures.check(data, name)
-        sha = self._studio.blobs.put(data)
-        if sha not in self.state().pictures:
-            self._append(Uploaded(sha256=sha, name=Path(name).name[:200], width=width, height=height))
+        sha = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            if sha not in self.state().pictures or sha not in self._studio.blobs:
+                uploaded = Uploaded(sha256=sha, name=Path(name).name[:200], width=width, height=height)
+                self._studio.keep(self.id, uploaded, data)
         return f"sha256:{sha}"
 
     def propose(self, brief: Brief, exact: bool = True) -> Ticket:
         """Begins a round: checks the brief, decides what to try, logs it and queues it at the desk.
 
-        With `exact` the brief is taken at its word. Without, a brief that repeats the latest round's continues from the
-        variant that was picked there, as a program expects that sends one brief again and again.
+        With `exact` the brief is taken at its word. Without, a brief that is sent again continues from what was picked, as a
+        program expects that sends one brief again and again.
         """
         brief = registry.check(brief)
         with self._lock:
             state = self.state()
-            latest = state.latest()
-            if not exact and latest and latest.brief == brief and state.head and state.head.round == latest.number:
-                brief = registry.check(next_brief(state) or brief)
+            if not exact:
+                brief = registry.check(continued(state, brief))
             self._check_pictures(brief)
             self._studio.desk.admit(self.id)
-            proposals = propose(registry.info(brief.engine), brief, evidence(state))
+            proposals = propose(registry.info(brief.engine), brief, evidence(state, registry.infos()))
             number = state.next_round
             self._append(Proposed(round=number, parent=state.head, brief=brief, proposals=proposals))
             return self._studio.desk.submit(
@@ -182,8 +202,10 @@ class Session:
                     value=judgement.retract,
                     allowed=known,
                 )
-            knobs = {name for variant in current.variants for name in variant.knobs}
+            knobs = {name: value for variant in current.variants for name, value in variant.knobs.items()}
             judgement.check(len(current.variants), sorted(knobs))
+            if judgement.edit:
+                registry.check(current.brief.apply(knobs | judgement.edit))
             self._append(Judged(round=round, judgement=judgement))
         return self.learned()
 
@@ -204,12 +226,12 @@ class Session:
                 raise StudioError("There is nothing to undo.")
             latest = state.latest()
             if latest and latest.event == state.last_act and latest.status == "running":
-                self.cancel()
+                self._studio.desk.cancel(self.id, latest.number)
             self._append(Undone(event=state.last_act))
 
     def cancel(self) -> int:
         """Stops this session's rounds, running and waiting. Returns how many there were."""
-        return self._studio.desk.cancel(self.id)
+        return len(self._studio.desk.cancel(self.id))
 
     def forget(self) -> None:
         self._studio.forget(self.id)
@@ -250,8 +272,11 @@ class Session:
         ended = Ended(round=number, status=status, engine=used, seconds=seconds, peak_memory_mb=peak, error=error)
         try:
             self._append(ended)
-        finally:  # even where the disk is full, the artist is told how it ended
-            yield ended
+        except StudioError:  # the disk is full, or the session is gone; the artist is told all the same how it ended
+            log.exception("the end of round %s of session %s could not be logged", number, self.id[:6])
+            with self._lock:
+                self._owed.append(ended)
+        yield ended
 
     def _make(
         self, number: int, brief: Brief, proposals: list[Proposal], cancelled: Callable[[], bool]
@@ -261,6 +286,9 @@ class Session:
             yield Cancelled(0)
             return
         yield from fetch_models(brief, cancelled)
+        if cancelled():
+            yield Cancelled(0)
+            return
         engine = registry.load(brief.engine)
         settings = [Setting(proposal.knobs, proposal.seed) for proposal in proposals]
         device = dtype = ""
@@ -283,9 +311,9 @@ class Session:
                     yield event
 
     def _keep(self, number: int, brief: Brief, proposal: Proposal, result: Result) -> Made:
-        variant = store_result(self._studio.blobs, brief, proposal, result)
+        variant, data = as_variant(brief, proposal, result)
         made = Made(round=number, variant=variant)
-        self._append(made)
+        self._studio.keep(self.id, made, data)
         return made
 
     def pixels(self, ref: str) -> Pixels:
@@ -295,7 +323,15 @@ class Session:
     # ── Small helpers ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _append(self, event: AnyEvent) -> int:
+        self._settle()
         return self._studio.log.append(self.id, event)
+
+    def _settle(self) -> None:
+        """Logs the ends of rounds for which there was no room."""
+        with self._lock:
+            while self._owed:
+                self._studio.log.append(self.id, self._owed[0])
+                self._owed.pop(0)
 
     def _round(self, state: State, number: int) -> Round:
         if number not in state.rounds:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engines.api import Brief
 
 from .desk import Ticket
-from .events import AnyEvent, Round, State, Variant
+from .events import AnyEvent, Place, Variant
+from .state import Round, State
 
 
 def view(
@@ -32,22 +34,42 @@ def view(
 
 
 def next_brief(state: State) -> Brief | None:
-    """What the next `yours` would be: the latest brief, set to the variant that was chosen and to what was set by hand.
+    """What the next `yours` would be: the variant that was chosen, or the latest brief, with what was set by hand."""
+    if state.open is not None:
+        current = state.rounds[state.open]
+        edits = current.verdict.edits
+        return current.brief.apply(current.proposals[0].knobs | edits) if edits else current.brief
+    return None if state.head is None else brief_at(state, state.head)
 
-    A style that the chosen variant gave no weight leaves the mix, unless the artist had put or locked it there.
+
+def brief_at(state: State, place: Place) -> Brief:
+    """The brief whose `yours` is this variant, with what was set by hand in its round.
+
+    A style that the variant gave no weight leaves the mix, unless the artist had put it there.
     """
-    if state.head is None:
-        latest = state.latest()
-        return latest.brief if latest else None
-    current = state.rounds[state.head.round]
-    knobs = current.variants[state.head.variant].knobs | current.verdict.edits
-    brief = current.brief
+    current = state.rounds[place.round]
+    variant = current.variants[place.variant]
     kept = {
         name: value
-        for name, value in knobs.items()
-        if value or not name.startswith("style:") or name.removeprefix("style:") in brief.styles or name in brief.locks
+        for name, value in (variant.knobs | current.verdict.edits).items()
+        if value or not name.startswith("style:") or name.removeprefix("style:") in current.brief.styles
     }
-    return brief.apply(kept)
+    return replace(current.brief.apply(kept), seed=variant.seed)
+
+
+def continued(state: State, brief: Brief) -> Brief:
+    """What a brief means to a program that sends the same one again and again: the next `yours`, where the brief began the
+    line of rounds that the next one would continue without a word of its own. Any other brief is taken at its word."""
+    following = next_brief(state)
+    at = state.open if state.open is not None else state.head.round if state.head else None
+    while following is not None and at is not None:
+        current = state.rounds[at]
+        if current.brief == brief:
+            return following
+        if current.parent is None or current.brief != brief_at(state, current.parent):
+            break
+        at = current.parent.round
+    return brief
 
 
 def round_view(current: Round) -> dict[str, Any]:

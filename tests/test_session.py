@@ -241,7 +241,10 @@ def test_too_narrow_a_result_is_said_before_painting(session):
 
 def test_then_works_on_the_result(session):
     chained = Brief.from_dict(
-        {**BRIEF.to_dict(), "then": {"mode": "style", "engine": "fake", "styles": {"moss": 1.0}, "size": 32, "options": {"grain": 0.0}}}
+        {
+            **BRIEF.to_dict(),
+            "then": {"mode": "style", "engine": "fake", "styles": {"moss": 1.0}, "size": 32, "options": {"grain": 0.0}},
+        }
     )
     made = [item.variant for item in run(session, chained) if isinstance(item, Made)]
     assert len(made) == 4
@@ -254,7 +257,9 @@ def test_then_may_not_bring_a_content_of_its_own(session):
     ref = session.upload(picture(), "a.png")
     with pytest.raises(BriefError, match="works on the result"):
         session.propose(
-            Brief.from_dict({**BRIEF.to_dict(), "then": {"mode": "style", "engine": "fake", "styles": {"moss": 1}, "content": ref}})
+            Brief.from_dict(
+                {**BRIEF.to_dict(), "then": {"mode": "style", "engine": "fake", "styles": {"moss": 1}, "content": ref}}
+            )
         )
 
 

@@ -18,6 +18,7 @@ GRADIO = {"gradio", "gradio_client"}
 # Bottom up. A module may import from lower floors, and from its own where that is a package of parts.
 FLOORS = [
     {"config", "events"},
+    {"state"},
     {"blobs", "log", "pictures", "steering"},
     {"archive", "desk", "rounds"},
     {"view"},
