@@ -1,0 +1,54 @@
+"""What every test has: a home of its own, models that are fetched once for all, and a browser or a reason why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+
+def shared_models() -> Path:
+    """Where tests keep models between runs: `STUDIO_MODELS` as it was when pytest began, else a folder of the user's cache."""
+    given = os.environ.get("STUDIO_MODELS")
+    return Path(given).expanduser().absolute() if given else user_cache_path("duet-tests", appauthor=False) / "models"
+
+
+def chromium() -> str | None:
+    """The browser that the tests drive, which the system brings."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    return shared_models()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_folder: Path) -> Path:
+    """A fresh `STUDIO_HOME`, not made yet, and the shared models."""
+    place = tmp_path / "home"
+    monkeypatch.setenv("STUDIO_HOME", str(place))
+    monkeypatch.setenv("STUDIO_MODELS", str(models_folder))
+    for name in ("STUDIO_ASSETS", "SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    return place
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """Chromium's executable. Without it a test skips; where `CI` is set it fails, for there nobody reads what was skipped."""
+    found = chromium()
+    if found is None:
+        why = "there is no Chromium here; on Debian: apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _browser(request: pytest.FixtureRequest) -> None:
+    """Holds every test under the marker `browser` to that, whether or not it asks for the path."""
+    if request.node.get_closest_marker("browser"):
+        request.getfixturevalue("browser_path")
