@@ -17,21 +17,18 @@ from engines.api import Pixels
 
 from .events import StudioError
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF")  # MPO is what some cameras call a JPEG
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, what some cameras write, opens as a JPEG
 MAX_BYTES = 40 * 2**20
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16
 META_KEY = "duet"
 MAX_META = 64 * 1024  # bytes; a brief is far smaller
 
-Image.MAX_IMAGE_PIXELS = None  # we look at the declared size ourselves, before anything is decoded
-
 
 def check(data: bytes, name: str) -> tuple[int, int]:
-    """Width and height as shown (after EXIF rotation) of a picture that can be read to its end. Raises `StudioError`."""
-    with _opened(data, name) as picture:
-        picture.load()
-        return ImageOps.exif_transpose(picture).size
+    """Width and height as shown (after EXIF rotation) of a picture that engines can read to its end. Raises `StudioError`."""
+    height, width, _ = to_pixels(data, name).shape
+    return width, height
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -97,6 +94,8 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                 yield picture
     except StudioError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own limit lies above ours
+        raise _too_many_pixels(shown) from None
     except Exception as error:  # decoders raise almost anything on damaged files
         if data.lstrip()[:5] in (b"<svg ", b"<?xml") or b"<svg" in data[:1000]:
             raise StudioError(
@@ -127,14 +126,7 @@ def _check_bytes(data: bytes, shown: str) -> None:
 def _check_sides(picture: Image.Image, shown: str) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
-        raise StudioError(
-            "{name} is {width} x {height} pixels; {limit} million pixels is the most we read.",
-            "Scale it down first. Your brief is unchanged.",
-            name=shown,
-            width=width,
-            height=height,
-            limit=MAX_PIXELS // 10**6,
-        )
+        raise _too_many_pixels(shown)
     if min(width, height) < MIN_SIDE:
         raise StudioError(
             "{name} is {width} x {height} pixels; both sides need {least} at least.",
@@ -144,6 +136,15 @@ def _check_sides(picture: Image.Image, shown: str) -> None:
             height=height,
             least=MIN_SIDE,
         )
+
+
+def _too_many_pixels(shown: str) -> StudioError:
+    return StudioError(
+        "{name} has too many pixels; {limit} million is the most we read.",
+        "Scale it down first. Your brief is unchanged.",
+        name=shown,
+        limit=MAX_PIXELS // 10**6,
+    )
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
@@ -158,12 +159,9 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 def _eight_bits(picture: Image.Image) -> Pixels:
     """Grey of 16 or 32 bits, or float, scaled to 0-255 rather than clipped as Pillow would."""
-    values = np.asarray(picture, dtype=np.float64)
-    top = (
-        65535.0
-        if picture.mode.startswith("I") and values.max(initial=0) <= 65535
-        else max(float(values.max(initial=1)), 1e-9)
-    )
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    whole = picture.mode.startswith("I")
+    top = max(float(values.max()), 65535.0 if whole else 1.0)  # floats are from 0 to 1 unless they say otherwise
     return np.asarray(np.clip(values / top * 255.0, 0, 255).round(), dtype=np.uint8)
 
 
