@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -59,7 +60,10 @@ def gguf(source: Path, target: Path) -> None:
     """`*.gguf` -> a transformers folder in bfloat16 with its tokenizer."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # the store has its own, and nobody can act on the loader's remarks
+    logging.set_verbosity_error()
     build: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
     file = next(source.rglob("*.gguf"))
     read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)
@@ -82,18 +86,24 @@ def dcgan(source: Path, target: Path) -> None:
 
 
 def folder(source: Path, target: Path) -> None:
-    """Files as they are, flat."""
-    for file in source.rglob("*"):
-        if file.is_file():
-            shutil.copyfile(file, target / file.name)
+    """Files as they are, by their paths from the folder that holds them all."""
+    for file, name in _named(source):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target / name)
 
 
 def zip(source: Path, target: Path) -> None:
-    """All files in one `files.zip`, by their paths: ten thousand small files are slow on every disk."""
-    with zipfile.ZipFile(target / "files.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(source.rglob("*")):
-            if file.is_file():
-                archive.write(file, file.relative_to(source).as_posix())
+    """The same in one `files.zip`: ten thousand small files are slow on every disk. The same files give the same bytes."""
+    with zipfile.ZipFile(target / "files.zip", "w") as archive:
+        for file, name in _named(source):
+            archive.writestr(zipfile.ZipInfo(name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _named(source: Path) -> list[tuple[Path, str]]:
+    """Every file, and its path from the deepest folder that holds them all."""
+    files = sorted(file for file in source.rglob("*") if file.is_file())
+    base = os.path.commonpath([file.parent for file in files])
+    return [(file, file.relative_to(base).as_posix()) for file in files]
 
 
 CONVERTERS: dict[str, Callable[[Path, Path], None]] = {

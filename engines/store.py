@@ -35,6 +35,7 @@ Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is be
 State = Literal["missing", "ok", "damaged"]
 
 MANIFEST = "manifest.json"
+PREPARING = "Preparing the model, once"  # what is told while it is converted
 
 
 def home() -> Path:
@@ -219,7 +220,7 @@ def pull(name: str, report: Report | None = None, force: bool = False) -> Path:
             source.mkdir()
             made.mkdir()
             _fetch(wanted, source, tell)
-            tell(wanted.size, wanted.size, wanted.title)
+            tell(wanted.size, wanted.size, PREPARING)
             _convert(wanted, source, made)
             _swap(made, target)
     tell(wanted.size, wanted.size, wanted.title)

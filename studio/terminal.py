@@ -162,8 +162,9 @@ def pull(names: Sequence[str]) -> None:
             aside.print(f"{entry.title}: {entry.use['en']}", highlight=False)
             task = bar.add_task(name, total=entry.size or None)
 
-            def show(done: int, total: int, _: str, task: TaskID = task) -> None:
-                bar.update(task, completed=done, total=total or None)
+            def show(done: int, total: int, message: str, name: str = name, task: TaskID = task) -> None:
+                label = f"{name}, preparing" if message == store.PREPARING else name
+                bar.update(task, completed=done, total=total or None, description=label)
 
             store.pull(name, show)
 
