@@ -43,7 +43,9 @@ SKETCHES = {"cat": "lines", "house": "lines", "sailing-boat": "lines", "teapot":
 
 def draw(name: str) -> Path:
     """Draws one picture into its place and returns where that is."""
-    folder, table = next((f, t) for f, t in (("styles", STYLES), ("contents", CONTENTS), ("sketches", SKETCHES)) if name in t)
+    folder, table = next(
+        (f, t) for f, t in (("styles", STYLES), ("contents", CONTENTS), ("sketches", SKETCHES)) if name in t
+    )
     module = importlib.import_module(f"{__package__}.{table[name]}")
     pixels = module.draw() if folder == "contents" else getattr(module, name.replace("-", "_"))()
     place = ASSETS / folder / f"{name}.{'png' if folder == 'sketches' else 'jpg'}"

@@ -27,9 +27,11 @@ def leaded_window() -> Picture:
     ring_of = np.repeat(np.arange(len(points)), [len(p) for p in points])
     far, index = nearest(seeds, 2)
     gap = far[..., 1] - far[..., 0]
-    sets = [["ffe08a"], ["d8342c", "f07a2c"], ["f6c23a", "e8502c"], ["1f4fb0", "2f7fd0"], ["7a2c8c", "c0347a"], ["167a5c", "3fa86a", "e8b83a"],
-            ["1a3f94", "2a64c0", "4f9ad8"], ["a82a34", "d86a2c", "5a2c7a"]]  # fmt: skip
-    pane = np.array([hexes(sets[ring][i % len(sets[ring])])[0] * rng.uniform(0.8, 1.12) for i, ring in enumerate(ring_of)])
+    sets = [["ffe08a"], ["d8342c", "f07a2c"], ["f6c23a", "e8502c"], ["1f4fb0", "2f7fd0"], ["7a2c8c", "c0347a"],
+            ["167a5c", "3fa86a", "e8b83a"], ["1a3f94", "2a64c0", "4f9ad8"], ["a82a34", "d86a2c", "5a2c7a"]]  # fmt: skip
+    pane = np.array(
+        [hexes(sets[ring][i % len(sets[ring])])[0] * rng.uniform(0.8, 1.12) for i, ring in enumerate(ring_of)]
+    )
     picture = pane[index[..., 0]]
     turn = rng.uniform(0, np.pi, len(seeds))[index[..., 0]]
     along = np.stack([(U * np.cos(turn) + V * np.sin(turn)) * 7, (-U * np.sin(turn) + V * np.cos(turn)) * 34], -1)
@@ -64,7 +66,9 @@ def gold_mosaic() -> Picture:
         closer = d < best
         second = np.where(closer, best, np.minimum(second, d))
         owner, best = np.where(closer, i, owner), np.where(closer, d, best)
-    stones = colour_of[at[:, 1], at[:, 0]] * rng.uniform(0.74, 1.2, (len(seeds), 1)) + rng.normal(0, 0.025, (len(seeds), 3))
+    stones = colour_of[at[:, 1], at[:, 0]] * rng.uniform(0.74, 1.2, (len(seeds), 1)) + rng.normal(
+        0, 0.025, (len(seeds), 3)
+    )
     tilt = rng.normal(0, 1, (len(seeds), 2))
     facet = 1 + 0.012 * ((x - seeds[owner, 0]) * tilt[owner, 0] + (y - seeds[owner, 1]) * tilt[owner, 1])
     warm = colour_of[..., 0] - colour_of[..., 2]
@@ -87,7 +91,7 @@ def _eyes() -> tuple[Array, Array]:
         for k in range(-1, 4):
             cx, cy = (k + 0.5 * (row % 2)) * 0.36 + 0.14, row * 0.2 + 0.06
             r = np.hypot(U - cx, (V - cy) * 0.94) / 0.215
-            inside = (r < 1.0) & ((V > cy - 0.02) | (r < 1.0))
+            inside = (r < 1.0) & ((cy - 0.02 < V) | (r < 1.0))
             colour = np.where(inside[..., None], bands[np.searchsorted(stops, np.clip(r, 0, 1.3))], colour)
             field = np.where(inside, r, field)
     return field * 80, colour
@@ -121,10 +125,15 @@ def blue_tiles() -> Picture:
             tile = tile[:, ::-1] if tx % 2 else tile
             tile = tile[::-1] if ty % 2 else tile
             dose[ty * side : (ty + 1) * side, tx * side : (tx + 1) * side] = tile[::-1, ::-1]
-    pooled = dose * (0.74 + 0.34 * fbm(grid(SIZE, SIZE, 26), 4, seed=3)) + 0.7 * np.clip(dose - blur(dose, 4), 0, 1) * 0.6
+    pooled = (
+        dose * (0.74 + 0.34 * fbm(grid(SIZE, SIZE, 26), 4, seed=3)) + 0.7 * np.clip(dose - blur(dose, 4), 0, 1) * 0.6
+    )
     pooled = blur(pooled, 0.9) + 0.06 * blur(dose, 7)
     glaze = ramp(pooled, hexes("f2f0e6", "a9bfe0", "4a74c0", "1f3f94", "122660"))
-    tone = rng.uniform(-0.035, 0.02, (4, 4, 1)).repeat(side, 0).repeat(side, 1) + 0.03 * fbm(grid(SIZE, SIZE, 9), 4, seed=8)[..., None]
+    tone = (
+        rng.uniform(-0.035, 0.02, (4, 4, 1)).repeat(side, 0).repeat(side, 1)
+        + 0.03 * fbm(grid(SIZE, SIZE, 9), 4, seed=8)[..., None]
+    )
     far, _ = nearest(scatter(30, 6), 2)
     craze = smoothstep(1.5, 0.3, far[..., 1] - far[..., 0]) * smoothstep(-0.1, 0.5, fbm(grid(SIZE, SIZE, 6), 3, seed=5))
     joint = np.minimum(np.abs((np.arange(SIZE) + side / 2) % side - side / 2), 99)
@@ -145,31 +154,56 @@ def _petal(angle: float, near: float, far: float, spread: float) -> Array:
     return curve([(r * np.cos(a), r * np.sin(a)) for r, a in knots], 50)
 
 
+def _stems(rng: np.random.Generator) -> list[tuple[float, float, float, float, Array]]:
+    """Nine stems in stem stitch, each with leaves in satin stitch."""
+    stitches: list[tuple[float, float, float, float, Array]] = []
+    for _ in range(9):
+        foot = (rng.uniform(200, 560), 800)
+        middle, tip = tuple(rng.uniform([120, 420], [640, 600])), tuple(rng.uniform([60, 60], [700, 330]))
+        path = curve([foot, middle, tip], 60)
+        step = np.gradient(path, axis=0)
+        green = hexes(rng.choice(["5f8f3f", "8fae4a", "3f7a5c"]))[0]
+        for k in range(60):
+            along = np.arctan2(step[k, 1], step[k, 0])
+            for side in (-3.5, 3.5):
+                stitches.append((path[k, 0] + side, path[k, 1], along + 0.25, 13, green * rng.uniform(0.8, 1.15)))
+            if k % 9 == 4:
+                leaf = along + rng.choice([-1, 1]) * 0.9
+                stitches += _satin(path[k], leaf, 84, 20, hexes("3f7a4a", "a8c85a"), rng)
+    return stitches
+
+
 def stitched_thread() -> Picture:
     """Flowers in long and short stitches on dark linen, each thread round and shining across its run."""
     rng = np.random.default_rng(12)
     x, y = np.arange(SIZE)[None], np.arange(SIZE)[:, None]
     weave = np.sin(x * 0.9) * np.sin(y * 0.9) + 0.4 * np.sin(x * 0.45 + y * 0.02)
     picture = hexes("24354f")[0] * (1 + 0.22 * weave[..., None] + 0.2 * fbm(grid(SIZE, SIZE, 60), 3)[..., None])
-    stitches: list[tuple[float, float, float, float, Array]] = []
-    for _ in range(9):  # stems
-        path = curve([(rng.uniform(200, 560), 800), tuple(rng.uniform([120, 420], [640, 600])), tuple(rng.uniform([60, 60], [700, 330]))], 60)
-        step = np.gradient(path, axis=0)
-        green = hexes(rng.choice(["5f8f3f", "8fae4a", "3f7a5c"]))[0]
-        for k in range(0, 60):
-            for side in (-3.5, 3.5):
-                stitches.append((path[k, 0] + side, path[k, 1], np.arctan2(step[k, 1], step[k, 0]) + 0.25, 13, green * rng.uniform(0.8, 1.15)))
-            if k % 9 == 4:
-                stitches += _satin(path[k], np.arctan2(*step[k][::-1]) + rng.choice([-1, 1]) * 0.9, 84, 20, hexes("3f7a4a", "a8c85a"), rng)
-    sets = [hexes("8f1f3a", "e0446a", "ffc0c8"), hexes("b8641f", "f2a83a", "fff0a8"), hexes("3a3f9a", "7a8ae8", "d8e0ff"), hexes("f0e8e0", "ffffff", "f8c8a0")]
+    stitches = _stems(rng)
+    sets = [
+        hexes("8f1f3a", "e0446a", "ffc0c8"),
+        hexes("b8641f", "f2a83a", "fff0a8"),
+        hexes("3a3f9a", "7a8ae8", "d8e0ff"),
+        hexes("f0e8e0", "ffffff", "f8c8a0"),
+    ]
     for n, (fx, fy) in enumerate(p for p in scatter(165, 31) if p[1] < 700):
         size, petals = rng.uniform(62, 98), rng.integers(6, 10)
         for k in range(petals):
             a = 2 * np.pi * k / petals + rng.normal(0, 0.1)
-            stitches += _satin(np.array([fx, fy]) + 12 * np.array([np.cos(a), np.sin(a)]), a, size, size * 0.3, sets[n % 4], rng)
+            stitches += _satin(
+                np.array([fx, fy]) + 12 * np.array([np.cos(a), np.sin(a)]), a, size, size * 0.3, sets[n % 4], rng
+            )
         for _ in range(46):
             a, r = rng.random() * 6.3, 15 * np.sqrt(rng.random())
-            stitches.append((fx + r * np.cos(a), fy + r * np.sin(a), rng.random() * 6, 5, hexes(rng.choice(["f2c83a", "d8862a", "7a4a1f"]))[0]))
+            stitches.append(
+                (
+                    fx + r * np.cos(a),
+                    fy + r * np.sin(a),
+                    rng.random() * 6,
+                    5,
+                    hexes(rng.choice(["f2c83a", "d8862a", "7a4a1f"]))[0],
+                )
+            )
     for stitch in stitches:
         _stitch(picture, *stitch)
     return finish(picture)
@@ -216,10 +250,16 @@ def cut_paper() -> Picture:
     order = [0, 2, 4, 3, 6, 1, 2, 0, 3]
     partner = [5, 3, 0, 4, 7, 5, 1, 2, 8]
     for (x, y, w, h), a, b in zip(fields, order, partner, strict=True):
-        corners = np.array([(x - 3, y - 2), (x + w + 4, y - 3), (x + w + 2, y + h + 4), (x - 4, y + h + 2)]) + rng.normal(0, 3, (4, 2))
+        corners = np.array(
+            [(x - 3, y - 2), (x + w + 4, y - 3), (x + w + 2, y + h + 4), (x - 4, y + h + 2)]
+        ) + rng.normal(0, 3, (4, 2))
         picture = _paste(picture, [corners], codes[a], rng)
         kind = rng.integers(3)
-        shapes = [_frond(x + w / 2, y + h * 0.94, min(w * 1.1, h) * 0.92, rng)] if kind < 2 else [_star(x + w / 2, y + h / 2, min(w, h) * 0.42, rng)]
+        shapes = (
+            [_frond(x + w / 2, y + h * 0.94, min(w * 1.1, h) * 0.92, rng)]
+            if kind < 2
+            else [_star(x + w / 2, y + h / 2, min(w, h) * 0.42, rng)]
+        )
         if w > 280 and kind < 2:
             shapes = [_frond(x + w * f, y + h * 0.94, h * 0.8, rng) for f in (0.28, 0.72)]
         for one in shapes:
@@ -233,7 +273,11 @@ def _paste(picture: Array, shapes: list[Array], code: str, rng: np.random.Genera
     """Paper painted by hand with gouache: streaks of the brush; it lifts a little at the edge."""
     cover = mask(shapes)
     a = rng.uniform(0, np.pi)
-    streak = fbm(np.stack([(U * np.cos(a) + V * np.sin(a)) * 4, (-U * np.sin(a) + V * np.cos(a)) * 46], -1), 4, seed=int(rng.integers(999)))
+    streak = fbm(
+        np.stack([(U * np.cos(a) + V * np.sin(a)) * 4, (-U * np.sin(a) + V * np.cos(a)) * 46], -1),
+        4,
+        seed=int(rng.integers(999)),
+    )
     shadow = blur(np.roll(cover, (5, 4), (0, 1)), 3.5)
     colour = hexes(code)[0] * (1 + 0.17 * streak[..., None]) + 0.02 * streak[..., None]
     rim = np.clip(ndimage.shift(cover, (1.4, 1.2), order=1) - cover, 0, 1)
@@ -251,8 +295,11 @@ def _frond(x: float, y: float, size: float, rng: np.random.Generator) -> Array:
         for side, into in ((1, right), (-1, left)):
             base_x, base_y = x + lean * size * t + side * size * 0.035, y - size * t
             tip_x, tip_y = base_x + side * long, base_y - long * 0.42
-            into += [(base_x, base_y + size * 0.05), (tip_x - side * long * 0.2, tip_y + long * 0.26), (tip_x, tip_y), (tip_x - side * long * 0.3, tip_y - long * 0.12),
-                     (base_x, base_y - size * 0.035)]  # fmt: skip
+            under, over = (
+                (tip_x - side * long * 0.2, tip_y + long * 0.26),
+                (tip_x - side * long * 0.3, tip_y - long * 0.12),
+            )
+            into += [(base_x, base_y + size * 0.05), under, (tip_x, tip_y), over, (base_x, base_y - size * 0.035)]
     top = [(x + lean * size, y - size * 1.04)]
     knots = [(x + size * 0.04, y), *right, *top, *left[::-1], (x - size * 0.04, y)]
     return curve(knots, 420)
@@ -286,7 +333,14 @@ def neon_night() -> Picture:
             0: np.stack([x + size * np.cos(a), y + size * np.sin(a) * 0.8], -1),
             1: np.array([(x - size * 0.7, y - size), (x - size * 0.7, y + size)]),
             2: np.stack([x + size * (a / np.pi - 1), y + size * 0.4 * np.sin(2 * a)], -1),
-            3: np.array([(x - size, y + size * 0.6), (x, y - size * 0.8), (x + size, y + size * 0.6), (x - size, y + size * 0.6)]),
+            3: np.array(
+                [
+                    (x - size, y + size * 0.6),
+                    (x, y - size * 0.8),
+                    (x + size, y + size * 0.6),
+                    (x - size, y + size * 0.6),
+                ]
+            ),
         }[kind]
         colour = hexes(codes[k % 6])[0] ** 1.6
         wide, core = mask([path], 8), mask([path], 3.2)
@@ -299,7 +353,9 @@ def neon_night() -> Picture:
     row = int(horizon * SIZE)
     depth = np.arange(SIZE - row)
     source = light[np.clip(row - 1 - (depth * 1.45).astype(int), 0, SIZE - 1)]
-    ripple = (14 * perlin(np.stack([U * 26, V * 90], -1), 5) + 22 * perlin(np.stack([U * 7, V * 46], -1), 6))[row:] * (0.3 + depth[:, None] / 160)
+    ripple = (14 * perlin(np.stack([U * 26, V * 90], -1), 5) + 22 * perlin(np.stack([U * 7, V * 46], -1), 6))[row:] * (
+        0.3 + depth[:, None] / 160
+    )
     columns = np.clip(np.arange(SIZE)[None] + ripple, 0, SIZE - 1).astype(int)
     mirror = ndimage.gaussian_filter(source, (9, 1.2, 0))[np.arange(len(depth))[:, None], columns]
     broken = 0.35 + 0.9 * smoothstep(-0.3, 0.5, fbm(np.stack([U * 12, V * 70], -1), 4, seed=8))[row:]

@@ -19,7 +19,10 @@ def thick_oil() -> Picture:
     sun = np.hypot(U - 0.63, (V - 0.3) * 1.05)
     hill = 0.5 + 0.07 * fbm(np.stack([U * 2.2, 0 * U], -1), 3, seed=4)
     sky = ramp(sun * 1.35, hexes("fff3b8", "fbc04a", "ee7b3c", "c8537c", "6d5aa8", "33418f"))
-    ground = ramp((V - hill) * 2.2 + 0.12 * fbm(grid(SIZE, SIZE, 6), 3, seed=5), hexes("2f5f6e", "c79a2e", "e9c14c", "5f8a3c", "8f3f2c"))
+    ground = ramp(
+        (V - hill) * 2.2 + 0.12 * fbm(grid(SIZE, SIZE, 6), 3, seed=5),
+        hexes("2f5f6e", "c79a2e", "e9c14c", "5f8a3c", "8f3f2c"),
+    )
     far = np.abs(V - hill - 0.015) < 0.045
     target = np.where((hill < V)[..., None], ground, sky)
     target = np.where((far & (hill < V))[..., None], hexes("27406f")[0], target)
@@ -47,7 +50,9 @@ def dots_of_light() -> Picture:
     target = ramp(V * 1.1 + 0.06 * shade, hexes("8fc3ea", "cfe3ee", "f6e2b8", "7fb2d8", "3f7fc0", "2a5fa8"))
     for cx, cy, r, seed in ((0.2, 0.24, 0.23, 1), (0.48, 0.31, 0.14, 2), (0.86, 0.2, 0.25, 3), (0.67, 0.36, 0.1, 4)):
         edge = np.hypot(U - cx, (V - cy) * 0.85) + 0.05 * fbm(grid(SIZE, SIZE, 7), 3, seed=seed)
-        leaf = ramp(0.5 + (V - cy - (U - cx) * 0.6) / r * 0.4 + 0.3 * shade, hexes("f0d84a", "8fbe3f", "2f8a4e", "234f7a"))
+        leaf = ramp(
+            0.5 + (V - cy - (U - cx) * 0.6) / r * 0.4 + 0.3 * shade, hexes("f0d84a", "8fbe3f", "2f8a4e", "234f7a")
+        )
         target = mix(target, leaf, smoothstep(r, r - 0.02, edge))
         mirror = smoothstep(r * 0.8, 0, np.hypot(U - cx, (V - 1.02 + cy * 0.75) * 0.6)) * (V > 0.52) * 0.8
         target = mix(target, np.broadcast_to(hexes("2f7f66")[0], target.shape), mirror)
@@ -74,7 +79,9 @@ def _dot(canvas: Array, x: float, y: float, radius: float, colour: Array) -> Non
     patch = canvas[y0:y1, x0:x1]
     py, px = np.mgrid[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]
     far = np.hypot(px - x, (py - y) * 1.06)
-    patch += (colour * (1.04 - 0.1 * (far / radius)[..., None] ** 2) - patch) * np.clip(radius - far + 0.5, 0, 1)[..., None]
+    patch += (colour * (1.04 - 0.1 * (far / radius)[..., None] ** 2) - patch) * np.clip(radius - far + 0.5, 0, 1)[
+        ..., None
+    ]
 
 
 def wet_watercolour() -> Picture:
@@ -95,7 +102,9 @@ def wet_watercolour() -> Picture:
         density = _wash(inside, seed, tooth)
         pigment = -np.log(np.clip(hexes(code)[0], 0.03, 0.97))
         light = light * np.exp(-pigment * density[..., None])
-    for i, (x, y, r, code) in enumerate([(0.2, 0.3, 0.055, "e0603c"), (0.76, 0.8, 0.08, "6f3f8c"), (0.4, 0.86, 0.06, "2f8f7a")]):
+    for i, (x, y, r, code) in enumerate(
+        [(0.2, 0.3, 0.055, "e0603c"), (0.76, 0.8, 0.08, "6f3f8c"), (0.4, 0.86, 0.06, "2f8f7a")]
+    ):
         edge = np.hypot(U - x, V - y) + 0.03 * fbm(grid(SIZE, SIZE, 9), 4, seed=60 + i)
         pigment = -np.log(np.clip(hexes(code)[0], 0.03, 0.97))
         light = light * np.exp(-pigment * _wash(smoothstep(r, r - 0.01, edge), 70 + i, tooth)[..., None])
@@ -130,8 +139,28 @@ def ink_wash() -> Picture:
         for k in range(7):
             y = 1.02 - k * 0.165 - 0.02 * rng.random()
             tone = np.full(3, rng.uniform(0.12, 0.4))
-            stamp(canvas, None, (x + lean * k * 0.3) * SIZE, (y - 0.08) * SIZE, -np.pi / 2 + lean, (60, width), tone, dry(), 0.95)
-            stamp(canvas, None, (x + lean * k * 0.3) * SIZE, y * SIZE, 0.1, (width * 1.25, 3.6), np.full(3, 0.05), dry(), 1.0)
+            stamp(
+                canvas,
+                None,
+                (x + lean * k * 0.3) * SIZE,
+                (y - 0.08) * SIZE,
+                -np.pi / 2 + lean,
+                (60, width),
+                tone,
+                dry(),
+                0.95,
+            )
+            stamp(
+                canvas,
+                None,
+                (x + lean * k * 0.3) * SIZE,
+                y * SIZE,
+                0.1,
+                (width * 1.25, 3.6),
+                np.full(3, 0.05),
+                dry(),
+                1.0,
+            )
     for _ in range(64):  # leaves hang in fans
         stem = rng.choice([0.2, 0.31, 0.82]) + rng.normal(0, 0.09)
         x, y = stem * SIZE, rng.uniform(0.02, 0.62) * SIZE
@@ -143,7 +172,18 @@ def ink_wash() -> Picture:
     sheet = hexes("f1e9d6")[0] * paper(3, 0.035)[..., None]
     picture = sheet * (0.07 + 0.93 * np.clip(canvas, 0, 1)) * np.array([1.0, 1.0, 1.02])
     seal = mask([np.array([(640, 640), (700, 643), (698, 705), (641, 702)])])
-    lines = mask([np.array(p) for p in ([(652, 655), (688, 657)], [(654, 672), (686, 671)], [(670, 650), (669, 695)], [(655, 690), (688, 689)])], 4)
+    lines = mask(
+        [
+            np.array(p)
+            for p in (
+                [(652, 655), (688, 657)],
+                [(654, 672), (686, 671)],
+                [(670, 650), (669, 695)],
+                [(655, 690), (688, 689)],
+            )
+        ],
+        4,
+    )
     return finish(mix(picture, np.broadcast_to(hexes("b8331f")[0], picture.shape), np.clip(seal - lines, 0, 1) * 0.92))
 
 
@@ -157,7 +197,9 @@ def _dry_brush(rng: np.random.Generator):  # noqa: ANN202
     return make
 
 
-def _leaf(canvas: Array, x: float, y: float, angle: float, length: float, tone: float, rng: np.random.Generator) -> None:
+def _leaf(
+    canvas: Array, x: float, y: float, angle: float, length: float, tone: float, rng: np.random.Generator
+) -> None:
     """A pointed stroke: the brush is pressed, dragged and lifted."""
     t = np.linspace(0, 1, 24)
     bend = rng.normal(0, 0.25)
@@ -194,7 +236,10 @@ def chalk_on_black() -> Picture:
             far = rng.uniform(0.35, 0.75) * size
             strokes.append((cx + far * np.cos(turn), cy + 0.8 * far * np.sin(turn), turn + rng.normal(0, 0.3), size * 0.36,
                             rng.uniform(6, 10), rng.choice(codes, p=[0.5, 0.32, 0.18]), 0.85))  # fmt: skip
-        strokes += [(*(np.array([cx, cy]) + rng.normal(0, 7, 2)), rng.random() * 6, 9, 5, rng.choice(["2a1a2a", "ffe27a"]), 0.9) for _ in range(9)]
+        strokes += [
+            (*(np.array([cx, cy]) + rng.normal(0, 7, 2)), rng.random() * 6, 9, 5, rng.choice(["2a1a2a", "ffe27a"]), 0.9)
+            for _ in range(9)
+        ]
     for x, y, angle, length, width, code, press in strokes:
         _chalk(picture, tooth, (x, y), angle, (length, width), hexes(code)[0], press, rng)
     dust = blur(picture, 5)

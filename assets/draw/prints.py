@@ -19,7 +19,9 @@ def _wood_grain(seed: int) -> Array:
     """Long fibres and a few knots, about 0."""
     g = np.stack([U * 3, V * 42], -1)
     bent = g + 0.9 * fbm(np.stack([U * 1.6, V * 2.4], -1), 3, seed=seed)[..., None]
-    return 0.6 * np.sin(6 * fbm(bent, 3, seed=seed + 1)) * 0.5 + 0.4 * fbm(np.stack([U * 6, V * 160], -1), 3, seed=seed + 2)
+    return 0.6 * np.sin(6 * fbm(bent, 3, seed=seed + 1)) * 0.5 + 0.4 * fbm(
+        np.stack([U * 6, V * 160], -1), 3, seed=seed + 2
+    )
 
 
 def woodblock_waves() -> Picture:
@@ -33,23 +35,31 @@ def woodblock_waves() -> Picture:
     tones = hexes("7fa8b4", "4f86a2", "2f6690", "1d4a78", "14355f")
     for row in range(7):
         base = 0.30 + 0.125 * row
-        crests = [((k + 0.5 * (row % 2)) * 0.31 + rng.normal(0, 0.03) - 0.1, base + rng.normal(0, 0.015)) for k in range(5)]
+        crests = [
+            ((k + 0.5 * (row % 2)) * 0.31 + rng.normal(0, 0.03) - 0.1, base + rng.normal(0, 0.015)) for k in range(5)
+        ]
         for cx, cy in crests:
-            picture, line = _wave(picture, line, cx, cy, rng.uniform(0.19, 0.25), tones[min(row // 2 + rng.integers(2), 4)], rng)
+            picture, line = _wave(
+                picture, line, cx, cy, rng.uniform(0.19, 0.25), tones[min(row // 2 + rng.integers(2), 4)], rng
+            )
     grain = _wood_grain(12)
     picture = picture * (1 + 0.07 * grain[..., None])
     key_colour = hexes("12233f")[0]
-    picture = mix(picture, np.broadcast_to(key_colour, picture.shape), np.clip(line, 0, 1) * (0.9 + 0.1 * np.clip(grain, -1, 1)))
+    picture = mix(
+        picture, np.broadcast_to(key_colour, picture.shape), np.clip(line, 0, 1) * (0.9 + 0.1 * np.clip(grain, -1, 1))
+    )
     return finish(picture * paper(4, 0.03)[..., None])
 
 
-def _wave(picture: Array, line: Array, cx: float, cy: float, r: float, tone: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def _wave(
+    picture: Array, line: Array, cx: float, cy: float, r: float, tone: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
     """One wave: a curling body with bands that follow its back, foam along the crest, spray before it."""
     t = np.linspace(0, 1, 60)
-    back = curve([(cx - 1.25 * r, cy + 0.95 * r), (cx - 0.7 * r, cy + 0.2 * r), (cx - 0.05 * r, cy - 0.32 * r), (cx + 0.42 * r, cy - 0.2 * r),
-                  (cx + 0.56 * r, cy + 0.12 * r)], 60)  # fmt: skip
-    belly = curve([(cx + 0.56 * r, cy + 0.12 * r), (cx + 0.3 * r, cy + 0.08 * r), (cx + 0.12 * r, cy + 0.4 * r), (cx + 0.5 * r, cy + 0.8 * r),
-                   (cx + 1.25 * r, cy + 0.95 * r)], 60)  # fmt: skip
+    back = curve([(cx - 1.25 * r, cy + 0.95 * r), (cx - 0.7 * r, cy + 0.2 * r), (cx - 0.05 * r, cy - 0.32 * r),
+                  (cx + 0.42 * r, cy - 0.2 * r), (cx + 0.56 * r, cy + 0.12 * r)], 60)  # fmt: skip
+    belly = curve([(cx + 0.56 * r, cy + 0.12 * r), (cx + 0.3 * r, cy + 0.08 * r), (cx + 0.12 * r, cy + 0.4 * r),
+                   (cx + 0.5 * r, cy + 0.8 * r), (cx + 1.25 * r, cy + 0.95 * r)], 60)  # fmt: skip
     bottom = np.array([(cx + 1.25 * r, 1.3), (cx - 1.25 * r, 1.3)])
     outline = np.concatenate([back, belly, bottom]) * SIZE
     body = mask([outline])
@@ -60,7 +70,11 @@ def _wave(picture: Array, line: Array, cx: float, cy: float, r: float, tone: Arr
     for k in (0.22, 0.4, 0.58, 0.76):  # bands from the back to the belly
         stripe = back * (1 - k) + belly[::-1] * k
         stroke = mask([stripe[6:54] * SIZE], 7.5 * (1 - 0.5 * k)) * body
-        picture = mix(picture, np.broadcast_to(hexes("e9e4cf")[0], picture.shape) if k in (0.4, 0.76) else colour * 0.62, stroke * 0.92)
+        picture = mix(
+            picture,
+            np.broadcast_to(hexes("e9e4cf")[0], picture.shape) if k in (0.4, 0.76) else colour * 0.62,
+            stroke * 0.92,
+        )
     foam = []
     for s in np.linspace(0.32, 1.0, 15):
         x, y = back[int(s * 59)]
@@ -118,13 +132,17 @@ def carved_lino() -> Picture:
     edges = np.abs(np.gradient(hill)[0]) + np.abs(np.gradient(trunk)[1])
     cuts = np.maximum(cuts * (1 - 0.9 * (blur(edges, 2) > 0.015)), gap)
     inked = 1 - cuts
-    inked = inked * smoothstep(-0.85, -0.45, fbm(grid(SIZE, SIZE, 90), 3, seed=6))  # salt: the ink misses the paper here and there
+    inked = inked * smoothstep(
+        -0.85, -0.45, fbm(grid(SIZE, SIZE, 90), 3, seed=6)
+    )  # salt: the ink misses the paper here and there
     sheet = hexes("f0e4cb")[0] * paper(7, 0.025)[..., None]
     red = smoothstep(0.15, 0.148, moon) * (0.9 + 0.1 * fbm(grid(SIZE, SIZE, 60), 3, seed=8))
     low = hill * 0.85 * (1 - trunk) * (0.9 + 0.1 * fbm(grid(SIZE, SIZE, 70), 3, seed=9))
     picture = mix(sheet, np.broadcast_to(hexes("d99a3c")[0], sheet.shape), low)
     picture = mix(picture, np.broadcast_to(hexes("c93a26")[0], sheet.shape), red)
-    inked = np.where((moon < 0.15) & (trunk < 0.5), inked * smoothstep(0.2, 0.6, fbm(grid(SIZE, SIZE, 12), 2, seed=4)) * 0.0, inked)
+    inked = np.where(
+        (moon < 0.15) & (trunk < 0.5), inked * smoothstep(0.2, 0.6, fbm(grid(SIZE, SIZE, 12), 2, seed=4)) * 0.0, inked
+    )
     return finish(mix(picture, np.broadcast_to(hexes("191616")[0], sheet.shape), inked * 0.97))
 
 
@@ -148,7 +166,12 @@ def two_ink_screen() -> Picture:
     tone = np.ones((SIZE, SIZE, 2)) * [0.16, 0.1]  # coral, teal
     tone[..., 0] += 0.75 * smoothstep(1.0, 0.1, V + 0.1 * fbm(grid(SIZE, SIZE, 3), 3, seed=1)) * (V < 0.62)
     tone[..., 1] += np.where(V > 0.62, 0.45 + 0.3 * U, 0)
-    for x, y, r, ink in [(0.24, 0.66, 0.17, (1.0, 0.1)), (0.52, 0.72, 0.14, (0.15, 0.95)), (0.72, 0.6, 0.2, (0.85, 0.5)), (0.4, 0.86, 0.1, (0.95, 0.0))]:
+    for x, y, r, ink in [
+        (0.24, 0.66, 0.17, (1.0, 0.1)),
+        (0.52, 0.72, 0.14, (0.15, 0.95)),
+        (0.72, 0.6, 0.2, (0.85, 0.5)),
+        (0.4, 0.86, 0.1, (0.95, 0.0)),
+    ]:
         far = np.hypot(U - x, V - y) / r
         lit = np.clip(0.5 + 0.6 * ((U - x) + (V - y)) / r, 0.0, 1.0)
         inside = smoothstep(1.0, 0.985, far)
@@ -160,7 +183,9 @@ def two_ink_screen() -> Picture:
         length = 0.34 + 0.08 * np.cos(k * 2.4)
         t = np.linspace(0, 1, 40)
         heading = a + 0.35 * (k - 5) / 5 * t
-        path = np.stack([0.47 + np.cumsum(np.cos(heading)) * length / 40, 0.56 + np.cumsum(np.sin(heading)) * length / 40], -1)
+        path = np.stack(
+            [0.47 + np.cumsum(np.cos(heading)) * length / 40, 0.56 + np.cumsum(np.sin(heading)) * length / 40], -1
+        )
         half = 0.038 * np.sin(np.pi * t**0.75)[:, None]
         side = np.stack([-np.sin(heading), np.cos(heading)], -1) * half
         one = mask([np.concatenate([path + side, path[::-1]]) * SIZE])
@@ -184,7 +209,9 @@ def leaf_print() -> Picture:
     rng = np.random.default_rng(6)
     shade = np.zeros((SIZE, SIZE))
     for x, y in scatter(120, 9):
-        shade = np.maximum(shade, _fern(x, y, rng.uniform(0, 2 * np.pi), rng.uniform(150, 260), rng) * rng.uniform(0.55, 1.0))
+        shade = np.maximum(
+            shade, _fern(x, y, rng.uniform(0, 2 * np.pi), rng.uniform(150, 260), rng) * rng.uniform(0.55, 1.0)
+        )
     brushed = fbm(np.stack([U * 3, V * 14], -1), 5, seed=3)
     dose = np.clip(0.72 + 0.4 * brushed - 0.88 * blur(shade, 0.8) - 0.1 * blur(shade, 9), 0, 1)
     return finish(ramp(dose, hexes("f4f2e6", "bcd3de", "4f86b4", "1f4f8c", "0f2a5c")) * paper(11, 0.06)[..., None])
@@ -202,5 +229,7 @@ def _fern(x: float, y: float, angle: float, length: float, rng: np.random.Genera
             tip = path[k] + size * np.array([np.cos(a - side * 0.25), np.sin(a - side * 0.25)])
             middle = (path[k] + tip) / 2
             wide = 0.16 * size * np.array([-np.sin(a), np.cos(a)]) + 1.0
-            pieces.append(curve([tuple(path[k]), tuple(middle + wide), tuple(tip), tuple(middle - wide), tuple(path[k])], 24))
+            pieces.append(
+                curve([tuple(path[k]), tuple(middle + wide), tuple(tip), tuple(middle - wide), tuple(path[k])], 24)
+            )
     return np.maximum(mask(pieces, scale=2) * 0.92, mask([path], 3.5, scale=2))

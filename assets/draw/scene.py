@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import mitsuba as mi
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from .shapes import Mesh
 
-mi.set_variant("scalar_rgb")
+# "llvm_ad_rgb" is twice as fast, but needs libLLVM 16 or later (DRJIT_LIBLLVM_PATH says where); the noise differs
+mi.set_variant(os.environ.get("MITSUBA_VARIANT", "scalar_rgb"))
 
 Array = NDArray[np.floating]
 Item = dict[str, Any]
@@ -88,7 +90,9 @@ def panel(centre: tuple[float, ...], towards: tuple[float, ...], size: tuple[flo
     return {"type": "rectangle", "to_world": place, "emitter": {"type": "area", "radiance": rgb(light)}}
 
 
-def render(parts: dict[str, Any], spp: int, depth: int = 8, passes: int = 4, seed: int = 1, firefly: float = 8.0) -> Array:
+def render(
+    parts: dict[str, Any], spp: int, depth: int = 8, passes: int = 4, seed: int = 1, firefly: float = 8.0
+) -> Array:
     """Linear light (H, W, 3). The mean of several passes, each clipped at `firefly` times their median: a rare path that
     finds a lamp through glass would else leave a white speck."""
     scene = mi.load_dict({"type": "scene", "integrator": {"type": "path", "max_depth": depth}, **parts})
@@ -104,3 +108,16 @@ def develop(light: Array, exposure: float = 1.0, contrast: float = 1.0) -> NDArr
     out = to_srgb(film)
     out = np.clip(0.5 + (out - 0.5) * contrast, 0, 1)
     return (out * 255 + 0.5).astype(np.uint8)
+
+
+def distances(parts: dict[str, Any], spp: int = 4) -> Array:
+    """How far from the camera each pixel's surface is, 0 where there is none. -> (H, W)"""
+    scene = mi.load_dict({"type": "scene", "integrator": {"type": "aov", "aovs": "far:depth"}, **parts})
+    return np.array(mi.render(scene, spp=spp))[..., -1]
+
+
+def surroundings(pixels: Array) -> Item:
+    """A picture of the whole sky, linear (H, 2H, 3), as the light from far away; its middle column lies along +y."""
+    turn = mi.ScalarTransform4f().rotate([1, 0, 0], 90)
+    bitmap = mi.Bitmap(np.ascontiguousarray(pixels, np.float32))
+    return {"type": "envmap", "bitmap": bitmap, "to_world": mi.ScalarTransform4f().rotate([0, 0, 1], 180) @ turn}

@@ -68,6 +68,19 @@ def join(meshes: list[Mesh]) -> Mesh:
     )
 
 
+def copies(mesh: Mesh, places: Array, turns: Array, scales: Array) -> Mesh:
+    """One painted mesh at many places (N, 3), each turned about z (degrees) and scaled, as one mesh."""
+    c, s = np.cos(np.radians(turns))[:, None], np.sin(np.radians(turns))[:, None]
+    p = mesh.points.astype(np.float32)
+    turned = np.stack(
+        [p[:, 0] * c - p[:, 1] * s, p[:, 0] * s + p[:, 1] * c, np.broadcast_to(p[:, 2], (len(places), len(p)))], -1
+    )
+    points = turned * np.asarray(scales)[:, None, None] + places[:, None]
+    triangles = mesh.triangles[None] + np.arange(len(places))[:, None, None] * len(p)
+    colour = np.broadcast_to(mesh.colour, (len(places), len(p), 3)).astype(np.float32)
+    return Mesh(points.reshape(-1, 3).astype(np.float32), triangles.reshape(-1, 3), colour.reshape(-1, 3))
+
+
 def sheet(points: Array, wrap: bool = False) -> Mesh:
     """A grid of points (R, C, 3) as triangles; `wrap` closes the columns into a ring. uv runs over the grid."""
     rows, cols = points.shape[:2]

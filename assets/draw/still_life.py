@@ -25,7 +25,9 @@ def orange(seed: int, radius: float = 0.04) -> Mesh:
     navel = smoothstep(0.2, 0.0, np.hypot(where[:, 0], where[:, 1])) * (where[:, 2] > 0)
     mesh = replace(mesh, points=squash * radius).displaced(-0.00055 * smoothstep(0.45, 0.1, near) - 0.003 * navel)
     tone = fbm(where * 2.2, 4, seed=seed + 9)[:, None]
-    colour = np.array(linear(243, 132, 18)) * (1 + 0.25 * tone) + np.array(linear(190, 150, 20)) * np.clip(tone, 0, 1) * 0.3
+    colour = (
+        np.array(linear(243, 132, 18)) * (1 + 0.25 * tone) + np.array(linear(190, 150, 20)) * np.clip(tone, 0, 1) * 0.3
+    )
     green = navel[:, None]
     return mesh.painted(colour * (1 - green) + np.array(linear(84, 92, 30)) * green)
 
@@ -54,14 +56,20 @@ def pear(seed: int, height: float = 0.105) -> Mesh:
 def lemon(seed: int) -> Mesh:
     polar = np.linspace(-np.pi / 2, np.pi / 2, 240)
     radius = np.cos(polar) ** 0.9
-    tip = np.sign(np.sin(polar)) * np.abs(np.sin(polar)) ** 1.1 * (1.22 + 0.28 * smoothstep(0.86, 1.0, np.abs(np.sin(polar))))
+    tip = (
+        np.sign(np.sin(polar))
+        * np.abs(np.sin(polar)) ** 1.1
+        * (1.22 + 0.28 * smoothstep(0.86, 1.0, np.abs(np.sin(polar))))
+    )
     mesh = lathe(np.stack([np.maximum(radius, 1e-4), tip], -1), 480)
     where = mesh.points
     near, _ = cells(where * 12, seed)
     mesh = replace(mesh, points=where * (1 + 0.03 * fbm(where * 1.7, 3, seed=seed)[:, None]) * 0.029)
     mesh = mesh.displaced(-0.0006 * smoothstep(0.5, 0.1, near))
     tone = fbm(where * 2, 4, seed=seed + 1)[:, None]
-    return mesh.painted(np.array(linear(246, 208, 32)) * (1 + 0.18 * tone) - np.array([0.12, 0, 0]) * np.clip(tone, 0, 1))
+    return mesh.painted(
+        np.array(linear(246, 208, 32)) * (1 + 0.18 * tone) - np.array([0.12, 0, 0]) * np.clip(tone, 0, 1)
+    )
 
 
 def half_orange(radius: float = 0.039) -> list[tuple[Mesh, dict]]:
@@ -79,7 +87,9 @@ def half_orange(radius: float = 0.039) -> list[tuple[Mesh, dict]]:
     polar = np.stack([r * 5, np.cos(angle) * 9 * (0.6 + r), np.sin(angle) * 9 * (0.6 + r)], -1)
     near, second = cells(polar * [1.0, 1.4, 1.4], 6)
     vesicle = smoothstep(0.0, 0.35, second - near)
-    flesh = np.array(linear(232, 118, 14)) * (0.75 + 0.45 * vesicle[..., None]) * (1 + 0.2 * fbm(polar * 0.6, 3)[..., None])
+    flesh = (
+        np.array(linear(232, 118, 14)) * (0.75 + 0.45 * vesicle[..., None]) * (1 + 0.2 * fbm(polar * 0.6, 3)[..., None])
+    )
     rim = smoothstep(0.955, 0.975, r)[..., None]
     pith = np.array(linear(250, 226, 170)) * (1 - rim) + np.array(linear(238, 120, 14)) * rim
     colour = flesh * (1 - wall[..., None]) + pith * wall[..., None]
@@ -104,9 +114,16 @@ def grapes(count: int, seed: int, spread: tuple[float, float, float]) -> Mesh:
         one = ball(radius[i], 60)
         where = one.points / radius[i]
         bloom = smoothstep(-0.35, 0.55, fbm(where * 1.6 + 9 * i, 4, seed=seed))[:, None]
-        ripe = np.array(linear(52, 14, 44)) * (0.7 + 0.6 * rng.random()) + np.array(linear(110, 22, 40)) * rng.random() * 0.35
+        ripe = (
+            np.array(linear(52, 14, 44)) * (0.7 + 0.6 * rng.random())
+            + np.array(linear(110, 22, 40)) * rng.random() * 0.35
+        )
         colour = ripe * (1 - 0.45 * bloom) + np.array(linear(120, 116, 160)) * 0.45 * bloom
-        made.append(one.scaled((1, 1, rng.uniform(1.02, 1.14))).painted(colour).moved(tuple(p[i]), tuple(rng.uniform(-40, 40, 3))))
+        made.append(
+            one.scaled((1, 1, rng.uniform(1.02, 1.14)))
+            .painted(colour)
+            .moved(tuple(p[i]), tuple(rng.uniform(-40, 40, 3)))
+        )
     return join(made)
 
 
@@ -114,7 +131,12 @@ def leaf(length: float, seed: int) -> Mesh:
     u, v = np.meshgrid(np.linspace(0, 1, 90), np.linspace(-1, 1, 60), indexing="ij")
     width = 0.3 * np.sin(np.pi * u**0.8) ** 0.9
     veins = np.abs(np.sin((u - 0.28 * np.abs(v)) * 30))
-    z = 0.16 * np.sin(2.2 * u) + 0.22 * width * np.abs(v) + 0.012 * veins + 0.05 * fbm(np.stack([u * 2, v], -1), 2, seed=seed)
+    z = (
+        0.16 * np.sin(2.2 * u)
+        + 0.22 * width * np.abs(v)
+        + 0.012 * veins
+        + 0.05 * fbm(np.stack([u * 2, v], -1), 2, seed=seed)
+    )
     mesh = sheet(np.stack([u, width * v, z], -1) * length)
     pale = np.maximum(smoothstep(0.06, 0.0, np.abs(v)), 0.5 * smoothstep(0.2, 0.0, veins))[..., None]
     green = np.array(linear(52, 92, 34)) * (1 + 0.4 * fbm(np.stack([u * 4, v * 2], -1), 4, seed=seed)[..., None])
@@ -136,7 +158,10 @@ def jug() -> list[tuple[Mesh, dict]]:
     edge = 0.062 + 0.02 * perlin(np.stack([np.cos(angle), np.sin(angle)], -1) * 2.1, 5) + 0.006 * fbm(p * 60, 3)
     glaze = smoothstep(-0.003, 0.003, p[:, 2] - edge)[:, None]
     mottle = fbm(p * [26, 26, 12], 6, seed=7)[:, None]
-    blue = np.array(linear(52, 92, 118)) * (1 + 0.7 * mottle) + np.array(linear(196, 200, 184)) * np.clip(mottle - 0.12, 0, 1) * 0.9
+    blue = (
+        np.array(linear(52, 92, 118)) * (1 + 0.7 * mottle)
+        + np.array(linear(196, 200, 184)) * np.clip(mottle - 0.12, 0, 1) * 0.9
+    )
     iron = smoothstep(0.25, 0.12, cells(p * 90, 3)[0])[:, None] * 0.6
     blue = blue * (1 - iron) + np.array(linear(60, 36, 20)) * iron
     clay = np.array(linear(158, 108, 74)) * (1 + 0.3 * fbm(p * 80, 4, seed=1)[:, None])
@@ -181,7 +206,10 @@ def bottle() -> list[tuple[Mesh, dict]]:
     cork = lathe(np.array([(0.001, 0.285), (0.0108, 0.285), (0.0118, 0.326), (0.0112, 0.328), (0.001, 0.328)]), 60)
     cork = cork.painted(np.array(linear(186, 140, 92)) * (1 + 0.5 * fbm(cork.points * 300, 4)[:, None]))
     tint = {"type": "dielectric", "int_ior": 1.5, "specular_transmittance": rgb([0.5, 0.78, 0.42])}
-    wine = lathe(np.concatenate([[(0.001, 0.019)], inside[::-1][12:][inside[::-1][12:, 1] < 0.13], [(0.001, 0.129)]]) * [0.985, 1])
+    wine = lathe(
+        np.concatenate([[(0.001, 0.019)], inside[::-1][12:][inside[::-1][12:, 1] < 0.13], [(0.001, 0.129)]])
+        * [0.985, 1]
+    )
     return [(glass, tint), (wine.painted(linear(56, 6, 16)), coat(roughness=0.1)), (cork, coat(roughness=0.9))]
 
 
@@ -191,13 +219,22 @@ def room() -> dict:
     grain = fbm(np.stack([g[..., 0] * 3, g[..., 1] * 60 + 1.5 * fbm(g * 3, 3)], -1), 5, seed=4)
     rings = np.sin((g[..., 1] * 26 + 2.2 * fbm(g * [1.5, 5], 3, seed=6)) * 6)
     plank = np.abs((g[..., 1] * 9) % 1 - 0.5) > 0.492
-    wood = np.array(linear(104, 66, 40)) * (1 + 0.45 * grain + 0.16 * rings)[..., None] * np.where(plank, 0.25, 1)[..., None]
-    table = sheet(np.stack(np.broadcast_arrays(*np.meshgrid(np.linspace(-1, 1, 2), np.linspace(EDGE, 0.6, 2)), 0.0), -1))
+    wood = (
+        np.array(linear(104, 66, 40))
+        * (1 + 0.45 * grain + 0.16 * rings)[..., None]
+        * np.where(plank, 0.25, 1)[..., None]
+    )
+    table = sheet(
+        np.stack(np.broadcast_arrays(*np.meshgrid(np.linspace(-1, 1, 2), np.linspace(EDGE, 0.6, 2)), 0.0), -1)
+    )
     front = box((2, 0.03, 0.035)).moved((0, EDGE + 0.0151, -0.0185))
     chest = box((2, 0.03, 0.8)).moved((0, EDGE + 0.035, -0.44))
     h = grid(500, 1000, 4.0)
     stain = 0.5 * fbm(h, 6, seed=21) + 0.25 * fbm(h * 9, 4, seed=22)
-    plaster = np.array(linear(126, 122, 104)) * (1 + 0.55 * stain)[..., None] + np.array([0.02, 0.005, -0.01]) * stain[..., None]
+    plaster = (
+        np.array(linear(126, 122, 104)) * (1 + 0.55 * stain)[..., None]
+        + np.array([0.02, 0.005, -0.01]) * stain[..., None]
+    )
     corners = np.array([[[-2, 0.62, -0.3], [2, 0.62, -0.3]], [[-2, 0.62, 1.7], [2, 0.62, 1.7]]])
     parts = {
         "table": shape(table, coat(scene.texture(wood), roughness=0.42, specular=0.4)),
@@ -223,19 +260,27 @@ def arrange() -> dict:
     waxy = coat(roughness=0.3, specular=0.5, clearcoat=0.15)
     items: list[tuple[Mesh, dict]] = []
 
-    def put(things: list[tuple[Mesh, dict]], to: tuple[float, float, float], turn: tuple[float, float, float] = (0, 0, 0)) -> None:
+    def put(
+        things: list[tuple[Mesh, dict]], to: tuple[float, float, float], turn: tuple[float, float, float] = (0, 0, 0)
+    ) -> None:
         items.extend((mesh.moved(to, turn), material) for mesh, material in things)
 
     put(jug(), (-0.2, 0.2, 0.0), (0, 0, 20))
     put(bottle(), (0.25, 0.28, 0.0))
     put(bowl(), (0.06, 0.04, 0.0025))
-    for i, (x, y, z) in enumerate([(0.0, 0.03, 0.075), (0.09, 0.085, 0.078), (0.02, 0.11, 0.082), (0.065, 0.045, 0.117)]):
+    for i, (x, y, z) in enumerate(
+        [(0.0, 0.03, 0.075), (0.09, 0.085, 0.078), (0.02, 0.11, 0.082), (0.065, 0.045, 0.117)]
+    ):
         put([(orange(i), skin)], (x, y, z), (25 * i - 30, 20 * i - 35, 70 * i))
     put([(leaf(0.065, 3), waxy)], (0.075, 0.02, 0.15), (0, 12, 215))
     put([(leaf(0.055, 8), waxy)], (0.072, 0.035, 0.152), (0, 4, -35))
     put([(pear(2), waxy)], (-0.125, -0.045, 0.002), (0, 0, 200))
     put([(pear(5, 0.1), waxy)], (-0.2, -0.02, 0.036), (14, 80, 205))
-    put([(grapes(54, 4, (0.042, 0.026, 0.024)), coat(roughness=0.26, specular=0.5, spec_tint=0.2))], (0.2, -0.055, 0.003), (0, 0, -18))
+    put(
+        [(grapes(54, 4, (0.042, 0.026, 0.024)), coat(roughness=0.26, specular=0.5, spec_tint=0.2))],
+        (0.2, -0.055, 0.003),
+        (0, 0, -18),
+    )
     put([(lemon(2), skin)], (-0.005, -0.115, 0.03), (80, 8, 60))
     put(half_orange(), (0.075, -0.125, 0.03), (66, 0, 22))
     feet = [(0.06, 0.04, 0.055), (-0.125, -0.045, 0.03), (0.2, -0.06, 0.05), (0.02, -0.11, 0.03), (0.08, -0.12, 0.03)]
