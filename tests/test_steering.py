@@ -9,6 +9,7 @@ from engines.api import Brief, EngineInfo, Knobs, option
 from studio.events import ROLES, Judged, Judgement, Made, Proposed, Undone, Variant
 from studio.state import fold
 from studio.steering import Evidence, evidence, learned, propose
+from studio.steering.preference import fit
 
 
 @dataclass(frozen=True)
@@ -188,11 +189,12 @@ def test_same_events_same_proposals():
 def test_forgetting_a_judgement_undoes_it():
     game = play(lambda knobs: value(knobs, "warmth"), rounds=2)
     before = propose(INFO, BRIEF, game.evidence())
-    said = game.judge(pick=2)
+    worst = fold(game.events).rounds[1].verdict.ranking[-1][0]  # what the ranking does not say already
+    said = game.judge(pick=worst)
     assert propose(INFO, BRIEF, game.evidence()) != before
     game.add(Undone(event=said))
     assert propose(INFO, BRIEF, game.evidence()) == before
-    again = game.judge(pick=2)
+    again = game.judge(pick=worst)
     game.judge(retract=again)
     assert propose(INFO, BRIEF, game.evidence()) == before
 
@@ -248,3 +250,12 @@ def test_contradictions_do_not_break_the_fit():
         game.judge(ranking=[0, 1, 2, 3] if turn % 2 else [3, 2, 1, 0])
     for proposal in propose(INFO, BRIEF, game.evidence()):
         assert all(np.isfinite(float(value)) for value in proposal.knobs.values())
+
+
+def test_the_variance_is_the_diagonal_of_the_covariance():
+    posterior = fit(
+        play(lambda knobs: value(knobs, "strength"), rounds=2).evidence(), ["strength", "style:ink", "warmth"]
+    )
+    points = np.random.default_rng(0).random((20, 3))
+    assert posterior.variance(points) == pytest.approx(np.diag(posterior.covariance(points)), abs=1e-9)
+    assert np.all(np.linalg.eigvalsh(posterior.covariance(points)) > -1e-9)

@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import log_ndtr  # scipy.stats has it too, and takes a second to import
 
 from .evidence import Coordinates, Evidence
 
@@ -48,6 +48,12 @@ class Posterior:
         cross = kernel(points, self.points, self.scale)
         return kernel(points, points, self.scale) - cross @ self.shrink @ cross.T
 
+    def variance(self, points: Array) -> Array:
+        """Posterior variance of the utility, (n, d) -> (n,): the diagonal of the covariance, without the rest."""
+        cross = kernel(points, self.points, self.scale)
+        prior = 1.0 + LINEAR * ((points - 0.5) ** 2).sum(-1)
+        return np.maximum(prior - ((cross @ self.shrink) * cross).sum(-1), 0.0)
+
     def sample(self, points: Array, rng: np.random.Generator) -> Array:
         """One utility function drawn from the posterior, at the points: (n, d) -> (n,)."""
         root = np.linalg.cholesky(self.covariance(points) + 1e-6 * np.eye(len(points)))
@@ -56,7 +62,7 @@ class Posterior:
 
 def kernel(a: Array, b: Array, scale: float) -> Array:
     """Squared exponential plus linear, (n, d), (m, d) -> (n, m)."""
-    squares = ((a[:, None, :] - b[None, :, :]) ** 2).sum(-1)
+    squares = np.maximum((a**2).sum(-1)[:, None] + (b**2).sum(-1)[None] - 2 * a @ b.T, 0.0)
     return cast(Array, np.exp(-squares / (2 * scale**2)) + LINEAR * ((a - 0.5) @ (b - 0.5).T))
 
 
@@ -98,7 +104,7 @@ def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, s
     hessian = contrast.T @ (curvature[:, None] * contrast)
     middle = np.eye(count) + hessian @ prior
     alpha = cast(Array, np.linalg.solve(prior, utility))
-    fitted = (weights * norm.logcdf(contrast @ utility / NOISE)).sum()
+    fitted = (weights * log_ndtr(contrast @ utility / NOISE)).sum()
     evidence = fitted - 0.5 * utility @ alpha - 0.5 * np.linalg.slogdet(middle)[1]
     shrink = cast(Array, np.linalg.solve(middle, hessian))
     return float(evidence), Posterior(names, points, scale, alpha, shrink)
@@ -107,5 +113,5 @@ def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, s
 def _likelihood(contrast: Array, weights: Array, utility: Array) -> tuple[Array, Array]:
     """First derivative and minus the second of each statement's weighted log likelihood, by its utility difference."""
     z = contrast @ utility / NOISE
-    ratio = np.exp(norm.logpdf(z) - norm.logcdf(z))
+    ratio = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
     return weights * ratio / NOISE, weights * ratio * (z + ratio) / NOISE**2

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 Settings = dict[str, float | str]
 
 CANDIDATES = 600  # points that are weighed for each proposal
+DRAWN = 180  # and for `twist`, whose draw costs their number cubed
 STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far from yours towards a random point
 REACH = 0.5  # `best` looks this far from what was judged, so that it stays something the evidence speaks of
 FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
@@ -114,12 +115,13 @@ def _try(
 
 def _candidates(role: Role, space: Space, taste: Taste, start: Array, rng: np.random.Generator) -> Array:
     """Random points: around yours and around the best that was judged, and for the bolder roles everywhere."""
-    spread = space.sample(rng, CANDIDATES // 3)
-    near = start + rng.uniform(0.05, REACH, (CANDIDATES // 3, 1)) * (space.sample(rng, CANDIDATES // 3) - start)
+    third = (DRAWN if role == "twist" else CANDIDATES) // 3
+    spread = space.sample(rng, third)
+    near = start + rng.uniform(0.05, REACH, (third, 1)) * (space.sample(rng, third) - start)
     rough = np.concatenate([spread, near])
     means = taste.posterior.mean(taste.points(rough))
     best = rough[int(np.argmax(means))]
-    around = best + rng.normal(0.0, 0.12, (CANDIDATES // 3, space.dim))
+    around = best + rng.normal(0.0, 0.12, (third, space.dim))
     points = np.concatenate([near, around] if role == "best" else [spread, near, around])
     return space.project(np.concatenate([points, best[None]]))
 
@@ -130,8 +132,9 @@ def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator
         return taste.posterior.mean(points)
     if role == "twist":
         return taste.posterior.sample(points, rng)
-    spread = np.sqrt(np.maximum(np.diag(taste.posterior.covariance(points)), 0.0))
-    return taste.posterior.mean(points) + 2.0 * spread  # informative, yet not a waste of the artist's look
+    return taste.posterior.mean(points) + 2.0 * np.sqrt(
+        taste.posterior.variance(points)
+    )  # informative, yet not a waste of the artist's look
 
 
 def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
