@@ -71,7 +71,7 @@ class Log:
             if parsed.get_backend_name() == "sqlite":
                 event.listen(self._engine, "connect", _tune_sqlite)
             self._open()
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
             raise StudioError(
                 "{value!r} is not a database we can open: {why}.", "Try sqlite:///studio.db.", value=url, why=str(error)
             ) from None
