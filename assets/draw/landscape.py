@@ -48,7 +48,7 @@ def land() -> Mesh:
     rock = np.array(linear(128, 116, 110)) * (1 + 0.5 * rough + 0.25 * np.sin(z * 5 + 3 * rough[..., 0])[..., None])
     snow = np.array(linear(240, 242, 248))
     stony = smoothstep(0.55, 0.85, slope + 0.2 * rough[..., 0] + 0.5 * smoothstep(5, 9, z))[..., None]
-    white = smoothstep(7.2, 9.6, z + 3.4 * rough[..., 0] - 2.6 * np.clip(slope - 0.75, 0, 2))[..., None]
+    white = smoothstep(7.2, 9.6, z + 3.2 * fbm(p * 0.35, 4, seed=22) - 2.6 * np.clip(slope - 0.75, 0, 2))[..., None]
     wet = smoothstep(0.14, 0.02, z + 0.05 * rough[..., 0])[..., None]
     colour = grass * (1 - stony) + rock * stony
     colour = colour * (1 - white) + snow * white
@@ -97,16 +97,16 @@ def conifer(seed: int, code: tuple[int, int, int], leaves: int) -> Mesh:
 def broadleaf(seed: int, code: tuple[int, int, int], leaves: int) -> Mesh:
     """One unit high; a crown of clumps on a forked trunk."""
     rng = np.random.default_rng(seed)
-    clumps = rng.normal(0, 1, (16, 3)) * [0.16, 0.16, 0.17] + [0, 0, 0.64]
-    girth = rng.uniform(0.09, 0.15, 16)
-    pick = rng.integers(0, 16, leaves)
+    clumps = rng.normal(0, 1, (34, 3)) * [0.17, 0.17, 0.15] + [0, 0, 0.64]
+    girth = rng.uniform(0.05, 0.12, 34)
+    pick = rng.integers(0, 34, leaves)
     ball = rng.normal(size=(leaves, 3))
     ball *= (rng.random((leaves, 1)) ** 0.3) / np.linalg.norm(ball, axis=1, keepdims=True)
     centres = clumps[pick] + ball * girth[pick, None]
     colour = np.array(linear(*code)) * rng.uniform(0.6, 1.35, (leaves, 1)) * (0.7 + 0.3 * ball[:, 2:])
     size = 0.034 * (7000 / leaves) ** 0.42
     made = [_blades(centres, size, np.clip(colour, 0, 1), rng)]
-    for c in clumps[:7]:
+    for c in clumps[:12]:
         path = np.array([(0, 0, -0.05), (0.01, 0, 0.2), c * [0.5, 0.5, 0.7], c])
         made.append(tube(path, np.array([0.026, 0.02, 0.011, 0.003]), 5).painted(linear(84, 66, 54)))
     return join(made)
@@ -204,7 +204,7 @@ def heaven(rows: int = 512) -> Array:
     return np.where(up[..., None] > 0, out, np.array(linear(90, 84, 70)) * 0.5)
 
 
-def draw(size: tuple[int, int] = (1024, 704), spp: int = 256) -> NDArray[np.uint8]:
+def draw(size: tuple[int, int] = (1024, 704), spp: int = 48) -> NDArray[np.uint8]:
     parts = {
         "land": shape(land(), coat(roughness=0.9, specular=0.1)),
         "water": shape(water(), coat(rgb(linear(18, 36, 42)), roughness=0.07, specular=0.7)),
@@ -213,8 +213,7 @@ def draw(size: tuple[int, int] = (1024, 704), spp: int = 256) -> NDArray[np.uint
         "view": scene.camera(EYE, (0.35, 0.0, 2.35), size, 62),
         "growth": shape(growth(), coat(roughness=0.8, specular=0.15), smooth=False),
     }
-    light = scene.render(parts, spp, depth=5)
-    far = scene.distances(parts)
+    light, far = scene.photograph(parts, spp, depth=5)
     x = np.linspace(-1, 1, size[0])[None, :, None]
     air = np.array([0.60, 0.62, 0.68]) + np.array([0.34, 0.18, 0.02]) * np.clip(0.35 - 0.6 * x, 0, 1)
     thin = np.exp(-np.clip(far - 6, 0, None)[..., None] * np.array([0.0085, 0.0105, 0.0135]))
