@@ -179,7 +179,10 @@ class EngineInfo:
             if kind not in self.masks or (kind == "style" and style not in brief.styles):
                 allowed = ", ".join(self.mask_names(brief)) or "none"
                 raise BriefError("Unknown mask {key!r}.", "Allowed here: {allowed}.", key=key, allowed=allowed)
-        brief = dataclasses.replace(brief, engine=self.name, options=check_options(self.options, brief.options))
+        defaults = {spec.name: spec.default for spec in dataclasses.fields(self.options)}
+        checked = check_options(self.options, brief.options)
+        given = {name: value for name, value in checked.items() if value != defaults[name]}
+        brief = dataclasses.replace(brief, engine=self.name, options=given)
         knobs = [knob.name for knob in self.knobs(brief)]
         for name in brief.locks:
             if name not in knobs:

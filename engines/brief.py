@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, cast
 
 PICTURE = re.compile(r"sha256:[0-9a-f]{64}")
+MAX_WEIGHT = 1e100  # weights are relative, so this is only to keep their sum a number
 MODES = ("style", "text", "image")
 
 Knobs = Mapping[str, float | str]  # knob name -> value
@@ -90,8 +91,8 @@ def check_value(spec: dataclasses.Field[Any], value: Any, prefix: str = "") -> A
         return value
     low, high = facts["low"], facts["high"]
     whole = isinstance(spec.default, int)
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high or (whole and value != int(value)):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or (whole and value != int(value)):  # NaN is in no range
         kind = "a whole number" if whole else "a number"
         raise BriefError(
             "{key} is {value!r}.",
@@ -287,12 +288,17 @@ def check_picture(key: str, value: Any) -> str:
 def normalised(weights: Mapping[str, Any]) -> dict[str, float]:
     """Style weights in name order, scaled to sum 1. Weights that sum to 1 already stay as they are, so that reading again is equality."""
     for name, value in weights.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= MAX_WEIGHT:  # NaN is in no range
             raise BriefError(
-                "{key} is {value!r}.", "A style's weight must be a number from 0 up.", key=f"styles.{name}", value=value
+                "{key} is {value!r}.",
+                "A style's weight must be a number from 0 to {high:g}.",
+                key=f"styles.{name}",
+                value=value,
+                high=MAX_WEIGHT,
             )
     total = math.fsum(weights.values())
-    if weights and not 0 < total < math.inf:
+    if weights and not total > 0:
         raise BriefError(
             "All style weights are 0.", "Give at least one of {names} a weight above 0.", names=", ".join(weights)
         )

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .brief import Knobs
 
+FAR = 1e6  # beyond it, the nearest allowed point would drown in rounding
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -85,16 +87,12 @@ class Space:
         return out
 
     def project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (…, dim) moved to the nearest allowed ones (choices are left soft)."""
-        out = (
-            np.clip(np.nan_to_num(points), 0.0, 1.0)
-            if not self._simplex.any()
-            else np.nan_to_num(points).astype(np.float64)
-        )
-        if self._simplex.any():
-            out = out.copy()
-            out[..., ~self._simplex] = np.clip(out[..., ~self._simplex], 0.0, 1.0)
-            out[..., self._simplex] = project_simplex(out[..., self._simplex])
+        """Points (…, dim) moved to the nearest allowed ones (choices are left soft). What is no number counts as 0."""
+        simplex = self._simplex
+        finite = np.clip(np.nan_to_num(points), -FAR, FAR)
+        out = np.clip(finite, 0.0, 1.0)
+        if simplex.any():
+            out[..., simplex] = project_simplex(finite[..., simplex])
         return out
 
     def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -132,9 +132,8 @@ def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator
         return taste.posterior.mean(points)
     if role == "twist":
         return taste.posterior.sample(points, rng)
-    return taste.posterior.mean(points) + 2.0 * np.sqrt(
-        taste.posterior.variance(points)
-    )  # informative, yet not a waste of the artist's look
+    spread = np.sqrt(taste.posterior.variance(points))
+    return taste.posterior.mean(points) + 2.0 * spread  # informative, yet not a waste of the artist's look
 
 
 def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
