@@ -1,0 +1,82 @@
+"""Where the engines run: device, number type and threads, chosen once, with the reason in words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from .brief import EngineError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Choice:
+    device: str  # "cuda", "mps" or "cpu"
+    dtype: str  # a key of `DTYPES`
+    reason: str
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        return DTYPES[self.dtype]
+
+
+@cache
+def choose() -> Choice:
+    """The device and number type of this process. `STUDIO_DEVICE` and `STUDIO_DTYPE` overrule; `EngineError` where they cannot."""
+    device, dtype, reason = _found()
+    asked_device, asked_dtype = os.environ.get("STUDIO_DEVICE"), os.environ.get("STUDIO_DTYPE")
+    if asked_device and asked_device != device:
+        _require("STUDIO_DEVICE", asked_device, _devices())
+        device, dtype, reason = asked_device, "float32", "as STUDIO_DEVICE says"
+    if asked_dtype and asked_dtype != dtype:
+        _require("STUDIO_DTYPE", asked_dtype, list(DTYPES))
+        dtype, reason = asked_dtype, f"{reason}, in {asked_dtype} as STUDIO_DTYPE says"
+    return Choice(device, dtype, reason)
+
+
+def _found() -> tuple[str, str, str]:
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "cuda", "bfloat16", f"{name} computes bfloat16 itself"
+        return "cuda", "float32", f"{name} has no bfloat16"
+    if torch.backends.mps.is_available():
+        return "mps", "float32", "an Apple GPU; float32 keeps the normalisation exact there"
+    if fast_bfloat16():
+        return "cpu", "bfloat16", "no GPU; this processor multiplies bfloat16 itself, several times faster than float32"
+    return "cpu", "float32", "no GPU; this processor would only emulate bfloat16, many times slower than float32"
+
+
+def fast_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16: AVX512-BF16 or AMX. Asking PyTorch whether bfloat16 *works* says yes too often."""
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
+
+
+def _devices() -> list[str]:
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, here in found.items() if here]
+
+
+def _require(key: str, value: str, allowed: list[str]) -> None:
+    if value not in allowed:
+        raise EngineError(
+            "{key} is {value!r}.", "Here it can be: {allowed}.", key=key, value=value, allowed=", ".join(allowed)
+        )
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has had so far: on the GPU where there is one, else resident; 0 where nobody can tell."""
+    if choose().device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

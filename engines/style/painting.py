@@ -1,0 +1,260 @@
+"""What the two style engines share: a picture in, a stream of events out, strength, kept colours and the style brush."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from .. import device, store
+from ..api import (
+    Brief,
+    Cancelled,
+    Done,
+    EngineError,
+    EngineInfo,
+    Event,
+    Pictures,
+    Pixels,
+    Preview,
+    Progress,
+    Result,
+    Setting,
+    Started,
+)
+from . import StyleOptions
+from .network import Norm, Prepared, StyleNetwork
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+SOFT = 64  # a brush's edge fades over about one part in so many of the long side
+PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
+KEPT = 1024  # long side up to which memory stays reserved between rounds
+
+
+class Stopped(Exception):
+    """Leaves the network when the artist pressed Stop."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A picture at its painted size and what the network made of it."""
+
+    content: Tensor  # (H, W, 3) float32 in 0-1
+    features: Prepared
+
+
+class StyleEngine:
+    """The loop over variants. Subclasses bring a network and say what a mix of styles means to it."""
+
+    info: EngineInfo
+
+    def __init__(self) -> None:
+        self._network: StyleNetwork | None = None
+        self._lock = threading.Lock()
+
+    def models(self) -> dict[str, str]:
+        return {name: store.sha256(name) for name in self.info.models}
+
+    def network(self) -> StyleNetwork:
+        """The network, loaded on first use. Raises `EngineError` where its weights are missing or damaged."""
+        with self._lock:
+            if self._network is None:
+                self._network = self.load()
+            return self._network
+
+    def load(self) -> StyleNetwork:
+        raise NotImplementedError
+
+    def norms(self, brief: Brief, content: Pixels, pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
+        """Each style of the brief as the parameters of all normalised layers, each (C,)."""
+        raise NotImplementedError
+
+    # ── The contract ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(
+        self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice."""
+        began, chosen, index = time.perf_counter(), device.choose(), 0
+
+        def check() -> None:
+            if cancelled():
+                raise Stopped
+
+        yield Started(len(settings), chosen.device, chosen.dtype)
+        try:
+            network = self.network()
+            source = pictures(str(brief.content))
+            if brief.size >= PREVIEW_FROM:
+                for index, image in enumerate(self.preview(brief, settings, pictures, PREVIEW, check)):
+                    yield Preview(index, image)
+            index = 0
+            yield Progress(0.0, "Looking at the picture")
+            prepared = self._prepare(network, fitted(source, brief.size), check)
+            for index, setting in enumerate(settings):
+                start = time.perf_counter()
+                pixels = self._paint(network, brief.apply(setting.knobs), prepared, source, pictures, check)
+                seconds = time.perf_counter() - start
+                yield Result(index, setting.knobs, setting.seed, seconds, pixels=pixels)
+                yield Progress((index + 1) / len(settings), "Painting")
+        except Stopped:
+            yield Cancelled(index)
+            return
+        except (RuntimeError, MemoryError) as error:
+            raise _out_of_memory(error, brief.size) from error
+        finally:
+            if self._network is not None and brief.size > KEPT:
+                self._network.forget()
+        yield Done(time.perf_counter() - began, device.peak_memory_mb())
+
+    def preview(
+        self,
+        brief: Brief,
+        settings: Sequence[Setting],
+        pictures: Pictures,
+        size: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Pixels]:
+        """One small picture a setting, `size` on the long side: a sheet of ideas."""
+        network, source = self.network(), pictures(str(brief.content))
+        prepared = self._prepare(network, fitted(source, size), check)
+        return [
+            self._paint(network, brief.apply(setting.knobs), prepared, source, pictures, check) for setting in settings
+        ]
+
+    # ── How a variant is painted ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _prepare(self, network: StyleNetwork, pixels: Pixels, check: Callable[[], None]) -> Subject:
+        content = torch.from_numpy(pixels).float().div_(255)
+        return Subject(content, network.prepare(content, check))
+
+    def _paint(
+        self,
+        network: StyleNetwork,
+        brief: Brief,
+        prepared: Subject,
+        source: Pixels,
+        pictures: Pictures,
+        check: Callable[[], None],
+    ) -> Pixels:
+        options = StyleOptions(**brief.options)
+        size = (prepared.content.shape[0], prepared.content.shape[1])
+        masks = {
+            key.removeprefix("style:"): brush(pictures(ref), size)
+            for key, ref in brief.masks.items()
+            if brief.styles.get(key.removeprefix("style:"), 0.0) > 0
+        }
+        norms = self.norms(brief, source, pictures)
+        if masks:
+            style, cover = brushed(brief.styles, norms, masks, network.resolutions(*size))
+        else:
+            style, cover = mixed(brief.styles, norms), None
+        painted = network.paint(prepared.features, style, check)
+        return to_pixels(self.finish(painted, prepared.content, options, cover))
+
+    def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
+        """The blend with the picture that `strength` and the brush ask for, then its colours as far as they are kept."""
+        share: Any = options.strength if cover is None else options.strength * cover[..., None]
+        if cover is not None or options.strength < 1:
+            painted = torch.lerp(content, painted, share) if isinstance(share, Tensor) else content.lerp(painted, share)
+        return keep_color(painted, content, options.preserve_color)
+
+
+# ── Mixing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def mixed(weights: Mapping[str, float], norms: Mapping[str, Sequence[Norm]]) -> list[Norm]:
+    """The weighted mean of styles, layer by layer (Dumoulin et al. 2017, section 3.3)."""
+    used = [(weight, norms[name]) for name, weight in weights.items() if weight > 0]
+
+    def mean(layer: int, which: int) -> Tensor:
+        return torch.stack([weight * norm[layer][which] for weight, norm in used]).sum(0)
+
+    return [(mean(layer, 0), mean(layer, 1)) for layer in range(len(used[0][1]))]
+
+
+def brushed(
+    weights: Mapping[str, float],
+    norms: Mapping[str, Sequence[Norm]],
+    masks: Mapping[str, Tensor],
+    resolutions: Sequence[tuple[int, int]],
+) -> tuple[list[Norm], Tensor]:
+    """Styles that vary over the picture, and how much of it they cover, (H, W) in 0-1. A style without a mask is everywhere."""
+    used = [name for name, weight in weights.items() if weight > 0]
+    size = next(iter(masks.values())).shape
+    everywhere = torch.ones(size)
+    shares = torch.stack([weights[name] * masks.get(name, everywhere) for name in used])  # (S, H, W)
+    cover = torch.stack([masks.get(name, everywhere) for name in used]).amax(0)
+    plain = torch.tensor([weights[name] for name in used])[:, None, None]
+    total = shares.sum(0, keepdim=True)
+    shares = torch.where(total > 1e-3, shares / total.clamp(min=1e-3), plain)  # where nothing covers, nothing shows
+    made: dict[tuple[int, int], Tensor] = {}
+    style: list[Norm] = []
+    for layer, resolution in enumerate(resolutions):
+        if resolution not in made:
+            made[resolution] = functional.interpolate(
+                shares[None], resolution, mode="bilinear", antialias=True, align_corners=False
+            )[0].permute(1, 2, 0)  # (h, w, S)
+        stacked = [torch.stack([norms[name][layer][which] for name in used]) for which in (0, 1)]  # (S, C)
+        style.append((made[resolution] @ stacked[0], made[resolution] @ stacked[1]))
+    return style, cover
+
+
+def brush(mask: Pixels, size: tuple[int, int]) -> Tensor:
+    """A painted mask, white where its style belongs, as (H, W) in 0-1 with a soft edge."""
+    grey = Image.fromarray(mask[..., :3]).convert("L").resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    plane = torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255)[None, None]
+    cell = max(size) / SOFT
+    coarse = (max(2, round(size[0] / cell)), max(2, round(size[1] / cell)))
+    small = functional.interpolate(plane, coarse, mode="bilinear", antialias=True, align_corners=False)
+    soft = functional.interpolate(small, size, mode="bicubic", align_corners=False)[0, 0]
+    return soft.clamp(0, 1)
+
+
+# ── Pixels ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fitted(pixels: Pixels, size: int) -> Pixels:
+    """The picture with `size` as its long side, aspect kept: (H, W, 3) -> (h, w, 3). Raises `EngineError` under 16 pixels."""
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    to = (round(width * scale), round(height * scale))
+    if min(to) < 16:
+        raise EngineError(
+            "At size {size} the picture would be {width} x {height} pixels.",
+            "Choose a larger size: its short side needs 16.",
+            size=size,
+            width=to[0],
+            height=to[1],
+        )
+    return np.array(Image.fromarray(pixels).resize(to, Image.Resampling.LANCZOS))
+
+
+def keep_color(painted: Tensor, content: Tensor, amount: float) -> Tensor:
+    """Painted brightness with the content's colours, blended in by `amount` (Gatys et al. 2016, "Preserving color in neural
+    artistic style transfer", section 4: luminance-only transfer). Both (H, W, 3) in 0-1."""
+    if amount <= 0:
+        return painted
+    luma = torch.tensor(LUMA)
+    kept = content + ((painted - content) @ luma)[..., None]
+    return painted.lerp(kept, amount)
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """(H, W, 3) in 0-1 -> uint8."""
+    return np.asarray(image.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy())
+
+
+def _out_of_memory(error: BaseException, size: int) -> BaseException:
+    """An `EngineError` where memory ran out; any other error as it is, for it is a bug."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return EngineError("There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=size)
+    return error
