@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines import fake
-from engines.api import Brief, BriefError, Preview
+from engines import fake, registry
+from engines.api import Brief, BriefError, EngineError, Failed, Preview, UserError
 from studio.desk import Queued
 from studio.events import Ended, Judgement, Made, StudioError
 from studio.pictures import read_meta, to_pixels
@@ -126,6 +126,10 @@ def test_branching_and_stars(session):
         {"ranking": [0, 0]},
         {"like": [1], "dislike": [1]},
         {"edit": {"nonsense": 1}},
+        {"edit": {"strength": 7}},
+        {"edit": {"strength": "much"}},
+        {"edit": {"style:ember": -1}},
+        {"edit": {"style:ember": 0, "style:tide": 0, "style:moss": 0, "style:chalk": 0}},
         {"none": True, "pick": 1},
         {"retract": 999},
         {},
@@ -134,7 +138,7 @@ def test_branching_and_stars(session):
 def test_wrong_judgements_change_nothing(session, said):
     run(session)
     before = session.events()
-    with pytest.raises(StudioError):
+    with pytest.raises(UserError):
         session.judge(0, Judgement.from_dict(said))
     assert session.events() == before
 
@@ -279,3 +283,139 @@ def test_two_threads_judge_at_once_and_nothing_is_lost(session):
     for thread in threads:
         thread.join()
     assert len(session.state().rounds[0].judgements) == 8
+
+
+# ── What was picked is what comes back ───────────────────────────────────────────────────────────────────────────────
+
+
+def pixels_of(session, variant):
+    return to_pixels(session.blob(variant.sha256).read_bytes())
+
+
+@pytest.mark.parametrize("pick", range(4))
+def test_the_next_yours_is_the_picture_that_was_picked_chance_and_all(session, pick):
+    run(session)
+    session.judge(0, Judgement(pick=pick))
+    run(session, exact=False)
+    first, second = session.state().rounds.values()
+    assert np.array_equal(pixels_of(session, second.variants[0]), pixels_of(session, first.variants[pick]))
+
+
+def test_the_last_seed_is_no_edge(session):
+    run(session, Brief.from_dict({**BRIEF.to_dict(), "seed": 2**31 - 1}))
+    session.judge(0, Judgement(pick=3))
+    assert run(session, exact=False)[-1].status == "done"
+
+
+# ── When it goes wrong in the middle ─────────────────────────────────────────────────────────────────────────────────
+
+
+def blob_files(studio):
+    return {place.name for place in studio.blobs.root.glob("??/*")}
+
+
+def test_a_full_disk_in_the_middle_of_a_round(studio, session, monkeypatch):
+    """Two variants fit, then nothing does, not even the end of the round; later there is room again."""
+    append, full = studio.log.append, False
+
+    def limited(id, event):
+        nonlocal full
+        full = full or (isinstance(event, Made) and event.variant.index == 2)
+        if full:
+            raise StudioError("The log cannot be used: {why}.", why="database or disk is full")
+        return append(id, event)
+
+    monkeypatch.setattr(studio.log, "append", limited)
+    items = run(session)
+    assert (items[-1].status, str(items[-1].error)) == ("failed", "The log cannot be used: database or disk is full.")
+    with pytest.raises(StudioError, match="disk is full"):
+        session.judge(0, Judgement(like=[0]))
+    assert len(session.view()["rounds"][0]["variants"]) == 2
+    assert blob_files(studio) == {variant.sha256 for variant in session.state().rounds[0].variants}
+    full = False
+    monkeypatch.setattr(studio.log, "append", append)
+    assert session.view()["rounds"][0]["status"] == "failed"
+    session.judge(0, Judgement(like=[0]))
+    assert run(session)[-1].status == "done"
+
+
+def test_a_blob_that_cannot_be_kept_fails_the_round_in_words(studio, session, monkeypatch):
+    monkeypatch.setattr(studio.blobs, "put", lambda data: (_ for _ in ()).throw(StudioError("No room.", "Make some.")))
+    items = run(session)
+    assert str(items[-1].error) == "No room. Make some."
+    assert session.state().rounds[0].variants == []
+
+
+def test_a_bug_in_an_engine_is_one_generic_line(session, monkeypatch, caplog):
+    monkeypatch.setattr(fake.Fake, "_paint", lambda *_: 1 / 0)
+    items = run(session)
+    assert items[-1].status == "failed"
+    assert "inside the studio" in str(items[-1].error)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_engine_may_say_that_it_failed_instead_of_raising(session, monkeypatch):
+    monkeypatch.setattr(fake.Fake, "run", lambda *_: iter([Failed(EngineError("Out of {what}.", what="paint"))]))
+    assert str(run(session)[-1].error) == "Out of paint."
+
+
+def test_what_follows_may_fail_too(session):
+    follower = {"mode": "style", "engine": "fake", "styles": {"moss": 1.0}, "options": {"fail_at": 0}}
+    items = run(session, Brief.from_dict({**BRIEF.to_dict(), "then": follower}))
+    assert items[-1].status == "failed"
+    assert "told to fail" in str(items[-1].error)
+
+
+def test_a_session_of_an_engine_that_is_gone_opens_all_the_same(session, monkeypatch):
+    run(session)
+    session.judge(0, Judgement(pick=1))
+    monkeypatch.setattr(
+        registry, "_factories", {name: made for name, made in registry._factories.items() if name != "fake"}
+    )
+    assert session.view()["learned"] == {"judgements": 0, "knobs": []}
+    with pytest.raises(BriefError, match="fake"):
+        session.propose(BRIEF)
+
+
+# ── Forgetting and undoing while it runs ─────────────────────────────────────────────────────────────────────────────
+
+SLOW = Brief.from_dict({**BRIEF.to_dict(), "options": {"pause": 0.4}})
+
+
+def test_forgetting_while_a_round_runs_leaves_nothing_of_it(studio, session):
+    ticket = session.propose(SLOW)
+    while not any(isinstance(item, Made) for item in ticket._items):
+        time.sleep(0.01)
+    session.propose(SLOW)
+    began = time.perf_counter()
+    session.forget()
+    assert time.perf_counter() - began < 1.5
+    assert ticket.done
+    assert blob_files(studio) == set()
+    assert studio.log.sessions() == []
+
+
+def test_a_session_that_another_process_forgets_ends_its_round(studio, session):
+    ticket = session.propose(SLOW)
+    while not any(isinstance(item, Made) for item in ticket._items):
+        time.sleep(0.01)
+    for sha in studio.log.forget(session.id):
+        studio.blobs.remove(sha)
+    assert ticket.wait(5)
+    assert list(ticket)[-1].status == "failed"
+    assert blob_files(studio) == set()
+
+
+def test_undo_of_a_waiting_round_lets_the_running_one_run(session):
+    first, second = session.propose(SLOW), session.propose(SLOW)
+    session.undo()
+    assert list(second)[-1].status == "cancelled"
+    assert list(first)[-1].status == "done"
+    assert list(session.state().rounds) == [0]
+
+
+def test_a_picture_that_got_lost_can_be_uploaded_again(studio, session):
+    ref = session.upload(picture(), "a.png")
+    studio.blobs.remove(ref[7:])
+    assert session.upload(picture(), "a.png") == ref
+    assert session.blob(ref).is_file()
