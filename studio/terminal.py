@@ -31,6 +31,7 @@ from . import config
 from .events import Made, StudioError
 
 if TYPE_CHECKING:
+    from .bench.report import Row
     from .headless import Replay
     from .session import Session, Studio
 
@@ -222,6 +223,14 @@ def show_replay(report: Replay) -> None:
     console.print(
         f"{sum(row['same'] for row in report.rows)} of {len(report.rows)} variants are the same, bit for bit."
     )
+
+
+def show_row(row: Row) -> None:
+    """One measurement: its verdict, its value beside its goal, and how it was made or why not."""
+    verdict = {True: "ok", False: "missed", None: "not measured"}[row.ok]
+    value = "" if row.value is None else f"{row.value:g} {row.unit}, "
+    console.print(f"{row.name}: {value}goal {row.goal} {row.unit}, {verdict}", highlight=False, soft_wrap=True)
+    console.print(f"    {row.detail}", highlight=False, soft_wrap=True)
 
 
 def show_models(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -383,6 +384,48 @@ def test_an_unknown_session_lists_the_known(studio_command, session):
     status, _, err = studio_command("export", "nobody", "--out", "x.zip")
     assert status == 2
     assert session in err
+
+
+def without_privileges() -> list[str]:
+    """What to put before a command so that permissions hold for it, which they do not for root."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may write everywhere, and setpriv is not here to hold it back")
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are another matter there")
+@pytest.mark.parametrize("command", ["round", "forget", "pull", "verify", "list"])
+def test_a_read_only_home_is_one_line_and_unharmed(folder, session, monkeypatch, command):
+    """What needs no writing works all the same."""
+    monkeypatch.delenv("STUDIO_MODELS")
+    brief = brief_file(folder)
+    arguments = {
+        "round": ["round", str(brief), "--out", str(folder / "out")],
+        "forget": ["forget", session],
+        "pull": ["models", "pull", "style-codes"],
+        "verify": ["models", "verify"],
+        "list": ["models", "list"],
+    }[command]
+    places = [folder, config.home(), *folder.rglob("*"), *config.home().rglob("*")]
+    places = [place for place in places if not place.is_symlink()]
+    before = {place: place.read_bytes() for place in places if place.is_file()}
+    for place in places:
+        place.chmod(0o555 if place.is_dir() else 0o444)
+    code = "import sys; from engines import fake; fake.use(); from studio.cli import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [*without_privileges(), sys.executable, "-c", code, *arguments], capture_output=True, text=True
+    )
+    for place in places:
+        place.chmod(0o755 if place.is_dir() else 0o644)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if command in ("verify", "list") else 1), done.stderr
+    if done.returncode:
+        line = done.stderr.strip().splitlines()[-1]
+        assert "denied" in line or "readonly" in line, line
+    assert {place: place.read_bytes() for place in before} == before
+    assert not (folder / "out").exists()
 
 
 def test_a_home_that_cannot_be_used_is_one_line(studio_command, tmp_path, monkeypatch):
