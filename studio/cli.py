@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -265,7 +266,7 @@ def speed(
         for row in speed.rows(turns=3 if quick else 7, tell=tell):
             rows.append(row)
             if not as_json:
-                terminal.show_row(row)
+                terminal.show_row(asdict(row))
     if as_json:
         _print_json(report.document(rows))
 

@@ -31,7 +31,6 @@ from . import config
 from .events import Made, StudioError
 
 if TYPE_CHECKING:
-    from .bench.report import Row
     from .headless import Replay
     from .session import Session, Studio
 
@@ -225,12 +224,13 @@ def show_replay(report: Replay) -> None:
     )
 
 
-def show_row(row: Row) -> None:
+def show_row(row: Mapping[str, Any]) -> None:
     """One measurement: its verdict, its value beside its goal, and how it was made or why not."""
-    verdict = {True: "ok", False: "missed", None: "not measured"}[row.ok]
-    value = "" if row.value is None else f"{row.value:g} {row.unit}, "
-    console.print(f"{row.name}: {value}goal {row.goal} {row.unit}, {verdict}", highlight=False, soft_wrap=True)
-    console.print(f"    {row.detail}", highlight=False, soft_wrap=True)
+    verdict = {True: "ok", False: "missed", None: "not measured"}[row["ok"]]
+    value = "" if row["value"] is None else f"{row['value']:g} {row['unit']}, "
+    goal = f"goal {row['goal']} {row['unit']}"
+    console.print(f"{row['name']}: {value}{goal}, {verdict}", highlight=False, soft_wrap=True)
+    console.print(f"    {row['detail']}", highlight=False, soft_wrap=True)
 
 
 def show_models(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

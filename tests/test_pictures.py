@@ -117,8 +117,8 @@ def test_a_file_that_is_too_large(monkeypatch):
     assert "MB" in refused(bytes(1001))
 
 
-def test_a_text_chunk_that_unpacks_to_a_gigabyte_costs_nothing():
-    packed = zlib.compress(bytes(200 * 2**20), 9)
+def test_a_text_chunk_that_unpacks_to_fifty_megabytes_is_refused():
+    packed = zlib.compress(bytes(50 * 2**20), 9)
     extra = chunk(b"iTXt", b"duet\0\1\0\0\0" + packed)
     data = png(20, 20, (b"\0" + bytes(RED) * 20) * 20, extra=extra)
     assert "damaged" in refused(data)
