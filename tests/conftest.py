@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
+import studio  # noqa: F401 - before anything imports NumPy, whose threads it holds back
+
 
 def shared_models() -> Path:
     """Where tests keep models between runs: `STUDIO_MODELS` as it was when pytest began, else a folder of the user's cache."""
