@@ -76,10 +76,11 @@ def smoothstep(low: float, high: float, value: Array) -> Array:
 def _hash(cell: NDArray[np.int64], seed: int) -> NDArray[np.uint32]:
     primes = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
     bits = np.full(cell.shape[:-1], (seed * 0x27D4EB2F + 0x165667B1) & 0xFFFFFFFF, np.uint32)
-    for axis in range(cell.shape[-1]):
-        bits = (bits ^ (cell[..., axis].astype(np.uint32))) * np.uint32(primes[axis])
-        bits ^= bits >> np.uint32(15)
-    bits *= np.uint32(0x2C1B3C6D)
+    with np.errstate(over="ignore"):  # it is meant to wrap; NumPy warns of single numbers only
+        for axis in range(cell.shape[-1]):
+            bits = (bits ^ (cell[..., axis].astype(np.uint32))) * np.uint32(primes[axis])
+            bits ^= bits >> np.uint32(15)
+        bits *= np.uint32(0x2C1B3C6D)
     return bits ^ (bits >> np.uint32(13))
 
 
