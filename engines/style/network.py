@@ -7,8 +7,8 @@ scale `gamma` and a shift `beta` for each normalised layer; they may vary over t
 The arithmetic is rearranged, not approximated, because a studio answers on two CPU cores:
 
 - What depends on the picture alone (the first convolution and its statistics) is computed once and shared by all styles.
-- relu(a y + b) is a (clip(y, t, inf) + b/a) with t = -b/a, or its mirror for a < 0. So activations are only clipped; `a` goes into the next
-  convolution's weights, and the constant is left out, for the next normalisation subtracts every channel's mean anyway.
+- relu(a y + b) is a (clip(y, t, inf) - t) with t = -b/a, or its mirror for a < 0. So activations are only clipped: one pass over
+  memory; a and t go into the next convolution's weights and bias.
 - Upsampling and the convolution after it are one convolution at the low resolution, with a kernel for each parity of the row.
 - The 9x9 convolutions of few channels see several neighbouring pixels as channels of one, which fills the vector units.
 
@@ -36,6 +36,9 @@ PACK = {("cpu", "float32"): (1, 8), ("cpu", "bfloat16"): (4, 4)}
 Check = Callable[[], None]  # raises to stop the work
 Norm = tuple[Tensor, Tensor]  # gamma and beta, each (C,) for the whole picture or (h, w, C) where it varies
 Moments = tuple[Tensor, Tensor]  # mean and biased variance of each channel, (C,)
+Rest = tuple[
+    Tensor, Tensor
+]  # scale and threshold, (C,): what a clipped activation x still lacks is scale (x - threshold)
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,14 @@ class StyleNetwork:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
-        first, self._last_pack = PACK.get((self.choice.device, self.choice.dtype), (1, 1))
-        self._first_pack = first
-        self._first = self._placed(packed(self.kernels.contract[0], first))
-        self._contract = [self._placed(kernel) for kernel in self.kernels.contract[1:]]
-        self._residual = [(self._placed(one), self._placed(two)) for one, two in self.kernels.residual]
-        self._expand = [[self._placed(part) for part in upsampling(kernel)] for kernel in self.kernels.expand[:2]]
-        self._last = self.kernels.expand[2].to(self.choice.device)
-        self._bias = [bias.to(self.choice.device) for bias in self.kernels.contract_bias or ()]
+        self._first_pack, self._last_pack = PACK.get((self.choice.device, self.choice.dtype), (1, 1))
+        device, kernels = self.choice.device, self.kernels
+        self._first = placed(packed(kernels.contract[0], self._first_pack).to(device), self.choice)
+        self._contract = [kernel.to(device) for kernel in kernels.contract[1:]]
+        self._residual = [(placed(one.to(device), self.choice), two.to(device)) for one, two in kernels.residual]
+        self._expand = [[part.to(device) for part in upsampling(kernel)] for kernel in kernels.expand[:2]]
+        self._last = kernels.expand[2].to(device)
+        self._bias = [bias.to(device) for bias in kernels.contract_bias or ()]
 
     @property
     def normalised(self) -> int:
@@ -104,7 +107,7 @@ class StyleNetwork:
             for kernel, bias in zip([*self._contract, None], self._bias, strict=True):
                 y = (y + bias.to(y.dtype)).relu_()
                 if kernel is not None:
-                    y = convolve(self._pad("plain", y), kernel, 2, check)
+                    y = convolve(self._pad("plain", y), placed(kernel, self.choice), 2, check)
             return Prepared(y, None, (height, width))
 
     @torch.inference_mode()
@@ -113,12 +116,10 @@ class StyleNetwork:
         with self._lock:
             norms = iter(style)
             stream = self._residuals(self._contracted(prepared, norms, check), norms, check)
-            x, scale = self._upsampled(stream, self._expand[0], None, next(norms), check, "expand0", edge=1)
-            x, scale = self._upsampled(x, self._expand[1], scale, next(norms), check, "expand1", edge=4)
-            last = self._last if scale is None else self._last * scale.view(1, -1, 1, 1)
+            x, rest = self._upsampled(stream, self._expand[0], None, next(norms), check, "expand0", edge=1)
+            x, rest = self._upsampled(x, self._expand[1], rest, next(norms), check, "expand1", edge=4)
             wide = self._last_pack if x.shape[1] % self._last_pack == 0 else STRIDE
-            wide = wide if self._last_pack > 1 else 1
-            y = unpack(convolve(pack(x, wide), self._placed(packed(last, wide)), 1, check), wide)  # (H, W, 3)
+            y = unpack(self._convolve(pack(x, wide), self._last, rest, 1, check, wide), wide)  # (H, W, 3)
             a, b = affine(next(norms), moments(y))
             out = torch.addcmul(across(b, y.shape[1]), y.float().flatten(1), across(a, y.shape[1])).sigmoid_()
             height, width = prepared.size
@@ -138,8 +139,8 @@ class StyleNetwork:
             return self._pad("stream", y)
         a, b = affine(next(norms), prepared.moments)
         for at, kernel in enumerate(self._contract):
-            x, scale = self._activated(f"contract{at}", y, a, b)
-            y = convolve(x, scaled(kernel, scale), 2, check)
+            x, rest = self._activated(f"contract{at}", y, a, b)
+            y = self._convolve(x, kernel, rest, 2, check)
             a, b = affine(next(norms), moments(y))
         stream = self._buffer("stream", y, 1)
         torch.addcmul(
@@ -152,8 +153,8 @@ class StyleNetwork:
         """The stream after all residual blocks, its edge repeated as the upsampling needs it."""
         for one, two in self._residual:
             y = convolve(stream, one, 1, check)
-            x, scale = self._activated("residual", y, *affine(next(norms), moments(y)))
-            y = convolve(x, scaled(two, scale), 1, check)
+            x, rest = self._activated("residual", y, *affine(next(norms), moments(y)))
+            y = self._convolve(x, two, rest, 1, check)
             a, b = affine(next(norms), moments(y))
             target = rows(stream, 1)
             a, b = across(a, y.shape[1]).to(y.dtype), across(b, y.shape[1]).to(y.dtype)
@@ -165,30 +166,40 @@ class StyleNetwork:
         self,
         x: Tensor,
         kernels: Sequence[Tensor],
-        scale: Tensor | None,
+        rest: Rest | None,
         norm: Norm,
         check: Check,
         name: str,
         edge: int,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Rest | None]:
         """Upsampling, convolution, normalisation and relu. x: (h + 2, w + 2, C) -> (2h + 2 edge, 2w + 2 edge, C')."""
         height, width = x.shape[0] - 2, x.shape[1] - 2
         parts = [
-            unpack(convolve(x[odd : odd + height + 1], scaled(kernel, scale), 1, check), 2)
+            unpack(self._convolve(x[odd : odd + height + 1], kernel, rest, 1, check), 2)
             for odd, kernel in enumerate(kernels)
         ]  # rows of even and of odd number, each (h, 2w, C')
         means, variances = zip(*(moments(part) for part in parts), strict=True)
         a, b = affine(norm, merged(torch.stack(means), torch.stack(variances)))
         out = self._space(name, (2 * height + 2 * edge, 2 * width + 2 * edge, parts[0].shape[2]))
         for odd, part in enumerate(parts):
-            activate(part, rows_of(a, odd), rows_of(b, odd), rows(out, edge)[odd::2])
-        return (reflect(out, edge) if edge > 1 else repeat(out)), (a if a.ndim == 1 else None)
+            rest = activate(part, rows_of(a, odd), rows_of(b, odd), rows(out, edge)[odd::2])
+        return (reflect(out, edge) if edge > 1 else repeat(out)), rest
 
-    def _activated(self, name: str, y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Normalisation and relu with a reflected edge of 1, and the scale that the next convolution's weights take."""
+    def _activated(self, name: str, y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Rest | None]:
+        """Normalisation and relu with a reflected edge of 1, and what the next convolution has to make up for."""
         out = self._buffer(name, y, 1)
-        activate(y, a, b, rows(out, 1))
-        return reflect(out, 1), (a if a.ndim == 1 else None)
+        rest = activate(y, a, b, rows(out, 1))
+        return reflect(out, 1), rest
+
+    def _convolve(
+        self, x: Tensor, kernel: Tensor, rest: Rest | None, stride: int, check: Check, wide: int = 1
+    ) -> Tensor:
+        """Convolution of an activation that may be clipped only; `wide` pixels of x are one."""
+        bias = None
+        if rest is not None:
+            kernel, bias = folded(kernel, rest)
+            bias = bias.repeat(wide).to(x.dtype)
+        return convolve(x, placed(packed(kernel, wide), self.choice), stride, check, bias)
 
     def _pad(self, name: str, y: Tensor) -> Tensor:
         out = self._buffer(name, y, 1)
@@ -206,15 +217,18 @@ class StyleNetwork:
             self._buffers[name, shape] = torch.empty(shape, dtype=self.choice.torch_dtype, device=self.choice.device)
         return self._buffers[name, shape]
 
-    def _placed(self, kernel: Tensor) -> Tensor:
-        return kernel.to(self.choice.device, self.choice.torch_dtype).contiguous(memory_format=torch.channels_last)
-
 
 # ── Kernels ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def placed(kernel: Tensor, choice: Choice) -> Tensor:
+    return kernel.to(choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+
+
 def packed(kernel: Tensor, wide: int) -> Tensor:
     """The kernel for pictures whose pixels are `wide` pixels: (O, I, k, l) -> (wide O, wide I, k, cells)."""
+    if wide == 1:
+        return kernel
     out, into, high, long = kernel.shape
     cells = (wide + long - 2) // wide + 1
     made = kernel.new_zeros(wide, out, wide, into, high, cells)
@@ -241,14 +255,14 @@ def upsampling(kernel: Tensor) -> list[Tensor]:
     return made
 
 
-def scaled(kernel: Tensor, scale: Tensor | None) -> Tensor:
-    """The kernel for inputs that still have to be multiplied by `scale` (I,)."""
-    if scale is None:
-        return kernel
-    return (kernel * scale.view(1, -1, 1, 1)).to(kernel.dtype).contiguous(memory_format=torch.channels_last)
+def folded(kernel: Tensor, rest: Rest) -> tuple[Tensor, Tensor]:
+    """Kernel (O, I, k, l) and bias (O,) for inputs that are clipped only."""
+    scale, threshold = rest
+    kernel = kernel * scale.view(1, -1, 1, 1)
+    return kernel, -(kernel.sum((2, 3)) @ threshold)
 
 
-def convolve(x: Tensor, kernel: Tensor, stride: int, check: Check) -> Tensor:
+def convolve(x: Tensor, kernel: Tensor, stride: int, check: Check, bias: Tensor | None = None) -> Tensor:
     """Without padding: (H, W, I) -> (H', W', O), in strips where it takes long, with a look at `check` before each."""
     check()
     high, long = kernel.shape[2:]
@@ -256,13 +270,13 @@ def convolve(x: Tensor, kernel: Tensor, stride: int, check: Check) -> Tensor:
     planes = x.permute(2, 0, 1)[None]
     strips = -(-height * width * kernel.numel() // int(STRIP))
     if strips == 1:
-        return functional.conv2d(planes, kernel, stride=stride)[0].permute(1, 2, 0)
+        return functional.conv2d(planes, kernel, bias, stride)[0].permute(1, 2, 0)
     out = x.new_empty(height, width, kernel.shape[0])
     step = -(-height // strips)
     for top in range(0, height, step):
         check()
         part = planes[:, :, top * stride : (min(top + step, height) - 1) * stride + high]
-        out[top : top + step] = functional.conv2d(part, kernel, stride=stride)[0].permute(1, 2, 0)
+        out[top : top + step] = functional.conv2d(part, kernel, bias, stride)[0].permute(1, 2, 0)
     return out
 
 
@@ -296,15 +310,19 @@ def affine(norm: Norm, of: Moments) -> Norm:
     return a, beta - mean * a
 
 
-def activate(y: Tensor, a: Tensor, b: Tensor, out: Tensor) -> None:
-    """relu(a y + b) into `out` (H, W C): whole where a varies over the picture; else only clipped, see the top of the file."""
+def activate(y: Tensor, a: Tensor, b: Tensor, out: Tensor) -> Rest | None:
+    """relu(a y + b) into `out` (H, W C) where a varies over the picture; else y only clipped, and the rest, see the top of the file."""
     if a.ndim > 1:
         out.copy_(torch.addcmul(b.to(y.dtype), y, a.to(y.dtype)).relu_().flatten(1))
-        return
-    threshold = b / torch.where(a == 0, -1e-8, -a)  # where a is 0 only a constant is left, and constants do not matter
+        return None
+    threshold = b / torch.where(
+        a == 0, -1e-8, -a
+    )  # where a is 0 only a constant is left, which the next normalisation removes
+    threshold = threshold.to(y.dtype).float()
     low, high = torch.where(a > 0, threshold, -torch.inf), torch.where(a > 0, torch.inf, threshold)
     width = y.shape[1]
     torch.clamp(y.flatten(1), across(low, width).to(y.dtype), across(high, width).to(y.dtype), out=out)
+    return a, threshold
 
 
 # ── Layout ───────────────────────────────────────────────────────────────────────────────────────────────────────────
