@@ -62,8 +62,9 @@ def gguf(source: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # the store has its own, and nobody can act on the loader's remarks
-    logging.set_verbosity_error()
+    quiet: tuple[Callable[[], None], ...] = (logging.disable_progress_bar, logging.set_verbosity_error)
+    for call in quiet:  # the store has its own bar, and nobody can act on the loader's remarks
+        call()
     build: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
     file = next(source.rglob("*.gguf"))
     read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)

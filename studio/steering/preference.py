@@ -52,7 +52,7 @@ class Posterior:
         """Posterior variance of the utility, (n, d) -> (n,): the diagonal of the covariance, without the rest."""
         cross = kernel(points, self.points, self.scale)
         prior = 1.0 + LINEAR * ((points - 0.5) ** 2).sum(-1)
-        return np.maximum(prior - ((cross @ self.shrink) * cross).sum(-1), 0.0)
+        return cast(Array, np.maximum(prior - ((cross @ self.shrink) * cross).sum(-1), 0.0))
 
     def sample(self, points: Array, rng: np.random.Generator) -> Array:
         """One utility function drawn from the posterior, at the points: (n, d) -> (n,)."""
