@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ class Ticket:
 
     def __init__(self, session: str, round: int, work: Work) -> None:
         self.session, self.round = session, round
+        self.began = time.monotonic()
         self._work = work
         self._items: list[object] = []
         self._previews: dict[int, int] = {}  # variant -> where its last preview stands in the items

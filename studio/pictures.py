@@ -81,6 +81,13 @@ def thumbnail(data: bytes, side: int) -> bytes:
     return out.getvalue()
 
 
+def encode_jpeg(pixels: Pixels) -> bytes:
+    """JPEG bytes for a quick look: previews and sheets."""
+    out = io.BytesIO()
+    Image.fromarray(flatten(pixels)).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     """The picture, its header checked against our limits. Whatever goes wrong inside becomes one clear line."""
@@ -114,13 +121,17 @@ def _check_bytes(data: bytes, shown: str) -> None:
     if not data:
         raise StudioError("{name} is empty.", "Choose another file. Your brief is unchanged.", name=shown)
     if len(data) > MAX_BYTES:
-        raise StudioError(
-            "{name} has {size} MB; {limit} MB is the most we read.",
-            "Save it smaller, or as JPEG. Your brief is unchanged.",
-            name=shown,
-            size=round(len(data) / 2**20),
-            limit=MAX_BYTES // 2**20,
-        )
+        raise too_many_bytes(shown, len(data))
+
+
+def too_many_bytes(name: str, size: int) -> StudioError:
+    return StudioError(
+        "{name} has {size} MB; {limit} MB is the most we read.",
+        "Save it smaller, or as JPEG. Your brief is unchanged.",
+        name=Path(name).name[:80] or "That file",
+        size=round(size / 2**20),
+        limit=MAX_BYTES // 2**20,
+    )
 
 
 def _check_sides(picture: Image.Image, shown: str) -> None:

@@ -16,6 +16,7 @@ from engines.api import (
     Brief,
     Cancelled,
     Done,
+    EngineInfo,
     Failed,
     Pixels,
     Result,
@@ -47,6 +48,7 @@ from .events import (
 )
 from .log import Log
 from .rounds import as_variant, check_sides, fetch_models, read_pixels, run_chain
+from .sheets import sheet
 from .state import Round, State, fold
 from .steering import evidence, learned, propose
 from .view import continued, next_brief, view
@@ -66,6 +68,11 @@ class Studio:
         self.desk = desk or Desk()
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
+
+    @property
+    def engines(self) -> dict[str, EngineInfo]:
+        """What is known of every engine, by name."""
+        return registry.infos()
 
     def new_session(self) -> Session:
         return self.session(self.log.create())
@@ -155,6 +162,11 @@ class Session:
                 "This session has no file {value}.", "Its pictures are listed in its history.", value=sha[:12]
             )
         return self._studio.blobs.path(sha)
+
+    def sheet(self, content: str) -> dict[str, bytes]:
+        """One of this session's pictures, small, in every style of the bank: name -> JPEG."""
+        self.blob(content)
+        return sheet(content, self.pixels)
 
     # ── What the artist does ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -19,18 +19,29 @@ GRADIO = {"gradio", "gradio_client"}
 FLOORS = [
     {"config", "events"},
     {"state"},
-    {"blobs", "log", "pictures", "steering"},
-    {"archive", "desk", "rounds"},
+    {"blobs", "locales", "log", "pictures", "steering"},
+    {"archive", "desk", "rounds", "sheets"},
     {"view"},
     {"session"},
     {"headless", "render", "theme"},
     {"panels"},
-    {"app"},
-    {"server", "terminal", "bench"},
+    {"app", "web"},
+    {"bench", "terminal"},
+    {"server"},
     {"cli"},
     {"__main__"},
 ]
-MODELS_ALLOWED = {"session", "rounds", "headless", "bench", "cli", "terminal", "server", "config"}  # registry and store
+MODELS_ALLOWED = {
+    "session",
+    "rounds",
+    "sheets",
+    "headless",
+    "bench",
+    "cli",
+    "terminal",
+    "server",
+    "config",
+}  # registry and store
 
 
 def module_of(file: Path) -> str:

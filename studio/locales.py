@@ -1,0 +1,110 @@
+"""All words that a person sees, in English and Chinese. Sentences from elsewhere are looked up by their English template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from engines.api import UserError
+
+from . import config
+from .events import Words
+
+LANGUAGES = {"en": "EN", "zh": "中文"}  # as the switch shows them; the first is the fallback
+BUG = "Something went wrong inside the studio. Your brief is unchanged; the log file has the details."
+
+
+@dataclass(frozen=True)
+class Table:
+    """The words of one language. `names` tells what this session's pictures are called, by `sha256:…`."""
+
+    language: str
+    words: Mapping[str, Mapping[str, str]]  # section -> key -> text
+    names: Mapping[str, str]
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """A text of the page's own. An unknown key is a bug."""
+        return self.words["page"][key].format(**values)
+
+    def texts(self, *keys: str) -> dict[str, str]:
+        """Several of the page's own texts, by their keys."""
+        return {key: self.words["page"][key] for key in keys}
+
+    def style(self, name: str) -> str:
+        return self.words["styles"].get(name) or self.names.get(name) or self("own_style")
+
+    def knob(self, name: str) -> str:
+        """A control as an artist calls it: `style:starry-oil` or `strength`."""
+        kind, _, style = name.partition(":")
+        return self.style(style) if kind == "style" and style else self.words["knobs"].get(name, name)
+
+    def say(self, words: Words) -> str:
+        """A sentence filled in. Lists among its values name knobs."""
+        values = {
+            key: self.list(map(self.knob, map(str, value))) if isinstance(value, list) else value
+            for key, value in words.values.items()
+        }
+        try:
+            return self._template(words.template).format(**values)
+        except (KeyError, IndexError, ValueError):  # a translation that does not fit: better English than nothing
+            return str(words)
+
+    def sentences(self, words: list[Words]) -> str:
+        return self("between_sentences").join(map(self.say, words))
+
+    def error(self, error: UserError) -> str:
+        """What happened and what to do."""
+        parts = [Words(template=part, values=_plain(error.values)) for part in (error.message, error.remedy) if part]
+        return self.sentences(parts)
+
+    def template(self, english: str) -> str:
+        """A sentence without values, or itself where nobody translated it."""
+        return self._template(english)
+
+    def list(self, names: Any) -> str:
+        return self("between_names").join(names)
+
+    def _template(self, english: str) -> str:
+        """The translation; of a message and its remedy in one string, each on its own."""
+        known = self.words["sentences"]
+        if english in known:
+            return known[english]
+        at = english.find(" ")
+        while at >= 0:
+            message, remedy = english[:at], english[at + 1 :]
+            if message in known and remedy in known:
+                return known[message] + self("between_sentences") + known[remedy]
+            at = english.find(" ", at + 1)
+        return english
+
+
+@cache
+def _read(language: str) -> dict[str, dict[str, str]]:
+    return dict(json.loads((config.assets() / "locales" / f"{language}.json").read_text(encoding="utf-8")))
+
+
+def table(language: str | None, names: Mapping[str, str] | None = None) -> Table:
+    """The table of a language, or of the first where it is unknown."""
+    known = language if language in LANGUAGES else next(iter(LANGUAGES))
+    return Table(str(known), _read(str(known)), names or {})
+
+
+def preferred(accept: str | None) -> str | None:
+    """The first language we have of an Accept-Language header, None where there is none."""
+    choices = []
+    for at, part in enumerate((accept or "").split(",")):
+        tag, _, quality = part.strip().partition(";")
+        try:
+            weight = float(quality.strip().removeprefix("q=") or 1.0)
+        except ValueError:
+            weight = 0.0
+        choices.append((-weight, at, tag.strip().lower().partition("-")[0]))
+    return next((tag for weight, _, tag in sorted(choices) if weight < 0 and tag in LANGUAGES), None)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of an error as they are, but lists as text: here they name no knobs."""
+    return {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}

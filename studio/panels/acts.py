@@ -1,0 +1,258 @@
+"""What happens when the artist does something: each act reads the session, does it, and answers with values for the panels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+
+from engines.api import Brief, Preview, UserError
+
+from .. import locales, render
+from ..desk import Ticket
+from ..events import Ended, Judgement, Made
+from ..session import Session, Studio
+from ..state import State, fold
+from ..view import round_view
+
+log = logging.getLogger(__name__)
+
+PANELS = ("memory", "header", "notice", "brief", "round", "learned", "history")
+OFTEN = 0.1  # seconds between two reports of progress
+FIRST_CONTENT = "still-life"
+FIRST_BRIEF = {"mode": "style", "engine": "style-bank", "styles": {"starry-oil": 0.6, "stained-glass": 0.4}, "seed": 4}
+
+Memory = dict[str, str]  # what the browser keeps: the session's id, and the language
+Values = dict[str, Any]  # panel -> its new value
+
+
+def out(values: Values) -> list[Any]:
+    """Values in the order of the panels; those without one stay as they are."""
+    return [values.get(name, gr.skip()) for name in PANELS]
+
+
+class Acts:
+    """The acts of one studio's artists. `language` is the page's first, where the command line chose one."""
+
+    def __init__(self, studio: Studio, contents: list[str], first: Callable[[], bytes], language: str | None) -> None:
+        self._studio, self._contents, self._first, self._language = studio, contents, first, language
+
+    # ── Coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def load(self, memory: Memory | None, request: gr.Request) -> AsyncIterator[list[Any]]:
+        """Brings back the session of the page's address or the browser's memory, or begins one with an example."""
+        memory = dict(memory or {})
+        accepted = locales.preferred(request.headers.get("accept-language"))
+        memory["language"] = memory.get("language") or self._language or accepted or "en"
+        asked = request.query_params.get("sid") or ""
+        async for values in self._entered(memory, asked):
+            yield out(values)
+
+    async def _entered(self, memory: Memory, asked: str) -> AsyncIterator[Values]:
+        lost: UserError | None = None
+        try:
+            session, lost = await asyncio.to_thread(self._find, asked, memory.get("session", ""))
+            memory["session"] = session.id
+            values = await asyncio.to_thread(self._everything, session, memory, None)
+            values |= {"memory": memory, "header": render.header(self._scene(session, memory), ("style",))}
+            if lost:
+                values["notice"] = self._say(memory, lost)
+            yield values
+            running = session.running()
+            if not values["round"]["tiles"] and running is None and values["round"]["round"] is None:
+                running = await asyncio.to_thread(self._begin, session)
+            if running is not None:
+                async for update in self._follow(session, memory, running):
+                    yield update
+        except UserError as error:
+            yield {"notice": self._say(memory, error)}
+        except Exception:
+            log.exception("the page could not be loaded")
+            yield {"notice": self._bug(memory)}
+
+    def _find(self, asked: str, kept: str) -> tuple[Session, UserError | None]:
+        """The session that was asked for, else the one that was kept, else a new one; and why it is not the first."""
+        lost: UserError | None = None
+        for id in (asked, kept):
+            try:
+                if id:
+                    return self._studio.session(id), lost
+            except UserError as error:
+                lost = lost or (error if id == asked else None)
+        return self._studio.new_session(), lost
+
+    def _begin(self, session: Session) -> Ticket:
+        content = session.upload(self._first(), f"{FIRST_CONTENT}.jpg")
+        return session.propose(Brief.from_dict({**FIRST_BRIEF, "content": content}))
+
+    # ── A round ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def again(self, memory: Memory, event: gr.EventData) -> AsyncIterator[list[Any]]:
+        """Asks for the next round and tells how it comes along."""
+        said = payload(event)
+        try:
+            session = self._session(memory)
+            brief = Brief.from_dict(said["brief"])
+            ticket = await asyncio.to_thread(session.propose, brief)
+            async for values in self._follow(session, memory, ticket):
+                yield out(answered(values, said))
+        except UserError as error:
+            yield out(answered({"notice": self._say(memory, error)}, said))
+        except Exception:
+            log.exception("a round could not be asked for")
+            yield out(answered({"notice": self._bug(memory)}, said))
+
+    async def _follow(self, session: Session, memory: Memory, ticket: Ticket) -> AsyncIterator[Values]:
+        """The round as it is being made, from the beginning, then all panels as it left them."""
+        values = await asyncio.to_thread(self._everything, session, memory, ticket.round)
+        waiting = render.Waiting(len(values["round"]["tiles"]) or 4, elapsed=time.monotonic() - ticket.began)
+        yield values | {"notice": render.notice(self._scene(session, memory))}
+        told = 0.0
+        async for event in ticket:
+            waiting.hear(event)
+            waiting.elapsed = time.monotonic() - ticket.began
+            if isinstance(event, Ended) or (not isinstance(event, Made | Preview) and time.monotonic() - told < OFTEN):
+                continue
+            told = time.monotonic()
+            yield {"round": await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)}
+        yield await asyncio.to_thread(self._everything, session, memory, ticket.round)
+
+    # ── Judging and moving about ─────────────────────────────────────────────────────────────────────────────────────
+
+    def judge(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """Says something of a round, or takes back what was said: `back` names what, of `variant` where it is of one."""
+
+        def act(session: Session, said: Any) -> None:
+            if "back" not in said:
+                session.judge(said["round"], Judgement.from_dict(said["judgement"]))
+                return
+            for number in saying(session.state(), said["round"], said["back"], said.get("variant")):
+                session.judge(said["round"], Judgement(retract=number))
+
+        return self._do(memory, event, act)
+
+    def retract(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(
+            memory, event, lambda session, said: session.judge(said["round"], Judgement(retract=said["event"]))
+        )
+
+    def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))
+
+    def branch(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: session.branch(said["round"], said["variant"]))
+
+    def undo(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: session.undo())
+
+    def halt(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: session.cancel())
+
+    def look(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: None)
+
+    def speak(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """All panels in another language, which is remembered."""
+        language = str(payload(event).get("language"))
+        memory = {**memory, "language": language if language in locales.LANGUAGES else "en"}
+        return self._do(memory, event, lambda session, said: None, {"memory": memory})
+
+    def _do(
+        self, memory: Memory, event: gr.EventData, act: Callable[[Session, Any], Any], values: Values | None = None
+    ) -> list[Any]:
+        """Does it, and answers with every panel as it is now; what goes wrong becomes a notice."""
+        said = payload(event)
+        try:
+            session = self._session(memory)
+            try:
+                act(session, said)
+                told = render.notice(self._scene(session, memory))
+            except UserError as error:
+                told = self._say(memory, error)
+            values = (values or {}) | self._everything(session, memory, said.get("look")) | {"notice": told}
+            if "memory" in values:
+                values["header"] = render.header(self._scene(session, memory), ("style",))
+            return out(answered(values, said))
+        except UserError as error:
+            return out(answered({"notice": self._say(memory, error)}, said))
+        except Exception:
+            log.exception("an act of the page failed")
+            return out(answered({"notice": self._bug(memory)}, said))
+
+    # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _session(self, memory: Memory) -> Session:
+        return self._studio.session(str((memory or {}).get("session", "")))
+
+    def _scene(self, session: Session, memory: Memory, state: State | None = None, version: int = 0) -> render.Scene:
+        names = {f"sha256:{sha}": stem(kept.name) for sha, kept in (state.pictures if state else {}).items()}
+        text = locales.table(memory.get("language"), names)
+        return render.Scene(session.id, text, self._studio.engines, version)
+
+    def _everything(self, session: Session, memory: Memory, looking: int | None) -> Values:
+        """All panels but the header. `looking` is the round to show; the newest where that is gone."""
+        events = session.events()
+        view = session.view()
+        scene = self._scene(session, memory, fold(events), len(events))
+        rounds = {past["round"]: past for past in view["rounds"]}
+        looking = looking if looking in rounds else max(rounds, default=None)
+        past = None if looking is None else rounds[looking]
+        if view["next"] is None:
+            view["next"] = Brief.from_dict(FIRST_BRIEF).to_dict()
+        return {
+            "brief": render.brief(scene, view, self._contents),
+            "round": render.round_panel(scene, view, past),
+            "learned": render.learned(scene, view),
+            "history": render.history(scene, view, looking),
+        }
+
+    def _round(self, session: Session, memory: Memory, number: int, waiting: render.Waiting) -> Values:
+        events = session.events()
+        state = fold(events)
+        scene = self._scene(session, memory, state, len(events))
+        if number not in state.rounds:  # undone meanwhile
+            return render.round_panel(scene, None, None)
+        view = {
+            "rounds": [{"round": each} for each in state.rounds],
+            "pictures": {sha: {"width": kept.width, "height": kept.height} for sha, kept in state.pictures.items()},
+        }
+        return render.round_panel(scene, view, round_view(state.rounds[number]), waiting)
+
+    def _say(self, memory: Memory, error: UserError) -> Values:
+        text = locales.table((memory or {}).get("language"))
+        return {"message": text.error(error), "kind": "problem", "close": text("close")}
+
+    def _bug(self, memory: Memory) -> Values:
+        text = locales.table((memory or {}).get("language"))
+        return {"message": text.template(locales.BUG), "kind": "problem", "close": text("close")}
+
+
+def saying(state: State, number: int, part: str, variant: int | None) -> list[int]:
+    """The events that say this of a round, the newest first."""
+    found = []
+    for event, said in state.rounds[number].judgements.items() if number in state.rounds else ():
+        value: Any = getattr(said, part) if part in Judgement.model_fields else None
+        if variant in value if part in ("like", "dislike") else value not in (None, False, []):
+            found.append(event)
+    return sorted(found, reverse=True)
+
+
+def payload(event: gr.EventData) -> Any:
+    """What a panel's script sent along."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def answered(values: Values, said: Any) -> Values:
+    """Tells the page which of its acts this answers."""
+    reply = {"reply": said.get("ask")}
+    return {
+        name: value | reply if isinstance(value, dict) and name != "memory" else value for name, value in values.items()
+    }
+
+
+def stem(name: str) -> str:
+    return name.rpartition(".")[0] or name

@@ -1,0 +1,74 @@
+"""The frame around everything: whose session, in which words, and the top line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engines.api import EngineInfo
+
+from ..locales import LANGUAGES, Table
+
+Value = dict[str, Any]
+
+SHAPES = {"yours": "circle", "best": "triangle", "twist": "diamond", "surprise": "star"}
+FULL, TILE, STRIP, THUMB = 2048, 768, 160, 320  # sides of the pictures on the page, in pixels
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What every panel is drawn with: whose session, in which words. `version` orders values of the same session."""
+
+    session: str
+    text: Table
+    engines: Mapping[str, EngineInfo]
+    version: int = 0
+
+    def picture(self, sha: str, side: int) -> str:
+        return f"duet/{self.session}/{sha.removeprefix('sha256:')}?side={side}"
+
+    def value(self, **parts: Any) -> Value:
+        return {"session": self.session, "language": self.text.language, "version": self.version, **parts}
+
+
+def header(scene: Scene, modes: Iterable[str]) -> Value:
+    """The top line: modes that are built, languages, and the words of the help."""
+    text = scene.text
+    keys = [(key, text(f"key_{name}")) for key, name in KEYS]
+    return scene.value(
+        modes=[{"name": mode, "label": text(f"mode_{mode}")} for mode in modes],
+        languages=[{"name": name, "label": label} for name, label in LANGUAGES.items()],
+        keys=[{"keys": key.split(), "does": does} for key, does in keys],
+        help=[text("help_ask"), text("help_look"), text("help_judge"), text("help_again")],
+        roles=[
+            {"shape": SHAPES[role], "name": text(f"role_{role}"), "does": text(f"role_{role}_does")} for role in SHAPES
+        ],
+        text=text.texts("tagline", "theme", "help", "close", "help_title", "keys_title", "roles_title", "made_with")
+        | text.texts("lost", "language"),
+    )
+
+
+KEYS = (
+    ("1 2 3 4", "pick"),
+    ("⇧1 ⇧2 ⇧3 ⇧4", "rank"),
+    ("L", "like"),
+    ("D", "dislike"),
+    ("0", "none"),
+    ("⏎", "again"),
+    ("Z", "undo"),
+    ("S", "star"),
+    ("C", "compare"),
+    ("␣", "original"),
+    ("← → ↑ ↓", "move"),
+    ("?", "help"),
+)
+
+
+def notice(scene: Scene, message: str = "", kind: str = "problem") -> Value:
+    """The quiet line for what went wrong, or nothing."""
+    return scene.value(message=message, kind=kind, close=scene.text("close"))
+
+
+def shown(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

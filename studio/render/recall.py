@@ -1,0 +1,106 @@
+"""What was learned and what was done: the bars, the judgements behind them, the strip of rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..events import Judgement
+from .frame import STRIP, Scene, Value, shown
+
+CLEAR = 0.35  # weight from which a control is worth a word in the sentence of what was learned
+
+
+def learned(scene: Scene, view: Mapping[str, Any]) -> Value:
+    """Each control's believed best value and how sure that is; the judgements behind it, which can be taken back."""
+    text, found = scene.text, view["learned"]
+    rows = sorted(found["knobs"], key=lambda row: -row["weight"])
+    return scene.value(
+        judged=found["judgements"],
+        sentence=sentence(scene, rows) if found["judgements"] else "",
+        rows=[
+            {
+                "name": row["name"],
+                "label": text.knob(row["name"]),
+                "at": (row["value"] - row["low"]) / (row["high"] - row["low"]),
+                "shown": f"{round(100 * row['value'])} %" if row["name"].startswith("style:") else shown(row["value"]),
+                "confidence": round(row["confidence"], 3),
+                "sure": text("sure", percent=round(100 * row["confidence"])),
+                "weight": round(row["weight"], 3),
+            }
+            for row in rows
+        ],
+        said=[
+            {"round": past["round"], "event": int(event), "text": said_in_words(scene, past["round"], words)}
+            for past in reversed(view["rounds"])
+            for event, words in sorted(past["judgements"].items(), key=lambda pair: -int(pair[0]))
+            if words.get("retract") is None
+        ],
+        text=text.texts("learned", "learned_empty", "said", "take_back", "believed"),
+    )
+
+
+def sentence(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The clearest of what was learned, in one sentence."""
+    text = scene.text
+    clear = [row for row in rows if row["weight"] >= CLEAR][:4]
+    at = {row["name"]: (row["value"] - row["low"]) / (row["high"] - row["low"]) for row in clear}
+    more = [text.knob(name) for name, place in at.items() if place >= 0.5][:2]
+    less = [text.knob(name) for name, place in at.items() if place < 0.5][:2]
+    if more and less:
+        return text("believe_both", more=text.list(more), less=text.list(less))
+    if more or less:
+        return text("believe_more" if more else "believe_less", names=text.list(more or less))
+    return text("believe_nothing")
+
+
+def said_in_words(scene: Scene, number: int, words: Mapping[str, Any]) -> str:
+    """A judgement as the artist would tell it."""
+    text, said = scene.text, Judgement.from_dict(dict(words))
+    parts = [
+        *[text("said_like", which=one(said.like))] * bool(said.like),
+        *[text("said_dislike", which=one(said.dislike))] * bool(said.dislike),
+        *([text("said_pick", which=said.pick + 1)] if said.pick is not None else []),
+        *[text("said_rank", which=" › ".join(one(group) for group in said.groups()))] * bool(said.ranking),
+        *[text("said_none")] * said.none,
+        *(text("said_edit", knob=text.knob(name), value=shown(value)) for name, value in said.edit.items()),
+        *[text("said_text")] * bool(said.text),
+        *[text("said_note", note=said.note)] * bool(said.note),
+    ]
+    return text("said_in_round", number=number + 1, what=text.list(parts))
+
+
+def one(indices: Sequence[int]) -> str:
+    return ", ".join(str(index + 1) for index in indices)
+
+
+def history(scene: Scene, view: Mapping[str, Any], looking: int | None) -> Value:
+    """All rounds in order, each with where it came from; those that follow another than the one before are branches."""
+    text = scene.text
+    place = {past["round"]: at for at, past in enumerate(view["rounds"])}
+    return scene.value(
+        rounds=[
+            {
+                "round": past["round"],
+                "label": str(past["round"] + 1),
+                "title": text("round", number=past["round"] + 1),
+                "src": cover(scene, past),
+                "status": past["status"],
+                "parent": place.get(past["parent"]["round"]) if past["parent"] else None,
+                "judged": bool(past["judgements"]),
+                "starred": any(variant["starred"] for variant in past["variants"]),
+                "looking": past["round"] == looking,
+            }
+            for past in view["rounds"]
+        ],
+        undo=text(f"undo_{view['undo']['kind']}") if view["undo"] else "",
+        export=f"duet/{scene.session}/export",
+        text=text.texts("history", "undo", "export", "history_empty"),
+    )
+
+
+def cover(scene: Scene, past: Mapping[str, Any]) -> str | None:
+    """The picture that stands for a round: the picked one, else the liked, else the first."""
+    variants = past["variants"]
+    order = sorted(variants, key=lambda made: (not made["picked"], made["rank"] != 0, not made["like"], made["index"]))
+    return scene.picture(order[0]["sha256"], STRIP) if order else None

@@ -1,0 +1,177 @@
+"""One round: how far it is, its tiles, what was said of it and what to do next."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines.api import Preview, Progress, Started
+
+from .. import pictures
+from ..desk import Queued
+from ..events import Made, Words
+from .frame import FULL, SHAPES, TILE, Scene, Value, shown
+
+
+@dataclass
+class Waiting:
+    """How far a round is, from the desk's and the engine's events."""
+
+    total: int
+    finished: int = 0
+    done: float = 0.0
+    message: str = ""
+    ahead: int = 0
+    elapsed: float = 0.0
+    previews: dict[int, str] = field(default_factory=dict)  # variant -> data URL
+
+    def hear(self, event: object) -> None:
+        match event:
+            case Queued():
+                self.ahead, self.message = event.position, ""
+            case Started():
+                self.ahead, self.done, self.message = 0, 0.0, ""
+            case Progress():
+                self.ahead, self.done, self.message = 0, event.done, event.message or self.message
+            case Preview():
+                data = base64.b64encode(pictures.encode_jpeg(event.pixels)).decode()
+                self.previews[event.index] = f"data:image/jpeg;base64,{data}"
+            case Made():
+                self.finished += 1
+                self.done = max(self.done, self.finished / max(self.total, 1))
+                self.previews.pop(event.variant.index, None)
+
+    def value(self, scene: Scene) -> Value:
+        """In words: what is being done, how far, and how long still where that can be told."""
+        text = scene.text
+        says = text.template(self.message) if self.message else text("getting_ready")
+        left = self.elapsed * (1 - self.done) / self.done if self.done > 0.15 and self.elapsed > 1 else None
+        return {
+            "message": text("queued", count=self.ahead) if self.ahead else says,
+            "count": text("count", finished=self.finished, total=self.total),
+            "finished": self.finished,
+            "total": self.total,
+            "done": round(self.done, 4),
+            "elapsed": round(self.elapsed, 2),
+            "left": None if left is None else text("left", left=max(1, round(left))),
+        }
+
+
+def round_panel(
+    scene: Scene, view: Mapping[str, Any] | None, past: Mapping[str, Any] | None, waiting: Waiting | None = None
+) -> Value:
+    """The four tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    text = scene.text
+    words = text.texts("like", "dislike", "pick", "picked", "star", "download", "stop", "branch", "rank_title")
+    words |= text.texts("rank_hint", "none", "none_said", "original", "compare", "close", "unrank", "previous", "next")
+    words |= text.texts("waiting_tile", "seed", "brief", "again", "rank_place", "rank_tap", "rank_tapping")
+    if past is None:
+        return scene.value(round=None, title="", tiles=[], busy=False, hint=text("empty_round"), text=words)
+    made = {variant["index"]: variant for variant in past["variants"]}
+    busy = past["status"] == "running"
+    tiles = [
+        tile(scene, past, index, proposal, made.get(index), waiting if busy else None)
+        for index, proposal in enumerate(past["proposals"])
+        if busy or index in made
+    ]
+    last = max((each["round"] for each in view["rounds"]), default=past["round"]) if view else past["round"]
+    content = past["brief"].get("content")
+    return scene.value(
+        round=past["round"],
+        title=text("round", number=past["round"] + 1),
+        status=past["status"],
+        busy=busy,
+        latest=past["round"] == last,
+        aspect=aspect(view, past),
+        content=None if not content else {"src": scene.picture(content, TILE), "full": scene.picture(content, FULL)},
+        progress=waiting.value(scene) if waiting and busy else None,
+        tiles=tiles,
+        none=past["none"],
+        hint=hint(scene, past),
+        problem=problem(scene, past),
+        text=words,
+    )
+
+
+def tile(
+    scene: Scene,
+    past: Mapping[str, Any],
+    index: int,
+    proposal: Mapping[str, Any],
+    made: Mapping[str, Any] | None,
+    waiting: Waiting | None,
+) -> Value:
+    """One variant, or the frame that waits for it."""
+    text = scene.text
+    role, reason = proposal["role"], [Words(**words) for words in proposal["reason"]]
+    out: Value = {
+        "index": index,
+        "number": index + 1,
+        "role": role,
+        "role_name": text(f"role_{role}"),
+        "shape": SHAPES[role],
+        "reason": text.sentences(reason),
+        "facts": facts(scene, proposal["knobs"]),
+        "seed": proposal["seed"],
+        "preview": waiting.previews.get(index) if waiting else None,
+        "src": None,
+    }
+    if made is None:
+        return out
+    file = f"duet-{past['round'] + 1}-{index + 1}-{role}.png"
+    return out | {
+        "src": scene.picture(made["sha256"], TILE),
+        "full": scene.picture(made["sha256"], FULL),
+        "file": file,
+        "download": f"duet/{scene.session}/{made['sha256']}?download={file}",
+        "seconds": text("seconds", seconds=f"{made['seconds']:.2f}"),
+        "like": made["like"],
+        "dislike": made["dislike"],
+        "picked": made["picked"],
+        "rank": made["rank"],
+        "starred": made["starred"],
+    }
+
+
+def facts(scene: Scene, knobs: Mapping[str, Any]) -> list[str]:
+    """A variant's settings in words: the mix first, heaviest style first."""
+    text = scene.text
+    mix = sorted(((value, name) for name, value in knobs.items() if name.startswith("style:") and value > 0.005))
+    styles = [f"{text.knob(name)} {round(100 * value)} %" for value, name in reversed(mix)]
+    rest = [f"{text.knob(name)} {shown(value)}" for name, value in knobs.items() if not name.startswith("style:")]
+    return [*styles, *rest]
+
+
+def aspect(view: Mapping[str, Any] | None, past: Mapping[str, Any]) -> float:
+    """Width over height of the round's pictures, so that their frames stand before they come."""
+    content = str(past["brief"].get("content") or "").removeprefix("sha256:")
+    kept = (view or {}).get("pictures", {}).get(content)
+    return round(kept["width"] / kept["height"], 4) if kept else 1.0
+
+
+def hint(scene: Scene, past: Mapping[str, Any]) -> str:
+    """One line that says what to do next."""
+    text, variants = scene.text, past["variants"]
+    if past["status"] == "running":
+        return text("hint_running")
+    if not variants:
+        return text("hint_nothing_made")
+    if past["none"]:
+        return text("hint_none")
+    if any(variant["picked"] for variant in variants):
+        number = next(variant["index"] for variant in variants if variant["picked"]) + 1
+        return text("hint_picked", number=number)
+    if past["judgements"]:
+        return text("hint_judged")
+    return text("hint_first" if past["round"] == 0 else "hint_judge")
+
+
+def problem(scene: Scene, past: Mapping[str, Any]) -> str:
+    """Why a round did not end as it should, or nothing."""
+    if past["status"] == "failed" and past["error_words"]:
+        return scene.text.say(Words(**past["error_words"]))
+    if past["status"] in ("cancelled", "interrupted"):
+        return scene.text(f"ended_{past['status']}")
+    return ""

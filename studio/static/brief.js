@@ -1,0 +1,295 @@
+// The brief: picture, shelves and mix, sliders. What is not sent yet is kept in this browser, by session.
+(() => {
+  const { h, define, tell, say, icon, fill, store, redraw } = Duet;
+  const MODE = 'style';
+  const SIZES = [256, 384, 512, 768, 1024, 1536, 2048];
+  let draft = null;      // what the form says
+  let adopted = '';      // the studio's own next brief that the form last took over
+  let extra = {};        // pictures uploaded since the last answer
+  let reading = '';      // name of the file that is being read
+  let sheets = false;    // whether thumbnails of the bank may be asked for: not before the first round is painted
+
+  // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
+  const key = session => `duet-draft-${session}`;
+  const facts = (value, name) => value.engines.find(each => each.name === name) || value.engines[0];
+  const round6 = number => Math.round(number * 1e6) / 1e6;
+
+  function blank(value) {
+    const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, each.value]));
+    const by = make => Object.fromEntries(value.engines.map(each => [each.name, make(each)]));
+    return {
+      engine: value.engines[0].name, content: null, own: [], fresh: true, ...common,
+      mixes: by(() => ({})), locks: by(() => []),
+      options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))),
+    };
+  }
+
+  function take(next, value) {
+    const engine = facts(value, next.engine).name;
+    const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, next[each.name] ?? each.value]));
+    Object.assign(draft, common, { engine, content: next.content ?? draft.content });
+    draft.mixes[engine] = { ...next.styles };
+    draft.locks[engine] = [...(next.locks || [])];
+    draft.options[engine] = { ...draft.options[engine], ...next.options };
+  }
+
+  function asked() { // the draft as a brief
+    const mix = draft.mixes[draft.engine];
+    const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0) || 1;
+    const knobs = [...Object.keys(draft.options[draft.engine]), ...Object.keys(mix).map(name => `style:${name}`)];
+    return {
+      mode: MODE, engine: draft.engine, content: draft.content,
+      styles: Object.fromEntries(Object.entries(mix).map(([name, weight]) => [name, weight / total])),
+      options: { ...draft.options[draft.engine] },
+      locks: draft.locks[draft.engine].filter(name => knobs.includes(name)),
+      steering: draft.steering, variants: draft.variants, seed: draft.seed, size: draft.size,
+    };
+  }
+
+  function alike(brief, next, value) { // the same request, whichever defaults are left out
+    const flat = each => JSON.stringify([
+      each.engine, each.content ?? null, [...(each.locks || [])].sort(),
+      Object.entries(each.styles || {}).filter(([, weight]) => weight > 0).map(([name, weight]) => [name, round6(weight).toFixed(4)]).sort(),
+      Object.entries({ ...draft.options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
+      ...Object.values(value.common).map(spec => each[spec.name] ?? spec.value),
+    ]);
+    return flat(brief) === flat(next);
+  }
+
+  function keep() {
+    if (Duet.value('brief')) store.set(key(Duet.value('brief').session), { adopted, draft });
+  }
+
+  function change() { keep(); redraw('brief'); }
+
+  // ── Pictures ────────────────────────────────────────────────────────────────────────────────────────────────────
+  const known = ref => extra[ref] || Duet.value('brief').pictures[ref];
+  const address = (ref, side) => `duet/${Duet.value('brief').session}/${ref.replace('sha256:', '')}?side=${side}`;
+  const stem = name => name.replace(/\.[^.]*$/, '') || name;
+
+  async function fetched(path, options, name) {
+    const value = Duet.value('brief');
+    reading = name; redraw('brief');
+    try {
+      const answer = await fetch(`duet/${value.session}/${path}?lang=${value.language}`, { method: 'POST', ...options });
+      const found = await answer.json();
+      if (found.error) { say(found.error); return null; }
+      say('');
+      extra[found.ref] = found;
+      return found.ref;
+    } catch { say(Duet.value('header').text.lost); return null; } finally { reading = ''; redraw('brief'); }
+  }
+
+  async function upload(file) {
+    const value = Duet.value('brief');
+    if (!file) return null;
+    if (file.size > value.limit) {
+      say(fill(value.text.too_large, { name: file.name, size: Math.round(file.size / 2 ** 20), limit: Math.round(value.limit / 2 ** 20) }));
+      return null;
+    }
+    return fetched('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'picture') }, body: file }, file.name);
+  }
+
+  async function setContent(ref) { if (await ref) { draft.content = await ref; change(); } }
+
+  async function addOwn(file) {
+    const ref = await upload(file);
+    if (!ref) return;
+    const shelf = Duet.value('brief').engines.find(each => each.own);
+    draft.engine = shelf.name;
+    if (!draft.own.includes(ref)) draft.own.push(ref);
+    add(ref);
+  }
+
+  // ── The mix ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  function add(name) {
+    const mix = draft.mixes[draft.engine];
+    const weights = Object.values(mix);
+    if (name in mix) delete mix[name];
+    else mix[name] = weights.length ? Math.max(0.1, weights.reduce((sum, weight) => sum + weight, 0) / weights.length) : 1;
+    change();
+  }
+
+  function lock(name) {
+    const locks = draft.locks[draft.engine];
+    draft.locks[draft.engine] = locks.includes(name) ? locks.filter(each => each !== name) : [...locks, name];
+    change();
+  }
+
+  function styleOf(value, name) {
+    const found = facts(value, draft.engine).styles.find(each => each.name === name);
+    const picture = name.startsWith('sha256:') && known(name);
+    const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
+    return { name, label, src: found?.src || (name.startsWith('sha256:') ? address(name, 160) : sheet(name)) };
+  }
+
+  const sheet = name => sheets && draft.content
+    ? `duet/${Duet.value('brief').session}/sheet/${draft.content.replace('sha256:', '')}/${name}` : null;
+
+  // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  const busy = () => Duet.panels.round.pending || Duet.value('round')?.busy;
+  const ready = () => draft && draft.content && Object.values(draft.mixes[draft.engine]).some(weight => weight > 0);
+
+  function again() {
+    if (busy() || !ready()) return;
+    if (draft.fresh) draft.seed = Math.floor(Math.random() * 2 ** 31);
+    keep();
+    say('');
+    Duet.drawer(false);
+    Duet.pending(true);
+    tell('brief', 'again', { brief: asked() }).then(() => Duet.pending(false));
+  }
+
+  // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  function slot(value, label, name, input, shown, first, last) {
+    const locked = draft.locks[draft.engine].includes(name);
+    const text = value.text;
+    return h('div.row', { class: locked ? 'locked' : '', data: { key: `row-${name}` } },
+      first, h('label', { for: `d-${name}`, title: label }, label), input, h('output', {}, shown),
+      h('button.icon', { type: 'button', 'aria-pressed': String(locked), 'aria-label': fill(locked ? text.unlock : text.lock, { name: label }),
+        title: fill(locked ? text.unlock : text.lock, { name: label }), data: { click: 'lock', name } }, icon(locked ? 'lock' : 'unlock')), last);
+  }
+
+  function range(name, spec, at, input, extraProps = {}) {
+    const share = (at - spec.low) / (spec.high - spec.low);
+    return h('input', { type: 'range', id: `d-${name}`, min: spec.low, max: spec.high, step: spec.step, value: at,
+      style: { '--at': `${100 * share}%` }, data: { input, name }, ...extraProps });
+  }
+
+  function pictureBox(value) {
+    const text = value.text, shown = draft.content && known(draft.content);
+    return h('div.source', { data: { key: 'source', dragover: 'over', dragleave: 'leave', drop: 'drop' } },
+      h('label.canvas', { class: draft.content ? '' : 'empty', data: { key: 'canvas' } },
+        draft.content && h('img', { src: address(draft.content, 768), alt: shown ? shown.name : '', draggable: 'false' }),
+        h('span.over', {}, reading ? fill(text.reading, { name: reading }) : draft.content ? text.replace : text.drop),
+        h('input', { type: 'file', accept: 'image/*', 'aria-label': text.from_device, data: { change: 'file' } })),
+      value.examples.length > 1 && h('div.examples', { role: 'group', 'aria-label': text.examples }, value.examples.map(each =>
+        h('button.thumb', { type: 'button', title: each.label, 'aria-label': each.label, data: { click: 'example', name: each.name } },
+          h('img', { src: each.src, alt: '', loading: 'lazy' })))));
+  }
+
+  function shelf(value) {
+    const text = value.text, engine = facts(value, draft.engine), mix = draft.mixes[draft.engine];
+    const own = engine.own ? [...new Set([...draft.own, ...value.own])] : [];
+    const names = [...own, ...engine.styles.map(each => each.name)];
+    return [
+      h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.map(each =>
+        h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary,
+          value: each.name, data: { click: 'shelf' } }, each.label))),
+      h('div.shelf', { data: { key: `shelf-${engine.name}` }, tabindex: '-1' },
+        engine.own && h('label.thumb.add', { title: text.own_style_add }, icon('plus'),
+          h('input', { type: 'file', accept: 'image/*', 'aria-label': text.own_style_add, data: { change: 'own' } })),
+        names.map(name => {
+          const style = styleOf(value, name);
+          return h('button.thumb', { type: 'button', 'aria-pressed': String(name in mix), title: style.label, 'aria-label': style.label,
+            data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '' }), h('span.name', {}, style.label));
+        })),
+    ];
+  }
+
+  function mixture(value) {
+    const text = value.text, mix = draft.mixes[draft.engine], names = Object.keys(mix);
+    const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
+    if (!names.length) return h('p.empty', { data: { key: 'empty' } }, text.empty_mix);
+    return h('div.mix', { data: { key: 'mix' } }, names.map(name => {
+      const style = styleOf(value, name);
+      return slot(value, style.label, `style:${name}`,
+        range(`style:${name}`, { low: 0, high: 1, step: 0.01 }, mix[name], 'weight'),
+        `${total > 0 ? Math.round(100 * mix[name] / total) : 0} %`,
+        h('span.thumb.small', {}, style.src && h('img', { src: style.src, alt: '' })),
+        h('button.icon', { type: 'button', 'aria-label': fill(text.remove, { name: style.label }), title: fill(text.remove, { name: style.label }),
+          data: { click: 'style', name } }, icon('close')));
+    }));
+  }
+
+  function options(value, advanced) {
+    return facts(value, draft.engine).options.filter(spec => spec.advanced === advanced).map(spec => {
+      const at = draft.options[draft.engine][spec.name];
+      return slot(value, spec.label, spec.name, range(spec.name, spec, at, 'option', { title: spec.help }), Number(at).toFixed(2));
+    });
+  }
+
+  function more(value) {
+    const text = value.text, common = value.common;
+    return h('details.more', { data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {},
+      options(value, true),
+      h('label.field', {}, h('span', {}, common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>
+        h('option', { value: size, selected: size === draft.size }, fill(text.pixels, { size }))))),
+      h('label.field', {}, h('span', {}, common.variants.label), h('select', { data: { change: 'variants' } }, [1, 2, 3, 4].map(count =>
+        h('option', { value: count, selected: count === draft.variants }, count)))),
+      h('div.field', {}, h('label', { for: 'd-seed' }, common.seed.label),
+        h('span.seed', {}, h('input', { id: 'd-seed', type: 'number', min: common.seed.low, max: common.seed.high, step: 1, value: draft.seed, title: common.seed.help, data: { change: 'seed' } }),
+          h('button.icon', { type: 'button', title: text.dice, 'aria-label': text.dice, data: { click: 'dice' } }, icon('dice')))),
+      h('label.field.check', {}, h('input', { type: 'checkbox', checked: draft.fresh, data: { change: 'fresh' } }), h('span', {}, text.new_seed))));
+  }
+
+  function steering(value) {
+    const spec = value.common.steering, text = value.text;
+    return h('div.row.steering', { data: { key: 'steering' } },
+      h('label', { for: 'd-steering', title: spec.help }, spec.label),
+      h('span.end', {}, text.steering_off), range('steering', spec, draft.steering, 'common', { title: spec.help }), h('span.end', {}, text.steering_full));
+  }
+
+  define('brief', {
+    adopt(value, panel) {
+      if (panel.session !== value.session) {
+        panel.session = value.session;
+        const kept = store.get(key(value.session));
+        draft = { ...blank(value), ...(kept?.draft || {}) };
+        adopted = kept?.adopted || '';
+        extra = {};
+      }
+      const next = JSON.stringify(value.next);
+      if (next === adopted) return;
+      if (!alike(asked(), value.next, value)) take(value.next, value);
+      adopted = next;
+      keep();
+    },
+    on: {
+      again, dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
+      example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
+      file(input) { setContent(upload(input.files[0])); input.value = ''; },
+      own(input) { addOwn(input.files[0]); input.value = ''; },
+      over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
+      leave(box) { box.classList.remove('dropping'); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); setContent(upload(event.dataTransfer.files[0])); },
+      shelf(button) { draft.engine = button.value; change(); },
+      style(button) { add(button.dataset.name); },
+      lock(button) { lock(button.dataset.name); },
+      weight(input) { draft.mixes[draft.engine][input.dataset.name.replace('style:', '')] = Number(input.value); change(); },
+      option(input) { draft.options[draft.engine][input.dataset.name] = Number(input.value); change(); },
+      common(input) { draft[input.dataset.name] = Number(input.value); change(); },
+      size(input) { draft.size = Number(input.value); change(); },
+      variants(input) { draft.variants = Number(input.value); change(); },
+      seed(input) { draft.seed = Math.min(Math.max(0, Math.round(Number(input.value) || 0)), 2 ** 31 - 1); draft.fresh = false; change(); },
+      fresh(input) { draft.fresh = input.checked; change(); },
+      drawer() { Duet.drawer(false); },
+    },
+    draw(value, panel) {
+      const text = value.text, open = panel.root.querySelector('details.more')?.open;
+      const form = [
+        h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
+          h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
+        h('div.scroll', { data: { key: 'scroll' } },
+          pictureBox(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), steering(value), more(value)),
+        h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
+          busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
+      ];
+      if (open) form[1].querySelector('details.more').open = true;
+      return form;
+    },
+  });
+
+  document.addEventListener('paste', event => {
+    const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
+    if (file && draft) { event.preventDefault(); setContent(upload(file)); }
+  });
+  document.addEventListener('dragover', event => event.preventDefault()); // a picture that misses the box must not leave the page
+  document.addEventListener('drop', event => event.preventDefault());
+
+  Object.assign(Duet, {
+    again,
+    drawer(open) { document.body.classList.toggle('drawer', open); },
+    paintSheets() { if (!sheets) { sheets = true; redraw('brief'); } },
+  });
+})();

@@ -1,0 +1,58 @@
+// The top line, and the help that it opens.
+(() => {
+  const { h, define, tell, icon, shape, store } = Duet;
+  let open = false;
+
+  function help(value) {
+    const text = value.text;
+    return h('div.veil', { data: { key: 'help', click: 'outside' } },
+      h('div.sheet.help', { role: 'dialog', 'aria-modal': 'true', 'aria-label': text.help_title },
+        h('header', {}, h('h2', {}, text.help_title),
+          h('button.icon', { type: 'button', 'aria-label': text.close, data: { click: 'help' } }, icon('close'))),
+        h('ol', {}, value.help.map(line => h('li', {}, line))),
+        h('div.two', {},
+          h('div', {}, h('h3', {}, text.roles_title),
+            h('dl.roles', {}, value.roles.map(role => [h('dt', {}, shape(role.shape), role.name), h('dd', {}, role.does)]))),
+          h('div', {}, h('h3', {}, text.keys_title),
+            h('dl.keys', {}, value.keys.map(row => [h('dt', {}, row.keys.map(key => h('kbd', {}, key))), h('dd', {}, row.does)])))),
+        h('p.small', {}, text.made_with)));
+  }
+
+  define('header', {
+    on: {
+      help() { Duet.help(); },
+      outside(element, event) { if (event.target === element) Duet.help(); },
+      theme() { Duet.flip(); },
+      speak(button) { tell('header', 'speak', { language: button.value }); },
+    },
+    adopt(value) {
+      const address = new URL(location.href);
+      if (value.session && address.searchParams.get('sid') !== value.session) {
+        address.searchParams.set('sid', value.session);
+        history.replaceState(history.state, '', address);
+      }
+    },
+    draw(value) {
+      const text = value.text;
+      return [
+        h('div.bar', { role: 'banner' },
+          h('h1.wordmark', { title: text.tagline }, 'Duet'),
+          h('nav.modes', { 'aria-label': 'Duet' },
+            value.modes.map((mode, at) => h('span.mode', { 'aria-current': at === 0 ? 'page' : null }, mode.label))),
+          h('div.tools', {},
+            h('div.languages', { role: 'group', 'aria-label': text.language }, value.languages.map(each =>
+              h('button', { type: 'button', value: each.name, 'aria-pressed': String(each.name === value.language), data: { click: 'speak' } }, each.label))),
+            h('button.icon', { type: 'button', 'aria-label': text.theme, title: text.theme, data: { click: 'theme' } }, icon(Duet.dark() ? 'sun' : 'moon')),
+            h('button.icon', { type: 'button', 'aria-label': text.help, title: `${text.help} (?)`, 'aria-expanded': String(open), data: { click: 'help' } }, '?'))),
+        open && help(value),
+      ];
+    },
+  });
+
+  Duet.help = (show = !open) => {
+    open = show;
+    Duet.redraw('header');
+    if (open) document.querySelector('.help .icon')?.focus();
+  };
+  Duet.helpIsOpen = () => open;
+})();

@@ -1,0 +1,44 @@
+// Rounds in the order they were made; a line to the one each came from, and an arc where that is not the one before.
+(() => {
+  const { h, define, tell, icon } = Duet;
+  const STEP = 64, HALF = 26; // pixels from one round to the next, and to the middle of a thumbnail
+
+  function lines(rounds) {
+    return h('svg.lines', { width: Math.max(1, rounds.length * STEP), height: 76, 'aria-hidden': 'true' }, rounds.map((each, at) => {
+      if (each.parent === null || each.parent === undefined) return null;
+      const from = each.parent * STEP + HALF, to = at * STEP + HALF;
+      if (at - each.parent === 1) return h('path', { d: `M${from + HALF} 42H${to - HALF}` });
+      return h('path.arc', { d: `M${from} 16C${from} 2 ${to} 2 ${to} 16` });
+    }));
+  }
+
+  define('history', {
+    on: {
+      look(button) { tell('history', 'look', { look: Number(button.dataset.round) }); },
+      undo() { undo(); },
+    },
+    draw(value) {
+      const text = value.text;
+      return [
+        h('h2', {}, text.history),
+        h('div.strip', { data: { key: 'strip' } }, h('div.line', {}, lines(value.rounds),
+          value.rounds.length ? value.rounds.map(each => h('button.past', { type: 'button', title: each.title, 'aria-label': each.title, 'aria-current': each.looking ? 'true' : null,
+            class: each.status, data: { click: 'look', round: each.round, key: `past-${each.round}` } },
+          h('span.thumb', {}, each.src && h('img', { src: each.src, alt: '' }), each.starred && icon('star')),
+          h('span.number', { class: each.judged ? 'judged' : '' }, each.label))) : h('p.empty', {}, text.history_empty))),
+        h('div.tools', {},
+          h('button.quiet', { type: 'button', disabled: !value.undo, title: value.undo || text.undo, data: { click: 'undo' } }, icon('undo'), h('span', {}, text.undo), h('kbd', {}, 'Z')),
+          h('a.quiet', { href: value.export, download: '' }, icon('down'), h('span', {}, text.export))),
+      ];
+    },
+    drawn(value, panel) {
+      const now = value.rounds.find(each => each.looking)?.round;
+      if (now === panel.at) return;
+      panel.at = now;
+      panel.root.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    },
+  });
+
+  function undo() { if (Duet.value('history')?.undo) tell('history', 'undo'); }
+  Duet.undo = undo;
+})();

@@ -1,0 +1,52 @@
+// The keyboard: everything an artist does again and again, without looking down. Never while somebody types.
+(() => {
+  const typing = target => target.closest?.('input:not([type="range"]):not([type="checkbox"]):not([type="file"]), textarea, select, [contenteditable="true"]');
+  const pressing = target => target.closest?.('button, a, summary, input, select, label');
+
+  function number(event) { // by the key's place, since Shift changes what it writes
+    const found = /^(?:Digit|Numpad)([0-9])$/.exec(event.code);
+    return found ? Number(found[1]) : null;
+  }
+
+  const at = () => (Duet.lightIsOpen() ? Duet.lit() : Duet.focused());
+
+  function arrows(key) {
+    if (Duet.lightIsOpen()) { Duet.lightStep(key === 'ArrowLeft' || key === 'ArrowUp' ? -1 : 1); return; }
+    const tiles = Duet.value('round').tiles.length;
+    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2 }[key];
+    const active = document.activeElement?.closest?.('.tile');
+    const next = active ? Duet.focused() + by : Duet.focused();
+    if (next >= 0 && next < tiles) Duet.focusOn(next);
+  }
+
+  const LETTERS = {
+    l: () => Duet.judging.like(at()), d: () => Duet.judging.dislike(at()), s: () => Duet.judging.star(at()),
+    c: () => Duet.compare(), z: () => Duet.undo(), '?': () => Duet.help(),
+  };
+
+  document.addEventListener('keydown', event => {
+    const { target, key } = event;
+    if (!Duet.value('round') || event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
+    const which = number(event);
+    if (key === 'Escape') {
+      if (Duet.helpIsOpen()) Duet.help(false);
+      else if (Duet.lightIsOpen()) Duet.lightClose();
+      else Duet.drawer(false);
+    } else if (Duet.helpIsOpen() && key !== '?') return;
+    else if (which === 0) Duet.judging.none();
+    else if (which >= 1 && which <= 4) {
+      if (event.repeat) return;
+      if (event.shiftKey) Duet.judging.rank(which - 1);
+      else Duet.judging.pick(which - 1);
+    } else if (key.startsWith('Arrow')) {
+      if (target.matches?.('input[type="range"]')) return;
+      arrows(key);
+    } else if (key === 'Enter') { if (pressing(target) || event.repeat) return; Duet.again(); }
+    else if (key === ' ') { if (pressing(target)) return; Duet.original(true); }
+    else if (LETTERS[key.toLowerCase()]) { if (event.repeat) return; LETTERS[key.toLowerCase()](); }
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener('keyup', event => { if (event.key === ' ') Duet.original(false); });
+  addEventListener('blur', () => { if (window.Duet.panels.round) Duet.original(false); });
+})();

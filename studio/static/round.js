@@ -1,0 +1,213 @@
+// The round: progress, four tiles, their judgement by button, key, tap and drag.
+(() => {
+  const { h, define, tell, icon, shape, redraw, fill } = Duet;
+  let focus = 0;          // the tile that keys speak to
+  let original = false;   // whether tiles show the content while Space is held
+  let since = null;       // when the round began, by this browser's clock
+  let pending = false;    // Again was pressed and nothing is known yet
+  let tapping = false;    // whether a click on a picture ranks it
+  let drag = null;        // a tile on its way to a place in the ranking
+
+  const value = () => Duet.value('round');
+  const tile = index => value()?.tiles.find(each => each.index === index);
+  const made = index => Boolean(tile(index)?.src);
+
+  function judge(judgement) { return tell('round', 'judge', { round: value().round, judgement }); }
+  function takeBack(kind, index) { return tell('round', 'judge', { round: value().round, back: kind, variant: index }); }
+
+  function like(index) { if (made(index)) tile(index).like ? takeBack('like', index) : judge({ like: [index] }); }
+  function dislike(index) { if (made(index)) tile(index).dislike ? takeBack('dislike', index) : judge({ dislike: [index] }); }
+  function pick(index) { if (made(index)) tile(index).picked ? takeBack('pick', index) : judge({ pick: index }); }
+  function none() { if (value()?.tiles.some(each => each.src)) value().none ? takeBack('none') : judge({ none: true }); }
+  function star(index) { if (made(index)) tell('round', 'star', { round: value().round, variant: index, on: !tile(index).starred }); }
+  function branch(index) { if (made(index)) tell('round', 'branch', { round: value().round, variant: index }); }
+
+  // ── Ranking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  function order() {
+    return value().tiles.filter(each => each.rank !== null && each.rank !== undefined).sort((one, other) => one.rank - other.rank).map(each => each.index);
+  }
+  let planned = null; // the ranking that was said last, until the server has answered: quick taps build on each other
+  function rankAs(indices) {
+    planned = indices;
+    const said = indices.length ? judge({ ranking: indices }) : takeBack('ranking');
+    said.then(() => { if (planned === indices) planned = null; });
+  }
+  function rank(index, at = null) {
+    if (!made(index)) return;
+    const now = planned || order(), without = now.filter(each => each !== index);
+    if (at === null) rankAs(now.includes(index) ? without : [...now, index]);
+    else rankAs([...without.slice(0, at), index, ...without.slice(at)]);
+  }
+  function unrank(index) { rankAs((planned || order()).filter(each => each !== index)); }
+
+  function dragStart(picture, event) {
+    const index = Number(picture.closest('.tile').dataset.index);
+    if (event.button !== 0 || event.pointerType === 'touch' || !made(index)) return;
+    drag = { index, x: event.clientX, y: event.clientY, ghost: null };
+  }
+  function dragMove(event) {
+    if (!drag) return;
+    if (!drag.ghost && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 6) return;
+    if (!drag.ghost) {
+      drag.ghost = h('img.ghost', { src: tile(drag.index).src, alt: '' });
+      document.body.append(drag.ghost);
+      document.body.classList.add('dragging');
+    }
+    drag.ghost.style.transform = `translate(${event.clientX}px, ${event.clientY}px)`;
+    const place = document.elementFromPoint(event.clientX, event.clientY)?.closest('.place');
+    document.querySelectorAll('.place').forEach(each => each.classList.toggle('target', each === place));
+    drag.place = place ? Number(place.dataset.at) : null;
+  }
+  function dragEnd() {
+    if (!drag) return;
+    const { ghost, index, place } = drag;
+    if (ghost) {
+      ghost.remove();
+      document.body.classList.remove('dragging');
+      document.querySelectorAll('.place.target').forEach(each => each.classList.remove('target'));
+      if (place !== null && place !== undefined) rank(index, place);
+      addEventListener('click', event => { event.stopPropagation(); event.preventDefault(); }, { capture: true, once: true });
+      setTimeout(() => dispatchEvent(new Event('click')), 0);
+    }
+    drag = null;
+  }
+  document.addEventListener('pointermove', dragMove);
+  document.addEventListener('pointerup', dragEnd);
+  document.addEventListener('pointercancel', () => { if (drag) drag.place = null; dragEnd(); });
+
+  // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  function button(act, name, label, pressed, props = {}) {
+    return h('button.act', { type: 'button', class: act, 'aria-pressed': pressed === null ? null : String(Boolean(pressed)), 'aria-label': label, title: label,
+      data: { click: act }, ...props }, icon(name));
+  }
+
+  function card(round, each) {
+    const text = round.text, there = Boolean(each.src);
+    const shown = original && round.content ? round.content.src : each.src || each.preview;
+    const named = `${each.number}, ${each.role_name}`;
+    return h('article.tile', { tabindex: '0', 'aria-label': `${named}. ${each.reason}`, role: 'group',
+      class: [there ? 'made' : 'coming', each.picked && 'is-picked', each.dislike && 'is-disliked'].filter(Boolean).join(' '),
+      data: { key: `tile-${each.index}`, index: each.index } },
+      h('div.picture', { data: { click: there ? 'open' : 'nothing', pointerdown: 'drag' } },
+        shown && h('img', { src: shown, alt: each.facts.join(', '), draggable: 'false', class: there ? '' : 'preview', data: { key: 'shown' } }),
+        !shown && h('span.wait', { 'aria-hidden': 'true' }),
+        each.rank !== null && each.rank !== undefined && h('span.ranked', {}, fill(text.rank_place, { place: each.rank + 1 })),
+        there && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
+          h('p.facts', {}, `${text.seed} ${each.seed} · ${each.seconds}`))),
+      there && h('div.corner', {},
+        button('star', 'star', text.star, each.starred),
+        button('branch', 'branch', text.branch, null),
+        h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down'))),
+      h('div.caption', {},
+        h('span.number', {}, each.number), h('span.role', { title: each.reason }, shape(each.shape), each.role_name),
+        h('span.judge', {},
+          button('like', 'heart', text.like, each.like, { disabled: !there }),
+          button('dislike', 'cross', text.dislike, each.dislike, { disabled: !there }),
+          h('button.act.pick', { type: 'button', disabled: !there, 'aria-pressed': String(Boolean(each.picked)), title: text.pick, data: { click: 'pick' } },
+            each.picked ? text.picked : text.pick))),
+      h('p.reason', {}, each.reason));
+  }
+
+  function ranking(round) {
+    const text = round.text, placed = order();
+    return h('div.ranking', { data: { key: 'ranking' } },
+      h('span.label', {}, text.rank_title),
+      h('div.places', {}, round.tiles.map((_, at) => {
+        const index = placed[at], there = index === undefined ? null : tile(index);
+        return h('button.place', { type: 'button', class: there ? 'filled' : '', disabled: !there,
+          'aria-label': there ? fill(text.unrank, { number: index + 1 }) : fill(text.rank_place, { place: at + 1 }),
+          title: there ? fill(text.unrank, { number: index + 1 }) : text.rank_hint, data: { at, click: 'place', index: index ?? '' } },
+          there ? h('img', { src: there.src, alt: '', draggable: 'false' }) : h('span', {}, at + 1));
+      })),
+      h('button.quiet.tap', { type: 'button', 'aria-pressed': String(tapping), data: { click: 'tap' } }, text.rank_tap),
+      h('span.tip', {}, tapping ? text.rank_tapping : text.rank_hint),
+      h('button.none', { type: 'button', 'aria-pressed': String(Boolean(round.none)), data: { click: 'none' } }, round.none ? text.none_said : text.none, h('kbd', {}, '0')));
+  }
+
+  function clock(seconds) { return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`; }
+
+  function top(round) {
+    const text = round.text, progress = round.progress, busy = pending || round.busy;
+    return h('header.top', { data: { key: 'top' } },
+      h('h2', {}, round.title),
+      busy && h('div.progress', { role: 'status' },
+        h('span.dots', { 'aria-hidden': 'true' }, Array.from({ length: progress?.total || 4 }, (_, at) => h('i', { class: at < (progress?.finished || 0) ? 'full' : '' }))),
+        progress && h('span.count', {}, progress.count),
+        h('span.message', {}, progress?.message || text.waiting_tile),
+        h('span.elapsed', { data: { key: 'elapsed' } }, clock(since === null ? 0 : (performance.now() - since) / 1000)),
+        progress?.left && h('span.left', {}, progress.left),
+        h('button.stop', { type: 'button', data: { click: 'halt' } }, icon('stop'), text.stop)),
+      !busy && round.problem && h('p.problem', { role: 'status' }, round.problem),
+      !busy && !round.problem && h('p.hint', {}, round.hint),
+      h('div.bar', { 'aria-hidden': 'true', style: { '--done': busy ? progress?.done ?? 0 : 0 } }));
+  }
+
+  define('round', {
+    adopt(round, panel) {
+      pending = panel.pending = false;
+      if (!tile(focus)) focus = 0;
+      since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
+      if (!round.busy && round.tiles.length) Duet.paintSheets();
+      redraw('brief');
+      Duet.redraw('light');
+    },
+    on: {
+      like(button) { like(index(button)); }, dislike(button) { dislike(index(button)); }, pick(button) { pick(index(button)); },
+      star(button) { star(index(button)); }, branch(button) { branch(index(button)); },
+      open(picture) { if (tapping) rank(index(picture)); else Duet.light(index(picture)); },
+      tap() { tapping = !tapping; redraw('round'); },
+      drag: dragStart, none,
+      place(button) { if (button.dataset.index !== '') unrank(Number(button.dataset.index)); },
+      halt() { tell('round', 'halt'); },
+      again() { Duet.again(); }, drawer() { Duet.drawer(true); },
+      nothing() {},
+    },
+    mounted(panel) {
+      panel.root.addEventListener('focusin', event => {
+        const found = event.target.closest('.tile');
+        if (found) focus = Number(found.dataset.index);
+      });
+      panel.root.addEventListener('click', event => { // a mouse leaves the focus on the tile, so that Enter means Again
+        if (event.detail > 0) event.target.closest('.tile')?.focus({ preventScroll: true });
+      });
+    },
+    draw(round) {
+      const text = round.text, busy = pending || round.busy;
+      return [
+        top(round),
+        h('div.wall', { data: { key: 'wall' } },
+          round.tiles.length || pending
+            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.tiles.length}` }, round.tiles.map(each => card(round, each)))
+            : h('p.empty', {}, round.hint)),
+        round.tiles.length > 0 && ranking(round),
+        h('div.thumbbar.only-narrow', { data: { key: 'thumbbar' } },
+          h('button', { type: 'button', data: { click: 'drawer' } }, icon('sliders'), text.brief),
+          h('button.again', { type: 'button', disabled: busy, data: { click: 'again' } }, text.again)),
+      ];
+    },
+  });
+
+  function index(element) { return Number(element.closest('.tile').dataset.index); }
+
+  setInterval(() => {
+    const shown = document.querySelector('.duet-round .elapsed');
+    if (shown && since !== null) shown.textContent = clock((performance.now() - since) / 1000);
+  }, 500);
+
+  Object.assign(Duet, {
+    judging: { like, dislike, pick, none, star, rank, branch },
+    focused: () => focus,
+    focusOn(at) {
+      focus = at;
+      document.querySelector(`.duet-round .tile[data-index="${at}"]`)?.focus();
+    },
+    original(show) { if (original !== show) { original = show; redraw('round'); Duet.redraw('light'); } },
+    isOriginal: () => original,
+    pending(now) {
+      if (pending === now) return;
+      pending = Duet.panels.round.pending = now;
+      if (now) since = performance.now();
+      redraw('round'); redraw('brief');
+    },
+  });
+})();

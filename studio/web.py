@@ -1,0 +1,239 @@
+"""What the page fetches beside Gradio: its scripts, pictures, thumbnails, uploads and exports. A session sees only its own."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import tempfile
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from engines.api import UserError
+
+from . import config, locales, pictures
+from .events import StudioError
+from .session import Session, Studio
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
+SIDES = (96, 160, 320, 768, 2048)  # pixels of the thumbnails that may be asked for
+REMEMBERED = 64 * 2**20  # bytes of thumbnails kept in memory
+FOREVER = "private, max-age=31536000, immutable"  # what a digest names never changes
+GUARD = {
+    "Cache-Control": FOREVER,
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+ASSETS = ("contents", "styles")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(studio: Studio) -> list[Route]:
+    """The routes that the page's server has beside Gradio's own."""
+    web = Web(studio)
+    return [
+        Route("/duet/static/{name}", answering(web.static)),
+        Route("/duet/asset/{kind}/{name}", answering(web.asset)),
+        Route("/duet/{session}/upload", answering(web.upload), methods=["POST"]),
+        Route("/duet/{session}/example/{name}", answering(web.example), methods=["POST"]),
+        Route("/duet/{session}/sheet/{sha}/{style}", answering(web.sheet)),
+        Route("/duet/{session}/export", answering(web.export)),
+        Route("/duet/{session}/{sha}", answering(web.blob)),
+    ]
+
+
+def answering(handler: Handler) -> Handler:
+    """Turns errors into answers: what was asked wrongly in words, a bug as one line."""
+
+    async def answer(request: Request) -> Response:
+        table = locales.table(request.query_params.get("lang"))
+        try:
+            return await handler(request)
+        except UserError as error:
+            status = 400 if request.method == "POST" else 404
+            return JSONResponse({"error": table.error(error)}, status, {"Cache-Control": "no-store"})
+        except Exception:
+            log.exception("%s failed", request.url.path)
+            return JSONResponse({"error": table.template(locales.BUG)}, 500, {"Cache-Control": "no-store"})
+
+    return answer
+
+
+class Web:
+    """The handlers. Each names the session in its path, which is the key to what it may see."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._thumbnails = Remembered(REMEMBERED)
+
+    async def static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in static_names():
+            raise StudioError("There is no file {value}.", value=name[:80])
+        kind = TYPES[Path(name).suffix]
+        return FileResponse(STATIC / name, media_type=kind, headers={"Cache-Control": FOREVER})
+
+    async def asset(self, request: Request) -> Response:
+        place = asset(request.path_params["kind"], request.path_params["name"])
+        data = await run_in_threadpool(self._thumbnail, str(place), place.read_bytes, side_of(request, 320))
+        return Response(data, media_type="image/jpeg", headers=GUARD)
+
+    async def upload(self, request: Request) -> Response:
+        session = self._session(request)
+        name = unquote(request.headers.get("X-Name", ""))
+        data = await received(request, name)
+        ref = await run_in_threadpool(session.upload, data, name)
+        return JSONResponse(self._described(session, ref))
+
+    async def example(self, request: Request) -> Response:
+        session, place = self._session(request), asset("contents", request.path_params["name"])
+        ref = await run_in_threadpool(session.upload, place.read_bytes(), place.name)
+        return JSONResponse(self._described(session, ref))
+
+    async def blob(self, request: Request) -> Response:
+        session = self._session(request)
+        place = await run_in_threadpool(session.blob, request.path_params["sha"])
+        headers = dict(GUARD)
+        if name := request.query_params.get("download"):
+            safe = re.sub(r"[^\w.() -]", "-", name)[:120]
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(safe)}"
+            return FileResponse(place, media_type=media_type(place), headers=headers)
+        side = side_of(request, 2048)
+        if shown_as_it_is(place, side):
+            return FileResponse(place, media_type="image/png", headers=headers)
+        data = await run_in_threadpool(self._thumbnail, place.name, place.read_bytes, side)
+        return Response(data, media_type="image/jpeg", headers=headers)
+
+    async def sheet(self, request: Request) -> Response:
+        """The session's picture, small, in one style of the bank."""
+        session, style = self._session(request), request.path_params["style"]
+        place = await run_in_threadpool(session.blob, request.path_params["sha"])
+        ref = f"sha256:{place.name}"
+        key = f"sheet {place.name} {style}"
+        if key not in self._thumbnails:
+            made = await run_in_threadpool(session.sheet, ref)
+            for name, data in made.items():
+                self._thumbnails.put(f"sheet {place.name} {name}", data)
+            if style not in made:
+                raise StudioError("Unknown style {key!r}.", key=style[:80])
+        return Response(self._thumbnails.get(key), media_type="image/jpeg", headers=GUARD)
+
+    async def export(self, request: Request) -> Response:
+        session = self._session(request)
+        folder = tempfile.TemporaryDirectory(prefix="duet-")
+        try:
+            file = await run_in_threadpool(session.export, Path(folder.name) / f"duet-{session.id[:8]}.zip")
+        except BaseException:
+            folder.cleanup()
+            raise
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return FileResponse(file, filename=file.name, headers=headers, background=BackgroundTask(folder.cleanup))
+
+    def _session(self, request: Request) -> Session:
+        return self._studio.session(request.path_params["session"])
+
+    def _thumbnail(self, name: str, read: Callable[[], bytes], side: int) -> bytes:
+        key = f"{name} {side}"
+        if key not in self._thumbnails:
+            self._thumbnails.put(key, pictures.thumbnail(read(), side))
+        return self._thumbnails.get(key)
+
+    def _described(self, session: Session, ref: str) -> dict[str, Any]:
+        kept = session.state().pictures[ref.removeprefix("sha256:")]
+        return {"ref": ref, "name": kept.name, "width": kept.width, "height": kept.height}
+
+
+class Remembered:
+    """Bytes by name, the ones seen least recently forgotten first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._kept
+
+    def get(self, key: str) -> bytes:
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def put(self, key: str, data: bytes) -> None:
+        self._size += len(data) - len(self._kept.pop(key, b""))
+        self._kept[key] = data
+        while self._size > self._limit and len(self._kept) > 1:
+            self._size -= len(self._kept.popitem(last=False)[1])
+
+
+async def received(request: Request, name: str) -> bytes:
+    """The body, up to the most we read. What is larger is refused as soon as that is known."""
+    stated = request.headers.get("Content-Length", "")
+    if stated.isdigit() and int(stated) > pictures.MAX_BYTES:
+        raise pictures.too_many_bytes(name, int(stated))
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > pictures.MAX_BYTES:
+            raise pictures.too_many_bytes(name, size)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def asset(kind: str, name: str) -> Path:
+    """A picture that comes with the studio."""
+    stem = name.removesuffix(".jpg")
+    if kind not in ASSETS or stem not in asset_names(kind):
+        raise StudioError("There is no file {value}.", value=name[:80])
+    return config.assets() / kind / f"{stem}.jpg"
+
+
+def asset_names(kind: str) -> list[str]:
+    return sorted(place.stem for place in (config.assets() / kind).glob("*.jpg"))
+
+
+def side_of(request: Request, default: int) -> int:
+    asked = request.query_params.get("side", "")
+    return min((side for side in SIDES if asked.isdigit() and side >= int(asked)), default=default)
+
+
+def media_type(place: Path) -> str:
+    with place.open("rb") as file:
+        return "image/png" if file.read(8) == b"\x89PNG\r\n\x1a\n" else "application/octet-stream"
+
+
+def shown_as_it_is(place: Path, side: int) -> bool:
+    """Whether a PNG is small enough that making it smaller would only take time."""
+    with place.open("rb") as file:
+        head = file.read(24)
+    if head[:8] != b"\x89PNG\r\n\x1a\n":
+        return False
+    return max(int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) <= side
+
+
+@cache
+def static_names() -> dict[str, str]:
+    """The page's own files with a short digest of what is in them, which their addresses carry."""
+    return {
+        place.name: hashlib.sha256(place.read_bytes()).hexdigest()[:12]
+        for place in sorted(STATIC.iterdir())
+        if place.suffix in TYPES
+    }
+
+
+def static_url(name: str) -> str:
+    return f"duet/static/{name}?v={static_names()[name]}"
