@@ -10,7 +10,10 @@ from . import theme
 from .panels import endpoints, parts
 from .panels.acts import PANELS, Acts
 
-MEMORY: Any = {"storage_key": "duet", "secret": "duet-keeps-only-a-name"}  # fixed, so that it outlives the server; no secret
+MEMORY: Any = {
+    "storage_key": "duet",
+    "secret": "duet-keeps-only-a-name",
+}  # fixed, so that it outlives the server; no secret
 WAITING = 512  # events that may wait in Gradio's queue, which nothing here should ever fill
 
 
@@ -35,10 +38,11 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
             "trigger_mode": "multiple",
             "concurrency_limit": None,
         }
-        page.load(acts.load, **common)
+        whole = common | {"outputs": [panels["memory"], *common["outputs"]]}  # for those who may change the memory
+        page.load(acts.load, **whole)
+        panels["header"].speak(acts.speak, queue=False, **whole)
         panels["brief"].again(acts.again, **common)
         for panel, names in {
-            "header": ("speak",),
             "round": ("judge", "star", "branch", "halt"),
             "learned": ("retract",),
             "history": ("look", "undo"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,10 +41,14 @@ class Table:
         kind, _, style = name.partition(":")
         return self.style(style) if kind == "style" and style else self.words["knobs"].get(name, name)
 
+    def spoken(self, name: str) -> str:
+        """A control within a sentence: "more starry oil, less kept colour"."""
+        return self.words["spoken"].get(name) or self.knob(name)
+
     def say(self, words: Words) -> str:
         """A sentence filled in. Lists among its values name knobs."""
         values = {
-            key: self.list(map(self.knob, map(str, value))) if isinstance(value, list) else value
+            key: self.list([self.spoken(str(name)) for name in value]) if isinstance(value, list) else value
             for key, value in words.values.items()
         }
         try:
@@ -64,8 +68,10 @@ class Table:
         """A sentence without values, or itself where nobody translated it."""
         return self._template(english)
 
-    def list(self, names: Any) -> str:
-        return self("between_names").join(names)
+    def list(self, names: Sequence[str]) -> str:
+        """Names as one part of a sentence: a, b and c."""
+        *most, last = names or [""]
+        return self("between_names").join(most) + (self("before_last_name") if most else "") + last
 
     def _template(self, english: str) -> str:
         """The translation; of a message and its remedy in one string, each on its own."""

@@ -21,18 +21,25 @@ from ..view import round_view
 
 log = logging.getLogger(__name__)
 
-PANELS = ("memory", "header", "notice", "brief", "round", "learned", "history")
+PANELS = ("header", "notice", "brief", "round", "learned", "history")
+KEPT = ("session", "language")  # what the browser's memory holds
 OFTEN = 0.1  # seconds between two reports of progress
 FIRST_CONTENT = "still-life"
-FIRST_BRIEF = {"mode": "style", "engine": "style-bank", "styles": {"starry-oil": 0.6, "stained-glass": 0.4}, "seed": 4}
+FIRST_BRIEF = {
+    "mode": "style",
+    "engine": "style-bank",
+    "styles": {"starry-oil": 0.5, "bright-watercolour": 0.3, "woodcut": 0.2},
+    "options": {"strength": 0.9},
+    "seed": 5,
+}
 
 Memory = dict[str, str]  # what the browser keeps: the session's id, and the language
 Values = dict[str, Any]  # panel -> its new value
 
 
-def out(values: Values) -> list[Any]:
-    """Values in the order of the panels; those without one stay as they are."""
-    return [values.get(name, gr.skip()) for name in PANELS]
+def out(values: Values, memory: Memory | None = None) -> list[Any]:
+    """Values in the order of the panels; those without one stay as they are. The memory comes first where it may change."""
+    return [*([memory] if memory is not None else []), *(values.get(name, gr.skip()) for name in PANELS)]
 
 
 class Acts:
@@ -45,12 +52,12 @@ class Acts:
 
     async def load(self, memory: Memory | None, request: gr.Request) -> AsyncIterator[list[Any]]:
         """Brings back the session of the page's address or the browser's memory, or begins one with an example."""
-        memory = dict(memory or {})
+        memory = {name: value for name, value in (memory or {}).items() if name in KEPT}
         accepted = locales.preferred(request.headers.get("accept-language"))
         memory["language"] = memory.get("language") or self._language or accepted or "en"
         asked = request.query_params.get("sid") or ""
         async for values in self._entered(memory, asked):
-            yield out(values)
+            yield out(values, memory)
 
     async def _entered(self, memory: Memory, asked: str) -> AsyncIterator[Values]:
         lost: UserError | None = None
@@ -58,7 +65,7 @@ class Acts:
             session, lost = await asyncio.to_thread(self._find, asked, memory.get("session", ""))
             memory["session"] = session.id
             values = await asyncio.to_thread(self._everything, session, memory, None)
-            values |= {"memory": memory, "header": render.header(self._scene(session, memory), ("style",))}
+            values |= {"header": render.header(self._scene(session, memory), ("style",))}
             if lost:
                 values["notice"] = self._say(memory, lost)
             yield values
@@ -136,9 +143,11 @@ class Acts:
         return self._do(memory, event, act)
 
     def retract(self, memory: Memory, event: gr.EventData) -> list[Any]:
-        return self._do(
-            memory, event, lambda session, said: session.judge(said["round"], Judgement(retract=said["event"]))
-        )
+        def act(session: Session, said: Any) -> None:
+            for number in said["events"]:
+                session.judge(said["round"], Judgement(retract=number))
+
+        return self._do(memory, event, act)
 
     def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))
@@ -158,11 +167,12 @@ class Acts:
     def speak(self, memory: Memory, event: gr.EventData) -> list[Any]:
         """All panels in another language, which is remembered."""
         language = str(payload(event).get("language"))
-        memory = {**memory, "language": language if language in locales.LANGUAGES else "en"}
-        return self._do(memory, event, lambda session, said: None, {"memory": memory})
+        spoken = language if language in locales.LANGUAGES else "en"
+        memory = {"session": str((memory or {}).get("session", "")), "language": spoken}
+        return [memory, *self._do(memory, event, lambda session, said: None, renamed=True)]
 
     def _do(
-        self, memory: Memory, event: gr.EventData, act: Callable[[Session, Any], Any], values: Values | None = None
+        self, memory: Memory, event: gr.EventData, act: Callable[[Session, Any], Any], renamed: bool = False
     ) -> list[Any]:
         """Does it, and answers with every panel as it is now; what goes wrong becomes a notice."""
         said = payload(event)
@@ -173,8 +183,8 @@ class Acts:
                 told = render.notice(self._scene(session, memory))
             except UserError as error:
                 told = self._say(memory, error)
-            values = (values or {}) | self._everything(session, memory, said.get("look")) | {"notice": told}
-            if "memory" in values:
+            values = self._everything(session, memory, said.get("look")) | {"notice": told}
+            if renamed:
                 values["header"] = render.header(self._scene(session, memory), ("style",))
             return out(answered(values, said))
         except UserError as error:
@@ -249,9 +259,7 @@ def payload(event: gr.EventData) -> Any:
 def answered(values: Values, said: Any) -> Values:
     """Tells the page which of its acts this answers."""
     reply = {"reply": said.get("ask")}
-    return {
-        name: value | reply if isinstance(value, dict) and name != "memory" else value for name, value in values.items()
-    }
+    return {name: value | reply if isinstance(value, dict) else value for name, value in values.items()}
 
 
 def stem(name: str) -> str:

@@ -31,13 +31,28 @@ def learned(scene: Scene, view: Mapping[str, Any]) -> Value:
             for row in rows
         ],
         said=[
-            {"round": past["round"], "event": int(event), "text": said_in_words(scene, past["round"], words)}
+            {"round": past["round"], "events": events, "text": said_in_words(scene, past["round"], words)}
             for past in reversed(view["rounds"])
-            for event, words in sorted(past["judgements"].items(), key=lambda pair: -int(pair[0]))
-            if words.get("retract") is None
+            for events, words in standing(past["judgements"])
         ],
         text=text.texts("learned", "learned_empty", "said", "take_back", "believed"),
     )
+
+
+def standing(judgements: Mapping[Any, Mapping[str, Any]]) -> list[tuple[list[int], Mapping[str, Any]]]:
+    """The judgements that still say something, newest first, with their numbers. A later pick or ranking replaces an earlier
+    one, so they count as one, to be taken back together."""
+    found: list[tuple[list[int], Mapping[str, Any]]] = []
+    for number, words in sorted(((int(event), words) for event, words in judgements.items()), reverse=True):
+        kind = set(words)
+        if "retract" in kind:
+            continue
+        later = next((events for events, said in found if kind in ({"pick"}, {"ranking"}) and set(said) == kind), None)
+        if later is None:
+            found.append(([number], words))
+        else:
+            later.append(number)
+    return found
 
 
 def sentence(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -45,8 +60,8 @@ def sentence(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
     text = scene.text
     clear = [row for row in rows if row["weight"] >= CLEAR][:4]
     at = {row["name"]: (row["value"] - row["low"]) / (row["high"] - row["low"]) for row in clear}
-    more = [text.knob(name) for name, place in at.items() if place >= 0.5][:2]
-    less = [text.knob(name) for name, place in at.items() if place < 0.5][:2]
+    more = [text.spoken(name) for name, place in at.items() if place >= 0.5][:2]
+    less = [text.spoken(name) for name, place in at.items() if place < 0.5][:2]
     if more and less:
         return text("believe_both", more=text.list(more), less=text.list(less))
     if more or less:

@@ -66,7 +66,9 @@ def round_panel(
     text = scene.text
     words = text.texts("like", "dislike", "pick", "picked", "star", "download", "stop", "branch", "rank_title")
     words |= text.texts("rank_hint", "none", "none_said", "original", "compare", "close", "unrank", "previous", "next")
-    words |= text.texts("waiting_tile", "seed", "brief", "again", "rank_place", "rank_tap", "rank_tapping")
+    words |= text.texts(
+        "waiting_tile", "seed", "brief", "again", "place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping"
+    )
     if past is None:
         return scene.value(round=None, title="", tiles=[], busy=False, hint=text("empty_round"), text=words)
     made = {variant["index"]: variant for variant in past["variants"]}

@@ -35,7 +35,8 @@
       const now = value.rounds.find(each => each.looking)?.round;
       if (now === panel.at) return;
       panel.at = now;
-      panel.root.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      const strip = panel.root.querySelector('.strip'), here = panel.root.querySelector('[aria-current]');
+      if (here) strip.scrollLeft = here.offsetLeft - strip.clientWidth / 2; // the strip alone: the page stays where it is
     },
   });
 

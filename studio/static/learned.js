@@ -2,7 +2,7 @@
 (() => {
   const { h, define, tell, icon } = Duet;
   define('learned', {
-    on: { back(button) { tell('learned', 'retract', { round: Number(button.dataset.round), event: Number(button.dataset.event) }); } },
+    on: { back(button) { tell('learned', 'retract', { round: Number(button.dataset.round), events: JSON.parse(button.dataset.events) }); } },
     draw(value) {
       const text = value.text;
       return [
@@ -13,8 +13,8 @@
           h('li', { title: `${row.label}: ${row.shown}, ${row.sure}`, data: { key: row.name }, style: { '--at': row.at, '--sure': row.confidence, '--weight': row.weight } },
             h('span.label', {}, row.label), h('span.shown', {}, row.shown), h('span.track', {}, h('i.belief', {})), h('span.sure', {}, row.sure)))),
         value.said.length > 0 && h('h3', {}, text.said),
-        value.said.length > 0 && h('ul.said', {}, value.said.map(each => h('li', { data: { key: `said-${each.event}` } }, h('span', {}, each.text),
-          h('button.icon', { type: 'button', title: text.take_back, 'aria-label': `${text.take_back}: ${each.text}`, data: { click: 'back', round: each.round, event: each.event } }, icon('close'))))),
+        value.said.length > 0 && h('ul.said', {}, value.said.map(each => h('li', { data: { key: `said-${each.events[0]}` } }, h('span', {}, each.text),
+          h('button.icon', { type: 'button', title: text.take_back, 'aria-label': `${text.take_back}: ${each.text}`, data: { click: 'back', round: each.round, events: JSON.stringify(each.events) } }, icon('close'))))),
       ];
     },
   });

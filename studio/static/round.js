@@ -91,7 +91,7 @@
       h('div.picture', { data: { click: there ? 'open' : 'nothing', pointerdown: 'drag' } },
         shown && h('img', { src: shown, alt: each.facts.join(', '), draggable: 'false', class: there ? '' : 'preview', data: { key: 'shown' } }),
         !shown && h('span.wait', { 'aria-hidden': 'true' }),
-        each.rank !== null && each.rank !== undefined && h('span.ranked', {}, fill(text.rank_place, { place: each.rank + 1 })),
+        each.rank !== null && each.rank !== undefined && h('span.ranked', {}, text[`place_${each.rank + 1}`]),
         there && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
           h('p.facts', {}, `${text.seed} ${each.seed} · ${each.seconds}`))),
       there && h('div.corner', {},
@@ -115,7 +115,7 @@
       h('div.places', {}, round.tiles.map((_, at) => {
         const index = placed[at], there = index === undefined ? null : tile(index);
         return h('button.place', { type: 'button', class: there ? 'filled' : '', disabled: !there,
-          'aria-label': there ? fill(text.unrank, { number: index + 1 }) : fill(text.rank_place, { place: at + 1 }),
+          'aria-label': there ? fill(text.unrank, { number: index + 1 }) : text[`place_${at + 1}`],
           title: there ? fill(text.unrank, { number: index + 1 }) : text.rank_hint, data: { at, click: 'place', index: index ?? '' } },
           there ? h('img', { src: there.src, alt: '', draggable: 'false' }) : h('span', {}, at + 1));
       })),
