@@ -1,0 +1,215 @@
+"""Values for the panels, from a real session with an engine that paints colours. No browser, no Gradio."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engines import fake
+from engines.api import Brief, Preview, Progress, Started
+from studio import locales, render
+from studio.desk import Queued
+from studio.events import Judgement, Made
+from studio.render.recall import said_in_words, sentence, standing
+from studio.session import Studio
+
+BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
+
+
+@pytest.fixture
+def studio(tmp_path):
+    fake.use()
+    made = Studio(tmp_path / "home")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session(studio):
+    found = studio.new_session()
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "PNG")
+    content = found.upload(out.getvalue(), "my photo.png")
+    list(found.propose(Brief.from_dict({**BRIEF.to_dict(), "content": content})))
+    return found
+
+
+@pytest.fixture(params=["en", "zh"])
+def scene(request, studio, session):
+    names = {f"sha256:{sha}": kept.name for sha, kept in session.state().pictures.items()}
+    return render.Scene(session.id, locales.table(request.param, names), studio.engines, len(session.events()))
+
+
+def panels(scene, session, looking=0):
+    view = session.view()
+    past = next(each for each in view["rounds"] if each["round"] == looking)
+    return {
+        "header": render.header(scene, ("style",)),
+        "brief": render.brief(scene, view, ["still-life"]),
+        "round": render.round_panel(scene, view, past),
+        "learned": render.learned(scene, view),
+        "history": render.history(scene, view, looking),
+        "notice": render.notice(scene),
+    }
+
+
+def test_every_panel_is_json_and_names_its_session(scene, session):
+    for name, value in panels(scene, session).items():
+        assert json.loads(json.dumps(value, allow_nan=False)) == value, name
+        assert value["session"] == session.id
+        assert value["language"] == scene.text.language
+
+
+def test_a_round_has_four_tiles_with_role_reason_and_addresses(scene, session):
+    value = panels(scene, session)["round"]
+    assert [tile["role"] for tile in value["tiles"]] == ["yours", "best", "twist", "surprise"]
+    assert len({tile["shape"] for tile in value["tiles"]}) == 4
+    assert all(tile["reason"] and tile["src"].startswith(f"duet/{session.id}/") for tile in value["tiles"])
+    assert value["aspect"] == pytest.approx(4 / 3, abs=1e-3)
+    assert not value["busy"]
+    assert value["progress"] is None
+
+
+def test_the_mix_is_told_heaviest_first(scene, session):
+    yours = panels(scene, session)["round"]["tiles"][0]
+    assert yours["facts"][0] == f"{scene.text.style('ember')} 70 %"
+    assert yours["facts"][1] == f"{scene.text.style('tide')} 30 %"
+
+
+def test_judgements_are_on_the_tiles_at_once(scene, session):
+    session.judge(0, Judgement(like=[1], dislike=[3]))
+    session.judge(0, Judgement(pick=2))
+    tiles = panels(scene, session)["round"]["tiles"]
+    assert [tile["like"] for tile in tiles] == [False, True, False, False]
+    assert [tile["dislike"] for tile in tiles] == [False, False, False, True]
+    assert [tile["picked"] for tile in tiles] == [False, False, True, False]
+    session.judge(0, Judgement(ranking=[3, 0]))
+    assert [tile["rank"] for tile in panels(scene, session)["round"]["tiles"]] == [1, None, None, 0]
+
+
+def test_the_hint_follows_what_was_said(scene, session):
+    hints = [panels(scene, session)["round"]["hint"]]
+    for said in (Judgement(like=[0]), Judgement(pick=1), Judgement(none=True)):
+        session.judge(0, said)
+        hints.append(panels(scene, session)["round"]["hint"])
+    assert len(set(hints)) == 4
+
+
+def test_learned_is_empty_until_something_was_said(scene, session):
+    value = panels(scene, session)["learned"]
+    assert value["rows"] == []
+    assert value["sentence"] == ""
+    session.judge(0, Judgement(ranking=[2, 0, 1, 3]))
+    value = panels(scene, session)["learned"]
+    assert value["sentence"]
+    assert {row["name"] for row in value["rows"]} >= {"strength", "grain", "style:ember"}
+    assert all(0 <= row["at"] <= 1 and 0 <= row["confidence"] <= 1 and 0 <= row["weight"] <= 1 for row in value["rows"])
+    assert [row["weight"] for row in value["rows"]] == sorted((row["weight"] for row in value["rows"]), reverse=True)
+    assert len(value["said"]) == 1
+
+
+def test_a_later_ranking_replaces_an_earlier_one_in_the_list():
+    said = {
+        1: {"ranking": [0]},
+        2: {"like": [1]},
+        3: {"ranking": [0, 1]},
+        4: {"like": [2]},
+        5: {"pick": 0},
+        6: {"pick": 1},
+    }
+    found = standing(said)
+    assert [numbers for numbers, _ in found] == [[6, 5], [4], [3, 1], [2]]
+
+
+def test_the_sentence_names_what_matters_most(scene):
+    rows = [
+        {"name": "style:ember", "value": 1.0, "low": 0.0, "high": 1.0, "weight": 1.0},
+        {"name": "strength", "value": 0.1, "low": 0.0, "high": 1.0, "weight": 0.6},
+        {"name": "grain", "value": 0.1, "low": 0.0, "high": 1.0, "weight": 0.1},
+    ]
+    told = sentence(scene, rows)
+    assert scene.text.style("ember") in told
+    assert scene.text.spoken("strength") in told
+    assert scene.text.spoken("grain") not in told
+
+
+def test_judgements_are_told_as_the_artist_would(scene):
+    words = said_in_words(scene, 2, {"ranking": [2, [0, 3], 1], "note": "{no} <b>template</b>"})
+    assert "3 › 1, 4 › 2" in words
+    assert "{no} <b>template</b>" in words
+
+
+def test_history_shows_branches(scene, session):
+    session.judge(0, Judgement(pick=1))
+    list(session.propose(Brief.from_dict(session.view()["next"])))
+    session.branch(0, 2)
+    list(session.propose(Brief.from_dict(session.view()["next"])))
+    rounds = panels(scene, session, 2)["history"]["rounds"]
+    assert [each["parent"] for each in rounds] == [None, 0, 0]
+    assert [each["looking"] for each in rounds] == [False, False, True]
+    assert all(each["src"] for each in rounds)
+
+
+def test_waiting_tells_what_how_far_and_how_long(scene):
+    waiting = render.Waiting(4)
+    waiting.hear(Queued(2))
+    assert "2" in waiting.value(scene)["message"]
+    waiting.hear(Started(4, "cpu", "float32"))
+    waiting.hear(Progress(0.5, "Painting"))
+    waiting.elapsed = 10.0
+    told = waiting.value(scene)
+    assert told["message"] == scene.text.template("Painting")
+    assert told["done"] == 0.5
+    assert "10" in told["left"]
+
+
+def test_previews_come_before_results_and_go_with_them(scene, session):
+    waiting = render.Waiting(4)
+    waiting.hear(Preview(1, np.zeros((8, 8, 3), np.uint8)))
+    view = session.view()
+    past = {**view["rounds"][0], "status": "running", "variants": view["rounds"][0]["variants"][:1]}
+    value = render.round_panel(scene, view, past, waiting)
+    assert [bool(tile["src"]) for tile in value["tiles"]] == [True, False, False, False]
+    assert value["tiles"][1]["preview"].startswith("data:image/jpeg;base64,")
+    assert value["progress"]["total"] == 4
+    waiting.hear(Made(round=0, variant=session.state().rounds[0].variants[1]))
+    assert waiting.previews == {}
+    assert waiting.finished == 1
+
+
+def test_rounds_that_did_not_end_well_say_so(scene, session):
+    view = session.view()
+    error = {"template": "{name} is empty. Choose another file. Your brief is unchanged.", "values": {"name": "x"}}
+    told = [
+        render.round_panel(scene, view, {**view["rounds"][0], **change})["problem"]
+        for change in (
+            {"status": "failed", "error_words": error},
+            {"status": "cancelled"},
+            {"status": "interrupted"},
+            {"status": "done"},
+        )
+    ]
+    assert all(told[:3])
+    assert len(set(told)) == 4
+    assert told[3] == ""
+
+
+def test_sliders_derive_from_the_options(scene, session):
+    value = panels(scene, session)["brief"]
+    by_name = {each["name"]: each for each in value["engines"]}
+    assert [option["name"] for option in by_name["style-bank"]["options"]] == ["strength", "preserve_color"]
+    strength = by_name["style-bank"]["options"][0]
+    assert (strength["low"], strength["high"], strength["step"], strength["value"]) == (0, 1, 0.01, 0.8)
+    assert len(by_name["style-bank"]["styles"]) == 26
+    assert len(by_name["style-codes"]["styles"]) == 15
+    assert value["common"]["size"]["high"] == 2048
+
+
+def test_without_rounds_the_page_says_how_to_begin(scene, studio):
+    value = render.round_panel(scene, None, None)
+    assert value["tiles"] == []
+    assert value["hint"]
