@@ -259,11 +259,12 @@ def speed(
     ] = False,
 ) -> None:
     """Measures speed and memory: medians, with onnxruntime in turns on the same files and threads."""
-    from .bench import report, speed
+    from .bench import report
+    from .bench.speed import rows as measured
 
     rows = []
     with terminal.telling() as tell:
-        for row in speed.rows(turns=3 if quick else 7, tell=tell):
+        for row in measured(turns=3 if quick else 7, tell=tell):
             rows.append(row)
             if not as_json:
                 terminal.show_row(asdict(row))

@@ -13,7 +13,6 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr  # scipy.stats has it too, and takes a second to import
 
 from .evidence import Coordinates, Evidence
 
@@ -104,7 +103,7 @@ def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, s
     hessian = contrast.T @ (curvature[:, None] * contrast)
     middle = np.eye(count) + hessian @ prior
     alpha = cast(Array, np.linalg.solve(prior, utility))
-    fitted = (weights * log_ndtr(contrast @ utility / NOISE)).sum()
+    fitted = (weights * _log_ndtr(contrast @ utility / NOISE)).sum()
     evidence = fitted - 0.5 * utility @ alpha - 0.5 * np.linalg.slogdet(middle)[1]
     shrink = cast(Array, np.linalg.solve(middle, hessian))
     return float(evidence), Posterior(names, points, scale, alpha, shrink)
@@ -113,5 +112,12 @@ def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, s
 def _likelihood(contrast: Array, weights: Array, utility: Array) -> tuple[Array, Array]:
     """First derivative and minus the second of each statement's weighted log likelihood, by its utility difference."""
     z = contrast @ utility / NOISE
-    ratio = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
+    ratio = np.exp(-0.5 * z**2 - _log_ndtr(z)) / np.sqrt(2 * np.pi)
     return weights * ratio / NOISE, weights * ratio * (z + ratio) / NOISE**2
+
+
+def _log_ndtr(z: Array) -> Array:
+    """Logarithm of the normal distribution function."""
+    from scipy.special import log_ndtr  # a third of a second to import, which the first page need not wait for
+
+    return cast(Array, log_ndtr(z))

@@ -1,0 +1,102 @@
+"""The goals, the rows that are held against them, and the facts of the machine they were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a row must reach, as the issues set it. Never loosened to pass."""
+
+    relation: Literal[">=", "<="]
+    value: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.relation} {self.value:g}"
+
+    def met(self, value: float) -> bool:
+        return value >= self.value if self.relation == ">=" else value <= self.value
+
+
+GOALS = {
+    "style.bank.512.four.vs_onnxruntime": Goal(">=", 2.0, "x"),
+    "style.codes.384.vs_onnxruntime": Goal(">=", 2.5, "x"),
+    "style.bank.128.sheet_ms": Goal("<=", 80, "ms"),
+    "loop.extra_ms": Goal("<=", 250, "ms"),
+    "start.import_ms": Goal("<=", 300, "ms"),
+    "start.page_s": Goal("<=", 5, "s"),
+    "memory.1024_mb": Goal("<=", 1500, "MB"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. `value` is None where it could not be made; `detail` says how it was made, or why not."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: str
+    ok: bool | None
+    detail: str
+
+
+def row(name: str, value: float | None, detail: str) -> Row:
+    """The measurement held against its goal."""
+    goal = GOALS[name]
+    shown = None if value is None else round(value, 3)
+    return Row(name, shown, goal.unit, str(goal), None if value is None else goal.met(value), detail)
+
+
+def document(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"machine": machine(), "rows": [asdict(each) for each in rows]}
+
+
+def machine() -> dict[str, Any]:
+    """What a number depends on besides our code."""
+    import torch
+
+    from engines.device import choose
+
+    chosen = choose()
+    packages = ("gradio", "numpy", "onnxruntime", "torch")
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "device": chosen.device,
+        "dtype": chosen.dtype,
+        "threads": torch.get_num_threads(),
+        "versions": {name: _version(name) for name in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _memory_gb() -> float | None:
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
