@@ -39,16 +39,16 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
             "concurrency_limit": None,
         }
         whole = common | {"outputs": [panels["memory"], *common["outputs"]]}  # for those who may change the memory
-        page.load(acts.load, **whole)
-        panels["header"].speak(acts.speak, queue=False, **whole)
-        panels["brief"].again(acts.again, **common)
+        page.load(acts.load, api_name="page_load", **whole)
+        panels["header"].speak(acts.speak, queue=False, api_name="page_speak", **whole)
+        panels["brief"].again(acts.again, api_name="page_again", **common)
         for panel, names in {
             "round": ("judge", "star", "branch", "halt"),
             "learned": ("retract",),
             "history": ("look", "undo"),
         }.items():
             for name in names:
-                getattr(panels[panel], name)(getattr(acts, name), queue=False, **common)
+                getattr(panels[panel], name)(getattr(acts, name), queue=False, api_name=f"page_{name}", **common)
         endpoints.declare(api)
     page.queue(max_size=WAITING, default_concurrency_limit=None)
     return page  # type: ignore[no-any-return]

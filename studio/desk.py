@@ -150,6 +150,8 @@ class Desk:
             closed = self._closed
             if not closed:
                 self._waiting.setdefault(session, deque()).append(ticket)
+                if self._current is not None and self._current.session in self._waiting:
+                    self._waiting.move_to_end(self._current.session)  # it has its turn now: the others come first
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
                     self._thread.start()

@@ -103,5 +103,8 @@ def round_view(current: Round) -> dict[str, Any]:
         "variants": [variant_view(variant) for variant in current.variants],
         "proposals": [proposal.model_dump() for proposal in current.proposals],
         "none": verdict.none,
-        "judgements": {event: said.model_dump(exclude_defaults=True) for event, said in current.judgements.items()},
+        "judgements": {
+            str(event): said.model_dump(mode="json", exclude_defaults=True)
+            for event, said in current.judgements.items()
+        },
     }

@@ -40,9 +40,10 @@ class Api:
         """A file of the session: a picture that was uploaded or made."""
         with told():
             place = self._studio.session(session).blob(sha256)
-            suffix = ".png" if place.open("rb").read(8) == b"\x89PNG\r\n\x1a\n" else ""
+            data = place.read_bytes()
+            suffix = ".png" if data.startswith(b"\x89PNG\r\n\x1a\n") else ""
             copy = Path(tempfile.mkdtemp(prefix="duet-")) / f"{place.name[:16]}{suffix}"
-            copy.write_bytes(place.read_bytes())
+            copy.write_bytes(data)
             return str(copy)
 
     def export(self, session: str) -> str:
