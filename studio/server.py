@@ -52,13 +52,14 @@ def opened(host: str, port: int, lang: str | None = None, db: str | None = None)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with quick_import():
         from . import app
-        from .panels.acts import FIRST_CONTENT, Acts
+        from .panels.acts import FIRST_CONTENT, Acts, Assets
         from .panels.endpoints import Api
     studio = Studio(db=db)
     try:
         studio.log.interrupted()
-        acts = Acts(studio, web.asset_names("contents"), web.asset("contents", FIRST_CONTENT).read_bytes, lang)
-        page = app.build(acts, Api(studio), web.static_url)
+        first = web.asset("contents", FIRST_CONTENT).read_bytes
+        assets = Assets(web.asset_names("contents"), web.asset_names("styles"), first)
+        page = app.build(Acts(studio, assets, lang), Api(studio), web.static_url)
         address = app.launch(page, host, port, web.routes(studio))
         try:
             yield Running(address.rstrip("/"), studio)

@@ -49,10 +49,10 @@ def panels(scene, session, looking=0):
     past = next(each for each in view["rounds"] if each["round"] == looking)
     return {
         "header": render.header(scene, ("style",)),
-        "brief": render.brief(scene, view, ["still-life"]),
+        "brief": render.brief(scene, view, ["still-life"], ["ink-wash"]),
         "round": render.round_panel(scene, view, past),
         "learned": render.learned(scene, view),
-        "history": render.history(scene, view, looking),
+        "history": render.history(scene, view),
         "notice": render.notice(scene),
     }
 
@@ -150,7 +150,6 @@ def test_history_shows_branches(scene, session):
     list(session.propose(Brief.from_dict(session.view()["next"])))
     rounds = panels(scene, session, 2)["history"]["rounds"]
     assert [each["parent"] for each in rounds] == [None, 0, 0]
-    assert [each["looking"] for each in rounds] == [False, False, True]
     assert all(each["src"] for each in rounds)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -42,11 +43,20 @@ def out(values: Values, memory: Memory | None = None) -> list[Any]:
     return [*([memory] if memory is not None else []), *(values.get(name, gr.skip()) for name in PANELS)]
 
 
+@dataclass(frozen=True)
+class Assets:
+    """The pictures that come with the studio: names of contents and of drawn styles, and the first content's bytes."""
+
+    contents: list[str]
+    styles: list[str]
+    first: Callable[[], bytes]
+
+
 class Acts:
     """The acts of one studio's artists. `language` is the page's first, where the command line chose one."""
 
-    def __init__(self, studio: Studio, contents: list[str], first: Callable[[], bytes], language: str | None) -> None:
-        self._studio, self._contents, self._first, self._language = studio, contents, first, language
+    def __init__(self, studio: Studio, assets: Assets, language: str | None) -> None:
+        self._studio, self._assets, self._language = studio, assets, language
 
     # ── Coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +103,7 @@ class Acts:
         return self._studio.new_session(), lost
 
     def _begin(self, session: Session) -> Ticket:
-        content = session.upload(self._first(), f"{FIRST_CONTENT}.jpg")
+        content = session.upload(self._assets.first(), f"{FIRST_CONTENT}.jpg")
         return session.propose(Brief.from_dict({**FIRST_BRIEF, "content": content}))
 
     # ── A round ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,6 +115,7 @@ class Acts:
             session = self._session(memory)
             brief = Brief.from_dict(said["brief"])
             ticket = await asyncio.to_thread(session.propose, brief)
+            yield out({"notice": render.notice(self._scene(session, memory))})
             async for values in self._follow(session, memory, ticket):
                 yield out(answered(values, said))
         except UserError as error:
@@ -117,7 +128,7 @@ class Acts:
         """The round as it is being made, from the beginning, then all panels as it left them."""
         values = await asyncio.to_thread(self._everything, session, memory, ticket.round)
         waiting = render.Waiting(len(values["round"]["tiles"]) or 4, elapsed=time.monotonic() - ticket.began)
-        yield values | {"notice": render.notice(self._scene(session, memory))}
+        yield values
         told = 0.0
         async for event in ticket:
             waiting.hear(event)
@@ -125,7 +136,10 @@ class Acts:
             if isinstance(event, Ended) or (not isinstance(event, Made | Preview) and time.monotonic() - told < OFTEN):
                 continue
             told = time.monotonic()
-            yield {"round": await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)}
+            shown = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)
+            if shown is None:
+                break
+            yield {"round": shown}
         yield await asyncio.to_thread(self._everything, session, memory, ticket.round)
 
     # ── Judging and moving about ─────────────────────────────────────────────────────────────────────────────────────
@@ -214,18 +228,19 @@ class Acts:
         if view["next"] is None:
             view["next"] = Brief.from_dict(FIRST_BRIEF).to_dict()
         return {
-            "brief": render.brief(scene, view, self._contents),
+            "brief": render.brief(scene, view, self._assets.contents, self._assets.styles),
             "round": render.round_panel(scene, view, past),
             "learned": render.learned(scene, view),
-            "history": render.history(scene, view, looking),
+            "history": render.history(scene, view),
         }
 
-    def _round(self, session: Session, memory: Memory, number: int, waiting: render.Waiting) -> Values:
+    def _round(self, session: Session, memory: Memory, number: int, waiting: render.Waiting) -> Values | None:
+        """The panel of a round that is being made, None where it was undone meanwhile."""
         events = session.events()
         state = fold(events)
         scene = self._scene(session, memory, state, len(events))
-        if number not in state.rounds:  # undone meanwhile
-            return render.round_panel(scene, None, None)
+        if number not in state.rounds:
+            return None
         view = {
             "rounds": [{"round": each} for each in state.rounds],
             "pictures": {sha: {"width": kept.width, "height": kept.height} for sha, kept in state.pictures.items()},

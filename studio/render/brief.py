@@ -12,7 +12,7 @@ from .. import pictures
 from .frame import Scene, Value
 
 
-def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str]) -> Value:
+def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn: Sequence[str]) -> Value:
     """The form: what the next round would be asked, and everything there is to choose from."""
     text = scene.text
     known = {
@@ -25,7 +25,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str]) -> Val
         next=view["next"],
         pictures=known,
         own=list(dict.fromkeys(used)),
-        engines=[engine(scene, info) for info in scene.engines.values() if info.mode == "style" and info.styles],
+        engines=[engine(scene, info, drawn) for info in scene.engines.values() if info.mode == "style" and info.styles],
         common={
             name: {**facts, "label": text(f"field_{name}"), "help": text.template(facts["help"])}
             for name, facts in common.items()
@@ -42,21 +42,19 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str]) -> Val
     )
 
 
-def engine(scene: Scene, info: EngineInfo) -> Value:
-    """A shelf: its styles, and the sliders that its options become."""
+def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
+    """A shelf: its styles, and the sliders that its options become. Styles with a picture of their own are among `drawn`."""
     text = scene.text
-    drawn = info.picture_styles
     return {
         "name": info.name,
         "label": text(f"shelf_{info.name}"),
         "summary": text.template(info.summary),
         "own": info.picture_styles,
-        "sheet": not drawn,
         "styles": [
             {
                 "name": name,
                 "label": text.style(name),
-                "src": f"duet/asset/styles/{name}.jpg?side=160" if drawn else None,
+                "src": f"duet/asset/styles/{name}.jpg?side=160" if name in drawn else None,
             }
             for name in info.styles
         ],

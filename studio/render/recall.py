@@ -89,7 +89,7 @@ def one(indices: Sequence[int]) -> str:
     return ", ".join(str(index + 1) for index in indices)
 
 
-def history(scene: Scene, view: Mapping[str, Any], looking: int | None) -> Value:
+def history(scene: Scene, view: Mapping[str, Any]) -> Value:
     """All rounds in order, each with where it came from; those that follow another than the one before are branches."""
     text = scene.text
     place = {past["round"]: at for at, past in enumerate(view["rounds"])}
@@ -104,7 +104,6 @@ def history(scene: Scene, view: Mapping[str, Any], looking: int | None) -> Value
                 "parent": place.get(past["parent"]["round"]) if past["parent"] else None,
                 "judged": bool(past["judgements"]),
                 "starred": any(variant["starred"] for variant in past["variants"]),
-                "looking": past["round"] == looking,
             }
             for past in view["rounds"]
         ],

@@ -95,8 +95,8 @@
   async function addOwn(file) {
     const ref = await upload(file);
     if (!ref) return;
-    const shelf = Duet.value('brief').engines.find(each => each.own);
-    draft.engine = shelf.name;
+    const value = Duet.value('brief');
+    if (!facts(value, draft.engine).own) draft.engine = value.engines.find(each => each.own).name;
     if (!draft.own.includes(ref)) draft.own.push(ref);
     add(ref);
   }
@@ -123,7 +123,7 @@
     return { name, label, src: found?.src || (name.startsWith('sha256:') ? address(name, 160) : sheet(name)) };
   }
 
-  const sheet = name => sheets && draft.content
+  const sheet = name => sheets && draft.content && draft.engine === 'style-bank' // the engine that paints thumbnails
     ? `duet/${Duet.value('brief').session}/sheet/${draft.content.replace('sha256:', '')}/${name}` : null;
 
   // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,6 +136,7 @@
     keep();
     say('');
     Duet.drawer(false);
+    Duet.lookAt(null);
     Duet.pending(true);
     tell('brief', 'again', { brief: asked() }).then(() => Duet.pending(false));
   }

@@ -83,7 +83,7 @@
   function receive(panel, value) {
     if (value.reply && waiting.has(value.reply)) { waiting.get(value.reply)(value); waiting.delete(value.reply); }
     const stale = panel.value && value.session === panel.value.session && value.version < panel.value.version;
-    if (stale) return;
+    if (stale || (panel.accept && !panel.accept(value, panel))) return;
     if (value.language) document.documentElement.lang = value.language === 'zh' ? 'zh-CN' : value.language;
     panel.value = value;
     panel.adopt?.(value, panel);

@@ -14,15 +14,19 @@
 
   define('history', {
     on: {
-      look(button) { tell('history', 'look', { look: Number(button.dataset.round) }); },
+      look(button) {
+        const round = Number(button.dataset.round);
+        Duet.lookAt(round);
+        tell('history', 'look', { look: round });
+      },
       undo() { undo(); },
     },
     draw(value) {
-      const text = value.text;
+      const text = value.text, now = Duet.value('round')?.round;
       return [
         h('h2', {}, text.history),
         h('div.strip', { data: { key: 'strip' } }, h('div.line', {}, lines(value.rounds),
-          value.rounds.length ? value.rounds.map(each => h('button.past', { type: 'button', title: each.title, 'aria-label': each.title, 'aria-current': each.looking ? 'true' : null,
+          value.rounds.length ? value.rounds.map(each => h('button.past', { type: 'button', title: each.title, 'aria-label': each.title, 'aria-current': each.round === now ? 'true' : null,
             class: each.status, data: { click: 'look', round: each.round, key: `past-${each.round}` } },
           h('span.thumb', {}, each.src && h('img', { src: each.src, alt: '' }), each.starred && icon('star')),
           h('span.number', { class: each.judged ? 'judged' : '' }, each.label))) : h('p.empty', {}, text.history_empty))),
@@ -32,7 +36,7 @@
       ];
     },
     drawn(value, panel) {
-      const now = value.rounds.find(each => each.looking)?.round;
+      const now = Duet.value('round')?.round;
       if (now === panel.at) return;
       panel.at = now;
       const strip = panel.root.querySelector('.strip'), here = panel.root.querySelector('[aria-current]');
@@ -40,6 +44,10 @@
     },
   });
 
-  function undo() { if (Duet.value('history')?.undo) tell('history', 'undo'); }
+  function undo() {
+    if (!Duet.value('history')?.undo) return;
+    Duet.lookAt(null);
+    tell('history', 'undo');
+  }
   Duet.undo = undo;
 })();

@@ -1,7 +1,7 @@
 // The keyboard: everything an artist does again and again, without looking down. Never while somebody types.
 (() => {
   const typing = target => target.closest?.('input:not([type="range"]):not([type="checkbox"]):not([type="file"]), textarea, select, [contenteditable="true"]');
-  const pressing = target => target.closest?.('button, a, summary, input, select, label');
+  const pressing = target => target.closest?.('button, a, summary, input:not([type="range"]), select, label');
 
   function number(event) { // by the key's place, since Shift changes what it writes
     const found = /^(?:Digit|Numpad)([0-9])$/.exec(event.code);
@@ -47,6 +47,8 @@
     else return;
     event.preventDefault();
   });
+  // A mouse does not leave the focus on what it pressed, else Enter would press that again instead of asking for more.
+  document.addEventListener('click', event => { if (event.detail > 0) event.target.closest?.('button, a, summary')?.blur(); });
   document.addEventListener('keyup', event => { if (event.key === ' ') Duet.original(false); });
   addEventListener('blur', () => { if (window.Duet.panels.round) Duet.original(false); });
 })();

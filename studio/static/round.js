@@ -6,6 +6,7 @@
   let since = null;       // when the round began, by this browser's clock
   let pending = false;    // Again was pressed and nothing is known yet
   let tapping = false;    // whether a click on a picture ranks it
+  let looking = null;     // the round that the artist went back to, while another one may be painted
   let drag = null;        // a tile on its way to a place in the ranking
 
   const value = () => Duet.value('round');
@@ -143,13 +144,14 @@
   }
 
   define('round', {
+    accept: value => looking === null || value.round === null || value.round === looking, // what is painted meanwhile waits
     adopt(round, panel) {
       pending = panel.pending = false;
       if (!tile(focus)) focus = 0;
       since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
       if (!round.busy && round.tiles.length) Duet.paintSheets();
-      redraw('brief');
-      Duet.redraw('light');
+      if (round.latest) looking = null;
+      for (const name of ['brief', 'history', 'light']) redraw(name);
     },
     on: {
       like(button) { like(index(button)); }, dislike(button) { dislike(index(button)); }, pick(button) { pick(index(button)); },
@@ -196,6 +198,7 @@
 
   Object.assign(Duet, {
     judging: { like, dislike, pick, none, star, rank, branch },
+    lookAt(round) { looking = round; },
     focused: () => focus,
     focusOn(at) {
       focus = at;

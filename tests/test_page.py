@@ -1,0 +1,474 @@
+"""The page in Chromium, as an artist meets it. Every wait is for something that can be seen."""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from engines import fake
+from engines.api import Brief
+from studio import server
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+FLAGS = ["--no-sandbox", "--disable-background-networking"]
+PATIENCE = 30_000  # milliseconds
+WIDE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+WEIGHTS = ("style-bank", "style-codes")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory) -> Iterator[server.Running]:
+    fake.use()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_HOME", str(tmp_path_factory.mktemp("home")))
+        server.fetch(WEIGHTS)
+        server.warm_up(WEIGHTS)
+        with server.opened("127.0.0.1", free_port()) as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path):
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=browser_path, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(chromium, running):
+    """Opens the page as somebody new. What the page says on its console is an error, and so is a request to elsewhere."""
+    contexts, said, asked = [], [], []
+
+    def open_page(path="", address=running.address, painted=True, **options) -> Page:
+        context = chromium.new_context(**{"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **options})
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/{path}")
+        if painted:
+            expect(page.locator(".tile.made")).to_have_count(4)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)]
+    assert not [text for text in said if "status of 400" not in text]
+
+
+def again(page: Page, number: int) -> None:
+    """Asks for the next round by key and waits until all of it is there."""
+    page.keyboard.press("Enter")
+    painted(page, number)
+
+
+def painted(page: Page, number: int) -> None:
+    expect(page.locator(".duet-round h2")).to_have_text(f"Round {number}")
+    expect(page.locator(".tile.made")).to_have_count(4)
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
+
+
+def tile(page: Page, number: int):
+    return page.locator(".tile").nth(number - 1)
+
+
+def facts(page: Page, number: int) -> str:
+    return str(tile(page, number).locator(".picture img").get_attribute("alt"))
+
+
+def session_of(page: Page, running: server.Running):
+    return running.studio.session(page.url.rpartition("sid=")[2])
+
+
+def picture(size=(64, 48), kind="PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 90, 10)).save(out, kind)
+    return out.getvalue()
+
+
+def give(page: Page, name: str, data: bytes, where=".canvas input") -> None:
+    page.locator(where).set_input_files([{"name": name, "mimeType": "image/png", "buffer": data}])
+
+
+# ── The loop ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_visit_is_painted_already(visit):
+    page = visit()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
+    expect(page.locator(".hint")).to_contain_text("Again")
+    expect(page.locator(".mix .row")).to_have_count(3)
+    expect(page.locator(".duet-learned .empty")).to_contain_text("Judge a variant")
+    expect(page.locator(".shelf .thumb img")).to_have_count(26)
+    expect(page.locator(".role")).to_have_text(["yours", "best", "twist", "surprise"])
+    assert page.locator("footer:visible").count() == 0
+
+
+def test_ask_look_judge_again(visit, running):
+    page = visit()
+    page.keyboard.press("4")
+    expect(tile(page, 4)).to_have_class(re.compile("is-picked"))
+    tile(page, 3).locator(".dislike").click()
+    expect(tile(page, 3)).to_have_class(re.compile("is-disliked"))
+    tile(page, 2).focus()
+    page.keyboard.press("l")
+    expect(tile(page, 2).locator(".like")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".said li")).to_have_count(3)
+    expect(page.locator(".duet-learned .bars li").first).to_be_visible()
+    picked = facts(page, 4)
+    again(page, 2)
+    assert facts(page, 1) == picked
+    expect(page.locator(".past")).to_have_count(2)
+    rounds = session_of(page, running).state().rounds
+    assert rounds[1].parent.model_dump() == {"round": 0, "variant": 3}
+    assert [each.role for each in rounds[1].variants] == ["yours", "best", "twist", "surprise"]
+
+
+def test_what_was_said_can_be_taken_back(visit):
+    page = visit()
+    tile(page, 2).locator(".like").click()
+    expect(page.locator(".said li")).to_have_count(1)
+    tile(page, 2).locator(".like").click()
+    expect(page.locator(".said li")).to_have_count(0)
+    page.keyboard.press("2")
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    page.keyboard.press("3")
+    expect(tile(page, 3)).to_have_class(re.compile("is-picked"))
+    expect(page.locator(".said li")).to_have_count(1)
+    page.locator(".said button").click()
+    expect(page.locator(".is-picked")).to_have_count(0)
+    page.keyboard.press("0")
+    expect(page.locator("button.none")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("z")
+    expect(page.locator("button.none")).to_have_attribute("aria-pressed", "false")
+
+
+def test_ranking_by_key_by_drag_and_by_tapping(visit, running):
+    page = visit()
+    page.keyboard.press("Shift+Digit3")
+    page.keyboard.press("Shift+Digit1")
+    expect(tile(page, 3).locator(".ranked")).to_have_text("1st")
+    expect(tile(page, 1).locator(".ranked")).to_have_text("2nd")
+    tile(page, 4).locator(".picture").drag_to(page.locator(".place").first)
+    expect(tile(page, 4).locator(".ranked")).to_have_text("1st")
+    expect(tile(page, 1).locator(".ranked")).to_have_text("3rd")
+    assert page.locator(".duet-light img").count() == 0
+    page.locator(".tap").click()
+    tile(page, 2).locator(".picture").click()
+    expect(tile(page, 2).locator(".ranked")).to_have_text("4th")
+    assert session_of(page, running).state().rounds[0].verdict.ranking == [[3], [2], [0], [1]]
+    page.locator(".place").nth(1).click()
+    expect(tile(page, 3).locator(".ranked")).to_have_count(0)
+
+
+def test_the_mix_is_what_is_asked_for(visit, running):
+    """Styles by click, sliders, locks, size and the other shelf: the next round is made of exactly that."""
+    page = visit()
+    page.get_by_role("button", name="Take woodcut out of the mix").click()
+    page.locator(".shelf").get_by_role("button", name="terracotta", exact=True).click()
+    expect(page.locator(".mix .row")).to_have_count(3)
+    page.get_by_role("slider", name="Strength").fill("0.5")
+    page.get_by_role("button", name="Lock Strength").click()
+    page.locator("details.more summary").click()
+    page.get_by_label("Size").select_option("256")
+    page.locator(".duet-brief button.again").click()
+    painted(page, 2)
+    brief = session_of(page, running).state().rounds[1].brief
+    assert set(brief.styles) == {"bright-watercolour", "starry-oil", "terracotta"}
+    assert brief.options["strength"] == 0.5
+    assert brief.locks == ("strength",)
+    assert brief.size == 256
+    page.get_by_role("tab", name="My pictures").click()
+    expect(page.locator(".duet-brief button.again")).to_be_disabled()
+    give(page, "grandmother's rug.png", picture(), ".thumb.add input")
+    expect(page.locator(".mix .row")).to_contain_text("grandmother's rug")
+    page.locator(".shelf").get_by_role("button", name="ink wash", exact=True).click()
+    again(page, 3)
+    brief = session_of(page, running).state().rounds[2].brief
+    assert brief.engine == "style-codes"
+    assert len(brief.styles) == 2
+    page.get_by_role("tab", name="Painting styles").click()
+    expect(page.locator(".mix .row")).to_have_count(3)
+
+
+def test_looking_back_and_branching(visit, running):
+    page = visit()
+    page.keyboard.press("2")
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    again(page, 2)
+    page.locator(".past").first.click()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
+    tile(page, 3).hover()
+    wanted = facts(page, 3)
+    tile(page, 3).locator(".branch").click()
+    expect(page.locator(".duet-history button.quiet")).to_have_attribute("title", "Take back the last branch")
+    again(page, 3)
+    assert facts(page, 1) == wanted
+    expect(page.locator(".lines .arc")).to_have_count(1)
+    assert session_of(page, running).state().rounds[2].parent.model_dump() == {"round": 0, "variant": 2}
+
+
+def test_full_size_comparing_and_the_original(visit):
+    page = visit()
+    tile(page, 2).locator(".picture").click()
+    light = page.locator(".duet-light")
+    expect(light.locator(".stage img")).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    expect(light.locator(".number")).to_have_text("3")
+    page.keyboard.press("c")
+    expect(light.locator(".under")).to_be_visible()
+    page.keyboard.press("l")
+    expect(light.locator(".like")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(light.locator("img")).to_have_count(0)
+    shown = tile(page, 1).locator(".picture img")
+    before = shown.get_attribute("src")
+    page.keyboard.down("Space")
+    expect(shown).not_to_have_attribute("src", before)
+    page.keyboard.up("Space")
+    expect(shown).to_have_attribute("src", before)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("The four roles")
+
+
+def test_a_picture_is_downloaded_under_a_name_that_says_what_it_is(visit):
+    page = visit()
+    tile(page, 4).hover()
+    with page.expect_download() as download:
+        tile(page, 4).locator("a").click()
+    assert download.value.suggested_filename == "duet-1-4-surprise.png"
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    assert re.fullmatch(r"duet-[0-9a-f]{8}\.zip", download.value.suggested_filename)
+
+
+# ── Coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_reload_brings_everything_back(visit):
+    page = visit()
+    page.keyboard.press("3")
+    expect(tile(page, 3)).to_have_class(re.compile("is-picked"))
+    page.get_by_role("slider", name="Keep colours").fill("0.66")
+    page.locator(".shelf").get_by_role("button", name="weave", exact=True).click()
+    address = page.url
+    page.reload()
+    expect(tile(page, 3)).to_have_class(re.compile("is-picked"))
+    expect(page.get_by_role("slider", name="Keep colours")).to_have_value("0.66")
+    expect(page.get_by_role("button", name="Take weave out of the mix")).to_be_visible()
+    assert page.url == address
+    page.goto(address.partition("?")[0])
+    expect(tile(page, 3)).to_have_class(re.compile("is-picked"))
+    assert page.url == address
+
+
+def test_a_restart_of_the_server_brings_everything_back(visit, tmp_path, monkeypatch):
+    port = free_port()
+    monkeypatch.setenv("STUDIO_HOME", str(tmp_path / "restarted"))
+    with server.opened("127.0.0.1", port) as first:
+        page = visit(address=first.address)
+        page.keyboard.press("2")
+        expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+        address = page.url
+        page.goto("about:blank")
+    with server.opened("127.0.0.1", port):
+        page.goto(address)
+        expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+        expect(page.locator(".past")).to_have_count(1)
+        again(page, 2)
+
+
+def test_a_round_that_is_still_running_is_found_again_and_stopped(visit, running):
+    page = visit()
+    session = session_of(page, running)
+    slow = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"pause": 1.0})
+    session.propose(slow)
+    page.reload()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    expect(page.locator(".progress .message")).to_have_text("Painting")
+    expect(page.locator(".tile.made")).to_have_count(1)
+    expect(page.locator(".tile.coming")).to_have_count(3)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".problem")).to_contain_text("Stopped")
+    assert session.state().rounds[1].status == "cancelled"
+
+
+def test_an_address_of_nobody_begins_anew_and_says_so(visit):
+    page = visit("?sid=" + "0" * 32)
+    expect(page.locator(".notice")).to_contain_text("There is no session")
+    assert "0" * 32 not in page.url
+
+
+# ── What goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        ("torn.png", picture((300, 300))[:120], "damaged"),
+        ("dot.png", picture((1, 1)), "1 x 1"),
+        ("note.png", b"hello", "not a picture"),
+    ],
+    ids=["svg", "torn", "dot", "text"],
+)
+def test_bad_pictures_leave_the_brief_as_it_was(visit, name, data, says):
+    page = visit()
+    before = page.locator(".canvas img").get_attribute("src")
+    give(page, name, data)
+    expect(page.locator(".notice")).to_contain_text(says)
+    expect(page.locator(".notice")).to_contain_text("Your brief is unchanged")
+    assert page.locator(".canvas img").get_attribute("src") == before
+    assert page.locator(".toast-wrap:visible, .error:visible").count() == 0
+    page.locator(".notice button").click()
+    expect(page.locator(".notice")).to_have_count(0)
+
+
+def test_a_file_that_is_too_large_is_not_even_sent(visit, tmp_path):
+    page = visit()
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if "upload" in request.url else None)
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(41 * 2**20)
+    page.locator(".canvas input").set_input_files(tmp_path / "huge.png")
+    expect(page.locator(".notice")).to_contain_text("40 MB is the most")
+    assert not sent
+
+
+def test_a_round_that_fails_says_why_and_what_to_do(visit, running):
+    page = visit()
+    broken = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"fail_at": 2})
+    list(session_of(page, running).propose(broken))
+    page.reload()
+    expect(page.locator(".problem")).to_contain_text("told to fail at variant 2. Set fail_at to -1.")
+    expect(page.locator(".tile.made")).to_have_count(2)
+
+
+def test_names_of_pictures_are_words_and_never_code(visit):
+    page = visit()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.get_by_role("tab", name="My pictures").click()
+    name = "${alert(1)}<img src=x onerror=alert(2)>{{7*7}}"
+    give(page, f"{name}.png", picture(), ".thumb.add input")
+    expect(page.locator(".mix .row label")).to_have_text(name)
+    again(page, 2)
+    tile(page, 2).hover()
+    expect(tile(page, 2).locator(".about")).to_contain_text("${alert(1)}")
+    expect(page.locator(".mix .row label")).to_have_text(name)
+
+
+# ── How it looks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_everything_is_on_one_screen(visit):
+    page = visit()
+    for what in (".canvas", ".switch", ".steering", ".duet-brief button.again", "button.none", ".duet-history .past"):
+        box = page.locator(what).first.bounding_box()
+        assert box["x"] >= 0, what
+        assert box["x"] + box["width"] <= WIDE["width"], what
+        assert box["y"] + box["height"] <= WIDE["height"], what
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    areas = [page.locator(".tile .picture").nth(at).bounding_box() for at in range(4)]
+    assert sum(box["width"] * box["height"] for box in areas) > 0.25 * WIDE["width"] * WIDE["height"]
+
+
+def test_nothing_jumps_when_results_arrive(visit, running):
+    page = visit()
+    before = [page.locator(".tile").nth(at).bounding_box() for at in range(4)]
+    page.keyboard.press("Enter")
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    during = [page.locator(".tile").nth(at).bounding_box() for at in range(4)]
+    painted(page, 2)
+    assert [page.locator(".tile").nth(at).bounding_box() for at in range(4)] == during == before
+
+
+def test_chinese_is_chinese_everywhere_and_remembered(visit):
+    page = visit(locale="zh-CN")
+    expect(page.locator(".duet-round h2")).to_have_text("第 1 轮")
+    page.locator("details.more summary").click()
+    words = page.evaluate("document.body.innerText")
+    latin = set(re.findall(r"[A-Za-z]{2,}", words)) - {"Duet", "EN"}
+    assert not latin
+    page.get_by_role("button", name="EN").click()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
+    page.reload()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator(".role").first).to_have_text("你的")
+    expect(page.locator(".mix label").first).to_have_text("明丽水彩")
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const light = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    const linear = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(c => linear(c / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const of = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const all = ['paper', 'sheet', 'well'];
+  const pairs = {ink: all, soft: all, 'accent-ink': ['paper', 'sheet'], 'on-accent': ['accent']};
+  return Object.entries(pairs).flatMap(([front, backs]) => backs.map(back => {
+    const [a, b] = [light(of('--' + front)), light(of('--' + back))].sort((x, y) => y - x);
+    return [`${front} on ${back}`, (a + 0.05) / (b + 0.05)];
+  }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_can_be_read(visit, scheme):
+    page = visit(color_scheme=scheme)
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    for pair, ratio in page.evaluate(CONTRAST):
+        assert ratio >= 4.5, f"{pair}: {ratio:.2f}"
+    page.get_by_role("button", name="Light or dark").click()
+    other = {"light": "dark", "dark": "light"}[scheme]
+    expect(page.locator("html")).to_have_attribute("data-theme", other)
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", other)
+
+
+def test_a_phone_is_enough(visit, running):
+    page = visit(viewport=PHONE, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("scrollY") == 0
+    for what in (".caption .like", ".caption .dislike", ".caption .pick", ".thumbbar button"):
+        assert page.locator(what).first.bounding_box()["height"] >= 44
+    tile(page, 2).locator(".like").tap()
+    expect(tile(page, 2).locator(".like")).to_have_attribute("aria-pressed", "true")
+    page.locator(".thumbbar").get_by_role("button", name="Brief").tap()
+    page.get_by_role("slider", name="Steering").scroll_into_view_if_needed()
+    expect(page.locator(".duet-brief button.again")).to_be_in_viewport()
+    page.locator(".duet-brief button.again").tap()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    expect(page.locator(".tile.made")).to_have_count(4)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_click_is_answered_soon(visit):
+    """Not a benchmark (that is `studio bench speed`): only that nothing waits for a timer or a queue."""
+    page = visit()
+    began = time.perf_counter()
+    page.keyboard.press("1")
+    expect(tile(page, 1)).to_have_class(re.compile("is-picked"))
+    assert time.perf_counter() - began < 3
