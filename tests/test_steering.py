@@ -152,6 +152,19 @@ def test_each_kind_of_judgement_moves_best(kind):
     assert value(best.knobs, "strength") > 0.5
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_one_judgement_is_no_reason_to_leap(seed):
+    """What one round says points somewhere; best goes a step there, not to the end of every knob, and twist stays near it."""
+    brief, game = replace(BRIEF, seed=seed), Play()
+    game.show(brief)
+    game.judge(pick=2, like=[3], dislike=[0])
+    yours, best, twist, _ = (
+        INFO.space(brief).encode(each.knobs) for each in propose(INFO, replace(brief, seed=seed + 50), game.evidence())
+    )
+    assert np.abs(best - yours).max() <= 0.5
+    assert np.abs(twist - best).max() <= 0.5
+
+
 def test_none_of_these_moves_away_from_what_was_shown():
     game = Play()
     shown = game.show()

@@ -1,8 +1,8 @@
 """What to try next: one proposal a role. A pure function of the brief and the evidence, so the same events propose the same.
 
-`yours` is what the artist set, untouched. `best` is where the posterior mean is highest, `twist` the best of one utility drawn
-from the posterior (Thompson sampling) at some distance, `surprise` far and informative, and it may bring in a style that is not
-in the mix. Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
+`yours` is what the artist set, untouched. `best` is where the posterior is high and sure: a few judgements say more of a direction
+than of how far to go in it, so what is unsure counts against it. `twist` is the best, not far from there, of one utility drawn
+from the posterior (Thompson sampling). `surprise` is far and informative, and it may bring in a style that is not in the mix. Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Settings = dict[str, float | str]
 CANDIDATES = 600  # points that are weighed for each proposal
 DRAWN = 180  # and for `twist`, whose draw costs their number cubed
 STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far from yours towards a random point
-REACH = 0.5  # `best` looks this far from what was judged, so that it stays something the evidence speaks of
+REACH = 0.35  # how far `best` looks from yours towards a random point; `twist` half as far, and as far from `best`
+CAUTION = 2.0  # posterior standard deviations that `best` is docked
+CURIOSITY = 1.0  # and that `surprise` is granted
 FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
 SEEDS = 2**31  # past the last one they begin again at 0
@@ -106,34 +108,37 @@ def _try(
         candidates = space.project(start + steps * (space.sample(rng, CANDIDATES) - start))
         score = -np.arange(CANDIDATES, dtype=np.float64)  # the first that keeps its distance
     else:
-        candidates = _candidates(role, space, taste, start, rng)
+        candidates = _candidates(role, space, taste, chosen, rng)
         score = _score(role, taste, candidates, rng)
         score = brief.steering * score + (1 - brief.steering) * rng.standard_normal(len(score)) * score.std()
     decoded = _apart(space, candidates, score, chosen)
     return _swept(space, decoded)
 
 
-def _candidates(role: Role, space: Space, taste: Taste, start: Array, rng: np.random.Generator) -> Array:
-    """Random points: around yours and around the best that was judged, and for the bolder roles everywhere."""
-    third = (DRAWN if role == "twist" else CANDIDATES) // 3
-    spread = space.sample(rng, third)
-    near = start + rng.uniform(0.05, REACH, (third, 1)) * (space.sample(rng, third) - start)
-    rough = np.concatenate([spread, near])
-    means = taste.posterior.mean(taste.points(rough))
-    best = rough[int(np.argmax(means))]
-    around = best + rng.normal(0.0, 0.12, (third, space.dim))
-    points = np.concatenate([near, around] if role == "best" else [spread, near, around])
-    return space.project(np.concatenate([points, best[None]]))
+def _candidates(role: Role, space: Space, taste: Taste, chosen: list[Settings], rng: np.random.Generator) -> Array:
+    """Random points: for `best` around yours and around the best of these, for `twist` around both, for `surprise` everywhere."""
+    start, half = space.encode(chosen[0]), (DRAWN if role == "twist" else CANDIDATES) // 2
+
+    def near(point: Array, reach: float) -> Array:
+        return point + rng.uniform(0.05, reach, (half, 1)) * (space.sample(rng, half) - point)
+
+    if role == "best":
+        rough = space.project(near(start, REACH))
+        best = rough[int(np.argmax(_score(role, taste, rough, rng)))]
+        points = [rough, best + rng.normal(0.0, 0.06, (half, space.dim)), best[None]]
+    elif role == "twist":
+        points = [near(start, REACH / 2), near(space.encode(chosen[1]), REACH / 2)]
+    else:
+        points = [space.sample(rng, half), near(start, 1.0)]
+    return space.project(np.concatenate(points))
 
 
 def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator) -> Array:
     points = taste.points(candidates)
-    if role == "best":
-        return taste.posterior.mean(points)
     if role == "twist":
         return taste.posterior.sample(points, rng)
-    spread = np.sqrt(taste.posterior.variance(points))
-    return taste.posterior.mean(points) + 2.0 * spread  # informative, yet not a waste of the artist's look
+    weight = -CAUTION if role == "best" else CURIOSITY
+    return taste.posterior.mean(points) + weight * np.sqrt(taste.posterior.variance(points))
 
 
 def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
