@@ -14,13 +14,13 @@ from .preference import fit
 
 Array = NDArray[np.float64]
 
-STEPS = 9  # points on the line along which a knob is varied
+STEPS = 21  # points on the line along which a knob is varied
 
 
 def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any]:
     """JSON values: the number of judgements and, for each knob, `value`, `confidence` 0-1, `weight` 0-1 and the `judgements` behind it.
 
-    `value` maximises the posterior mean along the knob from what the brief sets; `confidence` is the share of prior variance that
+    `value` maximises what may be believed along the knob, from what the brief sets; `confidence` is the share of prior variance that
     the judgements took from the difference between its ends; `weight` is how much the mean varies along it, 1 for the most.
     """
     events = sorted({said.event for said in evidence.statements})
@@ -39,7 +39,7 @@ def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any
         mean = posterior.mean(points)
         ends = points[[0, -1]]
         after, before = _difference(posterior.covariance(ends)), _difference(nothing.covariance(ends))
-        best = knob.low + float(line[int(np.argmax(mean))]) * (knob.high - knob.low)
+        best = knob.low + float(line[int(np.argmax(posterior.cautious(points)))]) * (knob.high - knob.low)
         rows.append(
             {
                 "name": knob.name,

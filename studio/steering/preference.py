@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 LENGTH_SCALES = (0.25, 0.4, 0.7, 1.2)  # of the unit cube's edge, per square root of the dimension they are scaled by
 LINEAR = 0.5  # prior variance of the linear part, beside 1 of the squared exponential
 NOISE = 0.35  # standard deviation of a judgement, in units of the prior utility
+CAUTION = (
+    2.0  # posterior standard deviations that what is unsure is docked, where something is believed rather than tried
+)
 FADE = 0.97  # what a statement still weighs after each further round: taste drifts
 MEMORY = 200  # statements that are kept in the fit, newest first: some thirty rounds, fitted in a tenth of a second
 
@@ -41,6 +44,10 @@ class Posterior:
     def mean(self, points: Array) -> Array:
         """Posterior mean utility, (n, d) -> (n,)."""
         return kernel(points, self.points, self.scale) @ self.weights
+
+    def cautious(self, points: Array) -> Array:
+        """What may be believed of the utility: a lower bound that falls where nobody has judged, (n, d) -> (n,)."""
+        return self.mean(points) - CAUTION * np.sqrt(self.variance(points))
 
     def covariance(self, points: Array) -> Array:
         """Posterior covariance of the utility, (n, d) -> (n, n)."""

@@ -2,7 +2,8 @@
 
 `yours` is what the artist set, untouched. `best` is where the posterior is high and sure: a few judgements say more of a direction
 than of how far to go in it, so what is unsure counts against it. `twist` is the best, not far from there, of one utility drawn
-from the posterior (Thompson sampling). `surprise` is far and informative, and it may bring in a style that is not in the mix. Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
+from the posterior (Thompson sampling). `surprise` is far and informative, and it may bring in a style that is not in the mix.
+Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ CANDIDATES = 600  # points that are weighed for each proposal
 DRAWN = 180  # and for `twist`, whose draw costs their number cubed
 STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far from yours towards a random point
 REACH = 0.35  # how far `best` looks from yours towards a random point; `twist` half as far, and as far from `best`
-CAUTION = 2.0  # posterior standard deviations that `best` is docked
-CURIOSITY = 1.0  # and that `surprise` is granted
+CURIOSITY = 1.0  # posterior standard deviations that `surprise` is granted
 FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
 SEEDS = 2**31  # past the last one they begin again at 0
@@ -137,8 +137,9 @@ def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator
     points = taste.points(candidates)
     if role == "twist":
         return taste.posterior.sample(points, rng)
-    weight = -CAUTION if role == "best" else CURIOSITY
-    return taste.posterior.mean(points) + weight * np.sqrt(taste.posterior.variance(points))
+    if role == "best":
+        return taste.posterior.cautious(points)
+    return taste.posterior.mean(points) + CURIOSITY * np.sqrt(taste.posterior.variance(points))
 
 
 def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
