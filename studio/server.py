@@ -132,9 +132,12 @@ def wait() -> None:
 
 @contextmanager
 def quick_import() -> Iterator[None]:
-    """Gradio describes its own classes in .pyi files beside them whenever it is imported: half of the seconds that takes, and
-    nothing that running it needs. It leaves out classes whose file cannot be found, so here none of its own can."""
-    find = inspect.getfile
+    """Gradio writes about itself whenever it is imported: .pyi files beside its classes, and a docstring from a template for every
+    event of every component. That is half of the seconds it takes, and nothing that running it needs. It leaves out classes
+    whose file cannot be found, so in here none of its own can; and its templates come out as they are."""
+    import jinja2
+
+    find, template = inspect.getfile, jinja2.Template
 
     def lost(thing: Any) -> str:
         if isinstance(thing, type) and thing.__module__.startswith("gradio."):
@@ -142,7 +145,18 @@ def quick_import() -> Iterator[None]:
         return find(thing)
 
     inspect.getfile = lost  # type: ignore[assignment]
+    jinja2.Template = AsItIs  # type: ignore[assignment, misc]
     try:
         yield
     finally:
-        inspect.getfile = find
+        inspect.getfile, jinja2.Template = find, template  # type: ignore[misc]
+
+
+class AsItIs:
+    """A template that nobody fills in."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def render(self, **_: Any) -> str:
+        return self._source
