@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from engines.api import Brief, BriefError, Cancelled, Done, EngineError, Preview
 from engines.style import BANK, BANK_STYLES, CODES, DRAWN_STYLES, StyleOptions, codes
 from engines.style.bank import kernels, rows
 from engines.style.network import StyleNetwork, packed, upsampling
+from engines.style.painters import paint_each
 from engines.style.painting import brush, brushed, fitted, keep_color, mixed
 from studio import config
 
@@ -191,7 +193,7 @@ def test_long_work_is_cut_into_strips_without_a_seam(monkeypatch):
     network, styles = network_in("float32")
     x = torch.from_numpy(picture(5, 128, 160)).float() / 255
     whole = network.paint(network.prepare(x, nothing), styles[3], nothing)
-    monkeypatch.setattr("engines.style.network.STRIP", 1e6)
+    monkeypatch.setattr("engines.style.arithmetic.STRIP", 1e6)
     looks = []
     strips = network.paint(network.prepare(x, lambda: looks.append(1)), styles[3], lambda: looks.append(1))
     assert len(looks) > 100
@@ -367,3 +369,26 @@ def test_options_have_words_and_bounds():
         for name in ("strength", "preserve_color"):
             with pytest.raises(BriefError, match=name):
                 info.check(Brief(engine=info.name, content=CONTENT, styles={info.styles[0]: 1}, options={name: 1.01}))
+
+
+def test_painters_keep_the_order_and_end_together():
+    """Results come in the order of the jobs; one that fails ends the round with nothing left running."""
+    running = []
+
+    def paint(job: int) -> int:
+        running.append(job)
+        time.sleep(0.02 * (4 - job))
+        running.remove(job)
+        if job == 2:
+            raise ValueError("out of paint")
+        return job * job
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert list(paint_each(paint, [0, 1, 3], together=True)) == [0, 1, 9]
+        with pytest.raises(ValueError, match="out of paint"):
+            list(paint_each(paint, [0, 1, 2, 3], together=True))
+    finally:
+        torch.set_num_threads(threads)
+    assert running == []

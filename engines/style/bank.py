@@ -9,7 +9,8 @@ from torch import Tensor
 from .. import device, store
 from ..api import Brief, Pictures, Pixels
 from . import BANK, BANK_STYLES
-from .network import Kernels, Norm, StyleNetwork
+from .arithmetic import Norm
+from .network import Kernels, StyleNetwork
 from .painting import StyleEngine
 
 RESIDUAL_BLOCKS = 6

@@ -17,7 +17,8 @@ from torch.nn import functional
 from .. import device, store
 from ..api import Brief, Pictures, Pixels
 from . import CODES, StyleOptions
-from .network import Kernels, Norm, StyleNetwork
+from .arithmetic import Norm
+from .network import Kernels, StyleNetwork
 from .painting import StyleEngine
 
 SIDE = 256  # pixels; the predictor was trained on squares of this side

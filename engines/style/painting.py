@@ -31,12 +31,14 @@ from ..api import (
     Started,
 )
 from . import StyleOptions
-from .network import Norm, Prepared, StyleNetwork
+from .arithmetic import Norm
+from .network import StyleNetwork
+from .painters import paint_each
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 SOFT = 64  # a brush's edge fades over about one part in so many of the long side
 PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
-KEPT = 1024  # long side up to which memory stays reserved between rounds
+TOGETHER = 1024  # long side up to which variants are painted at the same time, and memory stays reserved between rounds
 
 
 class Stopped(Exception):
@@ -44,11 +46,18 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A picture at its painted size and what the network made of it."""
+class Plan:
+    """What a variant is painted with: the style of every layer, how much of the picture it covers, (H, W), and the options."""
 
-    content: Tensor  # (H, W, 3) float32 in 0-1
-    features: Prepared
+    style: Sequence[Norm]
+    cover: Tensor | None
+    options: StyleOptions
+
+
+@dataclass(frozen=True)
+class Painted:
+    pixels: Pixels
+    seconds: float
 
 
 class StyleEngine:
@@ -83,7 +92,7 @@ class StyleEngine:
         self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
     ) -> Iterator[Event]:
         """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice."""
-        began, chosen, index = time.perf_counter(), device.choose(), 0
+        began, chosen, finished = time.perf_counter(), device.choose(), 0
 
         def check() -> None:
             if cancelled():
@@ -91,74 +100,71 @@ class StyleEngine:
 
         yield Started(len(settings), chosen.device, chosen.dtype)
         try:
-            network = self.network()
             source = pictures(str(brief.content))
             if brief.size >= PREVIEW_FROM:
-                for index, image in enumerate(self.preview(brief, settings, pictures, PREVIEW, check)):
-                    yield Preview(index, image)
-            index = 0
+                for index, image in enumerate(self._painted(brief, settings, source, pictures, PREVIEW, check)):
+                    yield Preview(index, image.pixels)
             yield Progress(0.0, "Looking at the picture")
-            prepared = self._prepare(network, fitted(source, brief.size), check)
-            for index, setting in enumerate(settings):
-                start = time.perf_counter()
-                pixels = self._paint(network, brief.apply(setting.knobs), prepared, source, pictures, check)
-                seconds = time.perf_counter() - start
-                yield Result(index, setting.knobs, setting.seed, seconds, pixels=pixels)
-                yield Progress((index + 1) / len(settings), "Painting")
+            for image in self._painted(brief, settings, source, pictures, brief.size, check):
+                made, index = settings[finished], finished
+                finished += 1
+                yield Result(index, made.knobs, made.seed, image.seconds, pixels=image.pixels)
+                yield Progress(finished / len(settings), "Painting")
         except Stopped:
-            yield Cancelled(index)
+            yield Cancelled(finished)
             return
         except (RuntimeError, MemoryError) as error:
-            raise _out_of_memory(error, brief.size) from error
+            if not out_of_memory(error):
+                raise
+            raise EngineError(
+                "There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=brief.size
+            ) from error
         finally:
-            if self._network is not None and brief.size > KEPT:
+            if self._network is not None and brief.size > TOGETHER:
                 self._network.forget()
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
 
-    def preview(
+    def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
+        """One small picture a setting, `size` on the long side: a sheet of ideas."""
+        source = pictures(str(brief.content))
+        return [image.pixels for image in self._painted(brief, settings, source, pictures, size, lambda: None)]
+
+    # ── How variants are painted ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _painted(
         self,
         brief: Brief,
         settings: Sequence[Setting],
-        pictures: Pictures,
-        size: int,
-        check: Callable[[], None] = lambda: None,
-    ) -> list[Pixels]:
-        """One small picture a setting, `size` on the long side: a sheet of ideas."""
-        network, source = self.network(), pictures(str(brief.content))
-        prepared = self._prepare(network, fitted(source, size), check)
-        return [
-            self._paint(network, brief.apply(setting.knobs), prepared, source, pictures, check) for setting in settings
-        ]
-
-    # ── How a variant is painted ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _prepare(self, network: StyleNetwork, pixels: Pixels, check: Callable[[], None]) -> Subject:
-        content = torch.from_numpy(pixels).float().div_(255)
-        return Subject(content, network.prepare(content, check))
-
-    def _paint(
-        self,
-        network: StyleNetwork,
-        brief: Brief,
-        prepared: Subject,
         source: Pixels,
         pictures: Pictures,
+        size: int,
         check: Callable[[], None],
-    ) -> Pixels:
-        options = StyleOptions(**brief.options)
-        size = (prepared.content.shape[0], prepared.content.shape[1])
+    ) -> Iterator[Painted]:
+        """Every setting's picture in order. What they share is computed once: the content and its features, masks, styles."""
+        network, pixels = self.network(), fitted(source, size)
+        content = torch.from_numpy(pixels).float().div_(255)  # (H, W, 3)
+        features = network.prepare(content, check)
         masks = {
-            key.removeprefix("style:"): brush(pictures(ref), size)
+            key.removeprefix("style:"): brush(pictures(ref), (content.shape[0], content.shape[1]))
             for key, ref in brief.masks.items()
-            if brief.styles.get(key.removeprefix("style:"), 0.0) > 0
         }
-        norms = self.norms(brief, source, pictures)
-        if masks:
-            style, cover = brushed(brief.styles, norms, masks, network.resolutions(*size))
-        else:
-            style, cover = mixed(brief.styles, norms), None
-        painted = network.paint(prepared.features, style, check)
-        return to_pixels(self.finish(painted, prepared.content, options, cover))
+
+        def plan(setting: Setting) -> Plan:
+            applied = brief.apply(setting.knobs)
+            norms = self.norms(applied, source, pictures)
+            own = {name: mask for name, mask in masks.items() if applied.styles.get(name, 0.0) > 0}
+            style, cover = mixed(applied.styles, norms), None
+            if own:
+                style, cover = brushed(applied.styles, norms, own, network.resolutions(*content.shape[:2]))
+            return Plan(style, cover, StyleOptions(**applied.options))
+
+        def paint(plan: Plan) -> Painted:
+            began = time.perf_counter()
+            painted = network.paint(features, plan.style, check)
+            pixels = to_pixels(self.finish(painted, content, plan.options, plan.cover))
+            return Painted(pixels, time.perf_counter() - began)
+
+        return paint_each(paint, [plan(setting) for setting in settings], together=size <= TOGETHER)
 
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """The blend with the picture that `strength` and the brush ask for, then its colours as far as they are kept."""
@@ -253,8 +259,5 @@ def to_pixels(image: Tensor) -> Pixels:
     return np.asarray(image.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy())
 
 
-def _out_of_memory(error: BaseException, size: int) -> BaseException:
-    """An `EngineError` where memory ran out; any other error as it is, for it is a bug."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return EngineError("There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=size)
-    return error
+def out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

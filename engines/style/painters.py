@@ -1,0 +1,59 @@
+"""A few threads that paint one variant each, instead of many threads inside every operation.
+
+An operation ends when its slowest thread does; there are hundreds in a picture, and where a browser shares the processor each of
+them waits. Variants need not wait for each other before the end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+from typing import TypeVar
+
+import torch
+
+from .. import device
+
+MOST = 4  # variants of a round
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+
+
+def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool) -> Iterator[Made]:
+    """What `paint` makes of each job, in order. Where `together`, several at a time; the first error ends it all.
+
+    The caller's `paint` must give up soon once it should stop: nothing is left running when this returns.
+    """
+    if not together or len(jobs) < 2 or device.choose().device != "cpu" or torch.get_num_threads() < 2:
+        yield from map(paint, jobs)
+        return
+    futures: list[Future[Made]] = [_threads().submit(paint, job) for job in jobs]
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """As many painters as there are cores, four at most, which share the cores evenly."""
+    cores = torch.get_num_threads()
+    painters = min(MOST, cores)
+
+    def begin() -> None:
+        torch.get_num_threads()  # PyTorch sets a thread's number when first asked, and would undo what comes next
+        torch.set_num_threads(cores // painters)
+
+    pool = ThreadPoolExecutor(painters, thread_name_prefix="painter", initializer=begin)
+    all_here = threading.Barrier(painters + 1)
+    for _ in range(painters):
+        pool.submit(all_here.wait)
+    all_here.wait()
+    torch.set_num_threads(cores)  # the number is also what new threads begin with, so it is put back
+    return pool
