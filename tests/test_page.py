@@ -54,7 +54,9 @@ def chromium(browser_path):
 def known(chromium):
     """One browser for all who come with nothing special: Gradio's scripts are fetched and compiled once. Every visitor is new."""
     context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce")
-    context.add_init_script("if (origin !== 'null' && !sessionStorage.here) { localStorage.clear(); sessionStorage.here = 1; }")
+    context.add_init_script(
+        "if (origin !== 'null' && !sessionStorage.here) { localStorage.clear(); sessionStorage.here = 1; }"
+    )
     yield context
     context.close()
 
@@ -118,7 +120,15 @@ def picture(size=(64, 48), kind="PNG") -> bytes:
 def bomb() -> bytes:
     """The beginning of a PNG that says it has 900 million pixels."""
     head = b"IHDR" + (30000).to_bytes(4) + (30000).to_bytes(4) + bytes([8, 2, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + head + zlib.crc32(head).to_bytes(4)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + (13).to_bytes(4)
+        + head
+        + zlib.crc32(head).to_bytes(4)
+        + bytes(3)
+        + b"\x20IDAT"
+        + bytes(36)
+    )
 
 
 def give(page: Page, name: str, data: bytes, where=".canvas input") -> None:

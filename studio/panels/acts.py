@@ -131,9 +131,11 @@ class Acts:
         yield values
         told = 0.0
         async for event in ticket:
+            before = waiting.message
             waiting.hear(event)
             waiting.elapsed = time.monotonic() - ticket.began
-            if isinstance(event, Ended) or (not isinstance(event, Made | Preview) and time.monotonic() - told < OFTEN):
+            news = isinstance(event, Made | Preview) or waiting.message != before
+            if isinstance(event, Ended) or (not news and time.monotonic() - told < OFTEN):
                 continue
             told = time.monotonic()
             shown = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)

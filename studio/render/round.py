@@ -70,7 +70,7 @@ def round_panel(
         "waiting_tile", "seed", "brief", "again", "place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping"
     )
     if past is None:
-        return scene.value(round=None, title="", tiles=[], busy=False, hint=text("empty_round"), text=words)
+        return scene.value(round=None, title="", tiles=[], total=0, busy=False, hint=text("empty_round"), text=words)
     made = {variant["index"]: variant for variant in past["variants"]}
     busy = past["status"] == "running"
     tiles = [
@@ -90,6 +90,7 @@ def round_panel(
         content=None if not content else {"src": scene.picture(content, TILE), "full": scene.picture(content, FULL)},
         progress=waiting.value(scene) if waiting and busy else None,
         tiles=tiles,
+        total=len(past["proposals"]),
         none=past["none"],
         hint=hint(scene, past),
         problem=problem(scene, past),

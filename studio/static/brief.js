@@ -137,6 +137,7 @@
     say('');
     Duet.drawer(false);
     Duet.lookAt(null);
+    if (matchMedia('(max-width: 859px)').matches) scrollTo({ top: 0 }); // where the progress is
     Duet.pending(true);
     tell('brief', 'again', { brief: asked() }).then(() => Duet.pending(false));
   }

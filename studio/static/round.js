@@ -113,7 +113,7 @@
     const text = round.text, placed = order();
     return h('div.ranking', { data: { key: 'ranking' } },
       h('span.label', {}, text.rank_title),
-      h('div.places', {}, round.tiles.map((_, at) => {
+      h('div.places', {}, Array.from({ length: round.total }, (_, at) => {
         const index = placed[at], there = index === undefined ? null : tile(index);
         return h('button.place', { type: 'button', class: there ? 'filled' : '', disabled: !there,
           'aria-label': there ? fill(text.unrank, { number: index + 1 }) : text[`place_${at + 1}`],
@@ -132,7 +132,7 @@
     return h('header.top', { data: { key: 'top' } },
       h('h2', {}, round.title),
       busy && h('div.progress', { role: 'status' },
-        h('span.dots', { 'aria-hidden': 'true' }, Array.from({ length: progress?.total || 4 }, (_, at) => h('i', { class: at < (progress?.finished || 0) ? 'full' : '' }))),
+        h('span.dots', { 'aria-hidden': 'true' }, Array.from({ length: progress?.total || round.total || 4 }, (_, at) => h('i', { class: at < (progress?.finished || 0) ? 'full' : '' }))),
         progress && h('span.count', {}, progress.count),
         h('span.message', {}, progress?.message || text.waiting_tile),
         h('span.elapsed', { data: { key: 'elapsed' } }, clock(since === null ? 0 : (performance.now() - since) / 1000)),
@@ -179,7 +179,7 @@
         top(round),
         h('div.wall', { data: { key: 'wall' } },
           round.tiles.length || pending
-            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.tiles.length}` }, round.tiles.map(each => card(round, each)))
+            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total}` }, round.tiles.map(each => card(round, each)))
             : h('p.empty', {}, round.hint)),
         round.tiles.length > 0 && ranking(round),
         h('div.thumbbar.only-narrow', { data: { key: 'thumbbar' } },
