@@ -338,6 +338,19 @@ def test_a_round_that_is_still_running_is_found_again_and_stopped(visit, running
     assert session.state().rounds[1].status == "cancelled"
 
 
+def test_a_new_session_begins_beside_the_old_one(visit):
+    page = visit()
+    page.keyboard.press("2")
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    old = page.url
+    page.get_by_role("link", name="New").click()
+    expect(page.locator(".is-picked")).to_have_count(0)
+    expect(page.locator(".tile.made")).to_have_count(4)
+    assert page.url != old
+    page.goto(old)
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+
+
 def test_an_address_of_nobody_begins_anew_and_says_so(visit):
     page = visit("?sid=" + "0" * 32)
     expect(page.locator(".notice")).to_contain_text("There is no session")

@@ -23,6 +23,7 @@ from ..view import round_view
 log = logging.getLogger(__name__)
 
 PANELS = ("header", "notice", "brief", "round", "learned", "history")
+NEW = "new"  # in the page's address, where a session's id would be
 KEPT = ("session", "language")  # what the browser's memory holds
 OFTEN = 0.1  # seconds between two reports of progress
 FIRST_CONTENT = "still-life"
@@ -94,7 +95,7 @@ class Acts:
     def _find(self, asked: str, kept: str) -> tuple[Session, UserError | None]:
         """The session that was asked for, else the one that was kept, else a new one; and why it is not the first."""
         lost: UserError | None = None
-        for id in (asked, kept):
+        for id in (asked, kept) if asked != NEW else ():
             try:
                 if id:
                     return self._studio.session(id), lost

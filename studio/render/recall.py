@@ -109,7 +109,7 @@ def history(scene: Scene, view: Mapping[str, Any]) -> Value:
         ],
         undo=text(f"undo_{view['undo']['kind']}") if view["undo"] else "",
         export=f"duet/{scene.session}/export",
-        text=text.texts("history", "undo", "export", "history_empty"),
+        text=text.texts("history", "undo", "export", "new", "history_empty"),
     )
 
 

@@ -32,7 +32,8 @@
           h('span.number', { class: each.judged ? 'judged' : '' }, each.label))) : h('p.empty', {}, text.history_empty))),
         h('div.tools', {},
           h('button.quiet', { type: 'button', disabled: !value.undo, title: value.undo || text.undo, data: { click: 'undo' } }, icon('undo'), h('span', {}, text.undo), h('kbd', {}, 'Z')),
-          h('a.quiet', { href: value.export, download: '' }, icon('down'), h('span', {}, text.export))),
+          h('a.quiet', { href: value.export, download: '' }, icon('down'), h('span', {}, text.export)),
+          h('a.quiet', { href: '?sid=new', title: text.new }, icon('plus'), h('span', {}, text.new))),
       ];
     },
     drawn(value, panel) {
