@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import tempfile
+import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -124,15 +125,15 @@ class Web:
         """The session's picture, small, in one style of the bank."""
         session, style = self._session(request), request.path_params["style"]
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
-        ref = f"sha256:{place.name}"
-        key = f"sheet {place.name} {style}"
-        if key not in self._thumbnails:
-            made = await run_in_threadpool(session.sheet, ref)
-            for name, data in made.items():
-                self._thumbnails.put(f"sheet {place.name} {name}", data)
+        data = self._thumbnails.get(f"sheet {place.name} {style}")
+        if data is None:
+            made = await run_in_threadpool(session.sheet, f"sha256:{place.name}")
             if style not in made:
                 raise StudioError("Unknown style {key!r}.", key=style[:80])
-        return Response(self._thumbnails.get(key), media_type="image/jpeg", headers=GUARD)
+            for name, each in made.items():
+                self._thumbnails.put(f"sheet {place.name} {name}", each)
+            data = made[style]
+        return Response(data, media_type="image/jpeg", headers=GUARD)
 
     async def export(self, request: Request) -> Response:
         session = self._session(request)
@@ -150,9 +151,7 @@ class Web:
 
     def _thumbnail(self, name: str, read: Callable[[], bytes], side: int) -> bytes:
         key = f"{name} {side}"
-        if key not in self._thumbnails:
-            self._thumbnails.put(key, pictures.thumbnail(read(), side))
-        return self._thumbnails.get(key)
+        return self._thumbnails.get(key) or self._thumbnails.put(key, pictures.thumbnail(read(), side))
 
     def _described(self, session: Session, ref: str) -> dict[str, Any]:
         kept = session.state().pictures[ref.removeprefix("sha256:")]
@@ -160,24 +159,26 @@ class Web:
 
 
 class Remembered:
-    """Bytes by name, the ones seen least recently forgotten first."""
+    """Bytes by name, the ones seen least recently forgotten first. Threads share it."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._size = limit, 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._kept
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
 
-    def get(self, key: str) -> bytes:
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-    def put(self, key: str, data: bytes) -> None:
-        self._size += len(data) - len(self._kept.pop(key, b""))
-        self._kept[key] = data
-        while self._size > self._limit and len(self._kept) > 1:
-            self._size -= len(self._kept.popitem(last=False)[1])
+    def put(self, key: str, data: bytes) -> bytes:
+        with self._lock:
+            self._size += len(data) - len(self._kept.pop(key, b""))
+            self._kept[key] = data
+            while self._size > self._limit and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return data
 
 
 async def received(request: Request, name: str) -> bytes:

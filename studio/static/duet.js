@@ -189,6 +189,14 @@
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
   paint();
 
+  // Gradio tells of a lost connection by a red "Error" of its own, in English. It is hidden; we say it in the page's words.
+  new MutationObserver(changes => {
+    const told = changes.some(each => [...each.addedNodes].some(node => node.querySelector && (node.matches('.toast-body') || node.querySelector('.toast-body'))));
+    if (!told || !panels.header?.value) return;
+    say(panels.header.value.text.lost);
+    Duet.pending(false);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   window.Duet = {
     h, morph, define, mount, redraw, tell, say, icon, shape, fill, store, dark, panels,
     flip() { store.set('duet-theme', dark() ? 'light' : 'dark'); paint(); },
