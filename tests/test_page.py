@@ -380,12 +380,15 @@ def test_bad_pictures_leave_the_brief_as_it_was(visit):
 
 
 def test_a_studio_that_does_not_answer_is_told_in_our_words(visit, running):
-    """And the page comes back by itself when the studio does."""
     page = visit(locale="zh-CN")
     page.route("**/gradio_api/**", lambda route: route.abort())
     page.keyboard.press("2")
     expect(page.locator(".notice")).to_contain_text("画室没有回应")
     assert page.locator(".toast-wrap:visible").count() == 0
+    page.keyboard.press("Enter")
+    expect(page.locator(".duet-brief button.again")).to_be_disabled()
+    expect(page.locator(".notice")).to_contain_text("画室没有回应")
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
 
 
 def test_a_file_that_is_too_large_is_not_even_sent(visit, tmp_path):

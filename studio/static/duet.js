@@ -8,6 +8,7 @@
   const waiting = new Map(); // number of an act -> what to do when it is answered
   const PATIENCE = 15000;    // milliseconds after which an act that nobody answers no longer holds up the next
   let asks = 0;
+  let lost = false; // whether the studio did not answer when it was last asked
   let queue = Promise.resolve();
 
   // h('button.quiet', {title: '…', data: {act: 'like'}}, 'Like') makes an element; false and null children are left out.
@@ -80,7 +81,13 @@
     take();
   }
 
+  function unheard() {
+    lost = true;
+    if (panels.header?.value) say(panels.header.value.text.lost);
+  }
+
   function receive(panel, value) {
+    lost = false;
     if (value.reply && waiting.has(value.reply)) { waiting.get(value.reply)(value); waiting.delete(value.reply); }
     const stale = panel.value && value.session === panel.value.session && value.version < panel.value.version;
     if (stale || (panel.accept && !panel.accept(value, panel))) return;
@@ -110,7 +117,8 @@
   function tell(name, act, what = {}) {
     const go = () => new Promise(resolve => {
       const ask = `${Date.now()}-${++asks}`;
-      const late = setTimeout(() => { waiting.delete(ask); resolve(null); }, PATIENCE);
+      const giveUp = () => { waiting.delete(ask); unheard(); resolve(null); };
+      const late = setTimeout(giveUp, lost ? PATIENCE / 10 : PATIENCE);
       waiting.set(ask, value => { clearTimeout(late); resolve(value); });
       panels[name].trigger(act, { look: panels.round.value?.round ?? null, ...what, ask });
     });
@@ -192,8 +200,8 @@
   // Gradio tells of a lost connection by a red "Error" of its own, in English. It is hidden; we say it in the page's words.
   new MutationObserver(changes => {
     const told = changes.some(each => [...each.addedNodes].some(node => node.querySelector && (node.matches('.toast-body') || node.querySelector('.toast-body'))));
-    if (!told || !panels.header?.value) return;
-    say(panels.header.value.text.lost);
+    if (!told) return;
+    unheard();
     Duet.pending(false);
   }).observe(document.documentElement, { childList: true, subtree: true });
 
