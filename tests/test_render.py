@@ -127,14 +127,17 @@ def test_a_later_ranking_replaces_an_earlier_one_in_the_list():
 
 def test_the_sentence_names_what_matters_most(scene):
     rows = [
-        {"name": "style:ember", "value": 1.0, "low": 0.0, "high": 1.0, "weight": 1.0},
-        {"name": "strength", "value": 0.1, "low": 0.0, "high": 1.0, "weight": 0.6},
-        {"name": "grain", "value": 0.1, "low": 0.0, "high": 1.0, "weight": 0.1},
+        {"name": "style:ember", "value": 1.0, "trend": 1, "weight": 1.0},
+        {"name": "strength", "value": 0.1, "trend": -1, "weight": 0.6},
+        {"name": "grain", "value": 0.1, "trend": -1, "weight": 0.1},
     ]
     told = sentence(scene, rows)
     assert scene.text.style("ember") in told
     assert scene.text.spoken("strength") in told
     assert scene.text.spoken("grain") not in told
+    assert told.index(scene.text.style("ember")) < told.index(
+        scene.text.spoken("strength")
+    )  # more of this, less of that
 
 
 def test_judgements_are_told_as_the_artist_would(scene):

@@ -59,9 +59,7 @@ def sentence(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
     """The clearest of what was learned, in one sentence."""
     text = scene.text
     clear = [row for row in rows if row["weight"] >= CLEAR][:4]
-    at = {row["name"]: (row["value"] - row["low"]) / (row["high"] - row["low"]) for row in clear}
-    more = [text.spoken(name) for name, place in at.items() if place >= 0.5][:2]
-    less = [text.spoken(name) for name, place in at.items() if place < 0.5][:2]
+    more, less = ([text.spoken(row["name"]) for row in clear if row["trend"] == way][:2] for way in (1, -1))
     if more and less:
         return text("believe_both", more=text.list(more), less=text.list(less))
     if more or less:
