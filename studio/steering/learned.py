@@ -18,10 +18,11 @@ STEPS = 21  # points on the line along which a knob is varied
 
 
 def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any]:
-    """JSON values: the number of judgements and, for each knob, `value`, `confidence` 0-1, `trend`, `weight` 0-1 and the `judgements` behind it.
+    """JSON values: the number of judgements and, for each knob, what they say of it and the `judgements` behind that.
 
-    `value` maximises what may be believed along the knob, from what the brief sets; `confidence` is the share of prior variance that
-    the judgements took from the difference between its ends; `trend` is 1 where more of it is liked, -1 where less; `weight` is how much the mean varies along it, 1 for the most.
+    `value` maximises what may be believed along the knob, from what the brief sets; `confidence`, 0-1, is the share of prior
+    variance that the judgements took from the difference between its ends; `trend` is 1 where more of it is liked, -1 where
+    less; `weight`, 0-1, is how much the mean varies along it, 1 for the most.
     """
     events = sorted({said.event for said in evidence.statements})
     if not evidence:
