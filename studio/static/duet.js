@@ -83,6 +83,8 @@
 
   function unheard() {
     lost = true;
+    for (const answer of [...waiting.values()]) answer(null);
+    waiting.clear();
     if (panels.header?.value) say(panels.header.value.text.lost);
   }
 
@@ -117,8 +119,7 @@
   function tell(name, act, what = {}) {
     const go = () => new Promise(resolve => {
       const ask = `${Date.now()}-${++asks}`;
-      const giveUp = () => { waiting.delete(ask); unheard(); resolve(null); };
-      const late = setTimeout(giveUp, lost ? PATIENCE / 10 : PATIENCE);
+      const late = setTimeout(unheard, lost ? PATIENCE / 10 : PATIENCE);
       waiting.set(ask, value => { clearTimeout(late); resolve(value); });
       panels[name].trigger(act, { look: panels.round.value?.round ?? null, ...what, ask });
     });
