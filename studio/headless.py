@@ -17,7 +17,7 @@ from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Sta
 from . import archive, config, pictures
 from .blobs import Blobs
 from .events import ROLES, Ended, Made, Proposed, StudioError, Variant
-from .rounds import as_variant, check_sides, fetch_models, read_pixels, run_chain
+from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain
 from .session import Studio
 from .state import Round, fold
 
@@ -263,7 +263,7 @@ def replay(recorded: archive.Recorded, blobs: Blobs, tell: Tell) -> Replay:
 
 def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None:
     brief = registry.check(made.brief)
-    for progress in fetch_models(brief, lambda: False):
+    for progress in ready_engines(brief, lambda: False):
         tell(progress)
     expected = {variant.index: variant for variant in made.variants}
     settings = [Setting(proposal.knobs, proposal.seed) for proposal in made.proposals]

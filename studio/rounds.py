@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from engines import registry, store
 from engines.api import PICTURE, Brief, Cancelled, Event, Failed, Pictures, Pixels, Preview, Progress, Result, Setting
@@ -18,28 +19,36 @@ from .events import Proposal, StudioError, Variant
 MIN_SIDE = 16  # pixels; below it no network here has anything to look at
 
 
-def fetch_models(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progress]:
-    """Pulls what the brief's engines need and is not there yet, telling how far it is.
+def ready_engines(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progress]:
+    """Pulls the models that the brief's engines need and are not there yet, and loads the engines, telling how far it is.
 
-    When cancelled it returns at once; a pull that is under way goes on, for the next round needs it too.
+    When cancelled it returns at once; what is under way goes on, for the next round needs it too.
     """
-    names = [name for each in _chain(brief) for name in registry.info(each.engine).models]
-    missing = [name for name in dict.fromkeys(names) if not store.present(name)]
-    for name in missing:
-        yield from _pull(name, cancelled)
+    engines = list(dict.fromkeys(each.engine for each in _chain(brief)))
+    names = [name for engine in engines for name in registry.info(engine).models]
+    for name in dict.fromkeys(names):
+        if not store.present(name):
+            yield from _aside(partial(store.pull, name), cancelled)
+    for engine in engines:  # the first one imports torch, which takes seconds
+        yield from _aside(partial(_load, engine), cancelled)
 
 
-def _pull(name: str, cancelled: Callable[[], bool]) -> Iterator[Progress]:
+def _load(engine: str, _: store.Report) -> None:
+    registry.load(engine)
+
+
+def _aside(work: Callable[[store.Report], object], cancelled: Callable[[], bool]) -> Iterator[Progress]:
+    """What cannot be interrupted, in a thread of its own, so that nobody has to wait for it who no longer wants it."""
     heard: queue.Queue[Progress | BaseException | None] = queue.Queue()
 
-    def work() -> None:
+    def run() -> None:
         try:
-            store.pull(name, lambda done, total, message: heard.put(Progress(done / max(total, 1), message)))
+            work(lambda done, total, message: heard.put(Progress(done / max(total, 1), message)))
             heard.put(None)
         except BaseException as error:
             heard.put(error)
 
-    threading.Thread(target=work, name=f"pull {name}", daemon=True).start()
+    threading.Thread(target=run, name="getting ready", daemon=True).start()
     while not cancelled():
         try:
             item = heard.get(timeout=0.2)

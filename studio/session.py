@@ -47,7 +47,7 @@ from .events import (
     Words,
 )
 from .log import Log
-from .rounds import as_variant, check_sides, fetch_models, read_pixels, run_chain
+from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain
 from .sheets import sheet
 from .state import Round, State, fold
 from .steering import evidence, learned, propose
@@ -297,7 +297,7 @@ class Session:
         if cancelled():
             yield Cancelled(0)
             return
-        yield from fetch_models(brief, cancelled)
+        yield from ready_engines(brief, cancelled)
         if cancelled():
             yield Cancelled(0)
             return

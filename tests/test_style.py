@@ -22,6 +22,7 @@ from engines.style.network import StyleNetwork, packed, upsampling
 from engines.style.painters import paint_each
 from engines.style.painting import brush, brushed, fitted, keep_color, mixed
 from studio import config
+from studio.rounds import run_chain
 
 pytestmark = pytest.mark.models
 
@@ -392,3 +393,26 @@ def test_painters_keep_the_order_and_end_together():
     finally:
         torch.set_num_threads(threads)
     assert running == []
+
+
+def test_a_chain_does_not_remember_another_picture(see):
+    """In a `then`, every content has the same stand-in reference: nothing may be remembered by it."""
+
+    def chain(content: np.ndarray) -> np.ndarray:
+        brief = registry.check(
+            Brief(
+                engine="style-bank",
+                content=CONTENT,
+                styles={"weave": 1},
+                size=64,
+                then=Brief(engine="style-codes", styles={"ink-wash": 1}, options={"strength": 0.2}, size=64),
+            )
+        )
+        looks = lambda name: content if name == CONTENT else see(name)  # noqa: E731
+        settings = [Setting(BANK.space(brief).yours, 0)]
+        (made,) = (event.pixels for event in run_chain(brief, settings, looks, never) if isinstance(event, Result))
+        return made
+
+    first = chain(picture(1, 64, 64))
+    chain(picture(7, 48, 64))
+    assert np.array_equal(chain(picture(1, 64, 64)), first)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
 from .. import device, store
-from ..api import Brief, Pictures, Pixels
+from ..api import Brief, Pictures
 from . import BANK, BANK_STYLES
 from .arithmetic import Norm
 from .network import Kernels, StyleNetwork
@@ -31,7 +31,7 @@ class StyleBank(StyleEngine):
         self._rows = rows(found)
         return StyleNetwork(kernels(found), device.choose())
 
-    def norms(self, brief: Brief, content: Pixels, pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
+    def norms(self, brief: Brief, own: Callable[[], Tensor], pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
         self.network()
         return {name: self._rows[BANK_STYLES.index(name)] for name in brief.styles}
 

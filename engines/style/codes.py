@@ -6,7 +6,7 @@ network that paints. Codes are averaged by weight, and drawn towards the content
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -52,14 +52,17 @@ class StyleCodes(StyleEngine):
         ]
         return StyleNetwork(kernels(found), device.choose())
 
-    def norms(self, brief: Brief, content: Pixels, pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
+    def norms(self, brief: Brief, own: Callable[[], Tensor], pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
         """A style's code, moved towards the content's by what strength leaves, as gamma and beta of every layer."""
         strength = StyleOptions(**brief.options).strength
-        own = self.code(str(brief.content), lambda _: content) if strength < 1 else None
-        return {
-            name: self.parameters(code if own is None else own.lerp(code, strength))
-            for name, code in ((name, self.code(name, pictures)) for name in brief.styles)
-        }
+        codes = {name: self.code(name, pictures) for name in brief.styles}
+        if strength < 1:
+            codes = {name: own().lerp(code, strength) for name, code in codes.items()}
+        return {name: self.parameters(code) for name, code in codes.items()}
+
+    def own_style(self, content: Pixels) -> Tensor:
+        self.network()
+        return predict(self._predictor, content)
 
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """Strength is in the code already: only the brush and the kept colours are left."""

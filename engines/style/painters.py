@@ -18,6 +18,8 @@ from .. import device
 
 MOST = 4  # variants of a round
 
+_lock = threading.Lock()
+
 Job = TypeVar("Job")
 Made = TypeVar("Made")
 
@@ -40,8 +42,14 @@ def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool
         wait(futures)
 
 
-@cache
 def _threads() -> ThreadPoolExecutor:
+    """The painters of this process: rounds and sheets of previews share them, and so the cores."""
+    with _lock:
+        return _made()
+
+
+@cache
+def _made() -> ThreadPoolExecutor:
     """As many painters as there are cores, four at most, which share the cores evenly."""
     cores = torch.get_num_threads()
     painters = min(MOST, cores)

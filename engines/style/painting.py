@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,12 @@ class StyleEngine:
     def load(self) -> StyleNetwork:
         raise NotImplementedError
 
-    def norms(self, brief: Brief, content: Pixels, pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
-        """Each style of the brief as the parameters of all normalised layers, each (C,)."""
+    def norms(self, brief: Brief, own: Callable[[], Tensor], pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
+        """Each style of the brief as the parameters of all normalised layers, each (C,). `own` is the content's own style."""
+        raise NotImplementedError
+
+    def own_style(self, content: Pixels) -> Tensor:
+        """The content's own style, for engines that ask for it."""
         raise NotImplementedError
 
     # ── The contract ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,18 +154,23 @@ class StyleEngine:
             for key, ref in brief.masks.items()
         }
 
+        @cache
+        def own() -> Tensor:  # not by the content's reference: in a `then` that stands for another picture each time
+            return self.own_style(source)
+
         def plan(setting: Setting) -> Plan:
             applied = brief.apply(setting.knobs)
-            norms = self.norms(applied, source, pictures)
-            own = {name: mask for name, mask in masks.items() if applied.styles.get(name, 0.0) > 0}
+            norms = self.norms(applied, own, pictures)
+            used = {name: mask for name, mask in masks.items() if applied.styles.get(name, 0.0) > 0}
             style, cover = mixed(applied.styles, norms), None
-            if own:
-                style, cover = brushed(applied.styles, norms, own, network.resolutions(*content.shape[:2]))
+            if used:
+                style, cover = brushed(applied.styles, norms, used, network.resolutions(*content.shape[:2]))
             return Plan(style, cover, StyleOptions(**applied.options))
 
         def paint(plan: Plan) -> Painted:
             began = time.perf_counter()
             painted = network.paint(features, plan.style, check)
+            check()
             pixels = to_pixels(self.finish(painted, content, plan.options, plan.cover))
             return Painted(pixels, time.perf_counter() - began)
 
