@@ -161,7 +161,7 @@ class Acts:
 
     def retract(self, memory: Memory, event: gr.EventData) -> list[Any]:
         def act(session: Session, said: Any) -> None:
-            for number in said["events"]:
+            for number in sorted(said["events"]):  # the oldest first, so that one undo brings back what stood
                 session.judge(said["round"], Judgement(retract=number))
 
         return self._do(memory, event, act)
@@ -260,13 +260,13 @@ class Acts:
 
 
 def saying(state: State, number: int, part: str, variant: int | None) -> list[int]:
-    """The events that say this of a round, the newest first."""
+    """The events that say this of a round, the oldest first: once all are taken back, one undo brings back what stood."""
     found = []
     for event, said in state.rounds[number].judgements.items() if number in state.rounds else ():
         value: Any = getattr(said, part) if part in Judgement.model_fields else None
         if variant in value if part in ("like", "dislike") else value not in (None, False, []):
             found.append(event)
-    return sorted(found, reverse=True)
+    return sorted(found)
 
 
 def payload(event: gr.EventData) -> Any:

@@ -1,0 +1,70 @@
+"""What the page's acts do to a session, without a browser: the answers are the panels' values."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from engines import fake
+from engines.api import Brief
+from studio.panels.acts import PANELS, Acts, Assets
+from studio.session import Studio
+
+BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
+
+
+def jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def studio(tmp_path, monkeypatch):
+    fake.use()
+    monkeypatch.setattr("studio.panels.acts.FIRST_BRIEF", BRIEF.to_dict())
+    made = Studio(tmp_path / "home")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def acts(studio):
+    return Acts(studio, Assets(["still-life"], ["ink-wash"], jpeg), "en")
+
+
+@pytest.fixture
+def session(studio):
+    found = studio.new_session()
+    list(found.propose(BRIEF))
+    return found
+
+
+def said(**what: Any) -> gr.EventData:
+    return gr.EventData(None, what)
+
+
+def tiles(values: list[Any]) -> list[dict[str, Any]]:
+    return list(values[PANELS.index("round")]["tiles"])
+
+
+@pytest.mark.parametrize("way", ["round", "learned"])
+@pytest.mark.parametrize(
+    ("first", "then", "part"), [({"pick": 1}, {"pick": 2}, "pick"), ({"ranking": [0]}, {"ranking": [0, 3]}, "ranking")]
+)
+def test_one_undo_brings_back_all_that_was_taken_back_together(acts, session, way, first, then, part):
+    memory = {"session": session.id, "language": "en"}
+    for judgement in (first, then):
+        shown = tiles(acts.judge(memory, said(round=0, judgement=judgement)))
+    if way == "round":
+        gone = acts.judge(memory, said(round=0, back=part, variant=None))
+    else:
+        values = acts.look(memory, said())
+        gone = acts.retract(memory, said(round=0, events=values[PANELS.index("learned")]["said"][0]["events"]))
+    assert not any(tile["picked"] or tile["rank"] is not None for tile in tiles(gone))
+    assert tiles(acts.undo(memory, said())) == shown
