@@ -19,6 +19,7 @@ from ..api import Brief, Pictures, Pixels
 from . import CODES, StyleOptions
 from .arithmetic import Norm
 from .network import Kernels, StyleNetwork
+from .painters import alone
 from .painting import StyleEngine
 
 SIDE = 256  # pixels; the predictor was trained on squares of this side
@@ -62,7 +63,7 @@ class StyleCodes(StyleEngine):
 
     def own_style(self, content: Pixels) -> Tensor:
         self.network()
-        return predict(self._predictor, content)
+        return alone(lambda: predict(self._predictor, content))
 
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """Strength is in the code already: only the brush and the kept colours are left."""
@@ -72,7 +73,8 @@ class StyleCodes(StyleEngine):
         """The 100 numbers of a picture's style, remembered by its reference."""
         self.network()
         if reference not in self._codes:
-            self._codes[reference] = predict(self._predictor, pictures(reference))
+            pixels = pictures(reference)
+            self._codes[reference] = alone(lambda: predict(self._predictor, pixels))
             while len(self._codes) > REMEMBERED:
                 self._codes.popitem(last=False)
         self._codes.move_to_end(reference)

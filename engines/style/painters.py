@@ -42,6 +42,11 @@ def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool
         wait(futures)
 
 
+def alone(work: Callable[[], Made]) -> Made:
+    """What `work` returns, from one painter: for many small operations, which would wait for each other's threads."""
+    return _threads().submit(work).result()
+
+
 def _threads() -> ThreadPoolExecutor:
     """The painters of this process: rounds and sheets of previews share them, and so the cores."""
     with _lock:
