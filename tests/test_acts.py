@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -68,3 +69,39 @@ def test_one_undo_brings_back_all_that_was_taken_back_together(acts, session, wa
         gone = acts.retract(memory, said(round=0, events=values[PANELS.index("learned")]["said"][0]["events"]))
     assert not any(tile["picked"] or tile["rank"] is not None for tile in tiles(gone))
     assert tiles(acts.undo(memory, said())) == shown
+
+
+def enter(acts: Acts, memory: dict[str, str], **asked: str) -> list[list[Any]]:
+    """All that the page is told while it loads."""
+    visit: Any = SimpleNamespace(headers={}, query_params=asked)
+
+    async def heard() -> list[list[Any]]:
+        return [values async for values in acts.load(memory, visit)]
+
+    return asyncio.run(heard())
+
+
+def test_somebody_new_finds_an_example_painted(acts, studio):
+    memory, *values = enter(acts, {})[-1]
+    assert len(tiles(values)) == 4
+    assert studio.session(memory["session"]).state().rounds[0].status == "done"
+
+
+@pytest.mark.parametrize("way", ["address", "memory"])
+def test_an_emptied_session_stays_empty(acts, studio, session, way):
+    session.undo()
+    memory, *values = enter(
+        acts,
+        *([{}] if way == "address" else [{"session": session.id}]),
+        **({"sid": session.id} if way == "address" else {}),
+    )[-1]
+    assert memory["session"] == session.id
+    assert tiles(values) == []
+    assert not session.state().rounds
+    assert session.running() is None
+
+
+def test_a_session_of_the_api_is_left_to_its_program(acts, studio):
+    made = studio.new_session()
+    enter(acts, {}, sid=made.id)
+    assert made.events() == {}

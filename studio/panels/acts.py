@@ -74,6 +74,9 @@ class Acts:
         lost: UserError | None = None
         try:
             session, lost = await asyncio.to_thread(self._find, asked, memory.get("session", ""))
+            fresh = session is None
+            if session is None:
+                session = await asyncio.to_thread(self._studio.new_session)
             memory["session"] = session.id
             values = await asyncio.to_thread(self._everything, session, memory, None)
             values |= {"header": render.header(self._scene(session, memory), ("style",))}
@@ -81,7 +84,7 @@ class Acts:
                 values["notice"] = self._say(memory, lost)
             yield values
             running = session.running()
-            if not values["round"]["tiles"] and running is None and values["round"]["round"] is None:
+            if fresh:  # a session that somebody emptied stays empty
                 running = await asyncio.to_thread(self._begin, session)
             if running is not None:
                 async for update in self._follow(session, memory, running):
@@ -92,8 +95,8 @@ class Acts:
             log.exception("the page could not be loaded")
             yield {"notice": self._bug(memory)}
 
-    def _find(self, asked: str, kept: str) -> tuple[Session, UserError | None]:
-        """The session that was asked for, else the one that was kept, else a new one; and why it is not the first."""
+    def _find(self, asked: str, kept: str) -> tuple[Session | None, UserError | None]:
+        """The session that was asked for, else the one that was kept, else none; and why it is not the first."""
         lost: UserError | None = None
         for id in (asked, kept) if asked != NEW else ():
             try:
@@ -101,7 +104,7 @@ class Acts:
                     return self._studio.session(id), lost
             except UserError as error:
                 lost = lost or (error if id == asked else None)
-        return self._studio.new_session(), lost
+        return None, lost
 
     def _begin(self, session: Session) -> Ticket:
         content = session.upload(self._assets.first(), f"{FIRST_CONTENT}.jpg")
