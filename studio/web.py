@@ -96,19 +96,19 @@ class Web:
         return Response(data, media_type="image/jpeg", headers=GUARD)
 
     async def upload(self, request: Request) -> Response:
-        session = self._session(request)
+        session = await self._session(request)
         name = unquote(request.headers.get("X-Name", ""))
         data = await received(request, name)
         ref = await run_in_threadpool(session.upload, data, name)
-        return JSONResponse(self._described(session, ref))
+        return JSONResponse(await run_in_threadpool(self._described, session, ref))
 
     async def example(self, request: Request) -> Response:
-        session, place = self._session(request), asset("contents", request.path_params["name"])
-        ref = await run_in_threadpool(session.upload, place.read_bytes(), place.name)
-        return JSONResponse(self._described(session, ref))
+        session, place = await self._session(request), asset("contents", request.path_params["name"])
+        ref = await run_in_threadpool(lambda: session.upload(place.read_bytes(), place.name))
+        return JSONResponse(await run_in_threadpool(self._described, session, ref))
 
     async def blob(self, request: Request) -> Response:
-        session = self._session(request)
+        session = await self._session(request)
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         headers = dict(GUARD)
         if name := request.query_params.get("download"):
@@ -123,7 +123,7 @@ class Web:
 
     async def sheet(self, request: Request) -> Response:
         """The session's picture, small, in one style of the bank."""
-        session, style = self._session(request), request.path_params["style"]
+        session, style = await self._session(request), request.path_params["style"]
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")
         if data is None:
@@ -136,7 +136,7 @@ class Web:
         return Response(data, media_type="image/jpeg", headers=GUARD)
 
     async def export(self, request: Request) -> Response:
-        session = self._session(request)
+        session = await self._session(request)
         folder = tempfile.TemporaryDirectory(prefix="duet-")
         try:
             file = await run_in_threadpool(session.export, Path(folder.name) / f"duet-{session.id[:8]}.zip")
@@ -146,8 +146,9 @@ class Web:
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return FileResponse(file, filename=file.name, headers=headers, background=BackgroundTask(folder.cleanup))
 
-    def _session(self, request: Request) -> Session:
-        return self._studio.session(request.path_params["session"])
+    async def _session(self, request: Request) -> Session:
+        """Reads the session's log where it was not open yet, which must not hold up everybody else."""
+        return await run_in_threadpool(self._studio.session, request.path_params["session"])
 
     def _thumbnail(self, name: str, read: Callable[[], bytes], side: int) -> bytes:
         key = f"{name} {side}"

@@ -14,7 +14,7 @@ from PIL import Image
 from engines import fake
 from engines.api import Brief
 from studio.panels.acts import PANELS, Acts, Assets
-from studio.session import Studio
+from studio.session import Session, Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
 
@@ -105,3 +105,22 @@ def test_a_session_of_the_api_is_left_to_its_program(acts, studio):
     made = studio.new_session()
     enter(acts, {}, sid=made.id)
     assert made.events() == {}
+
+
+def test_a_round_is_asked_for_beside_the_loop(acts, session, monkeypatch):
+    """Opening a session reads its log; that must not happen where all connections are served."""
+    opened = acts._studio.session
+
+    def watched(id: str) -> Session:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return opened(id)
+
+    monkeypatch.setattr(acts._studio, "session", watched)
+
+    async def heard() -> list[list[Any]]:
+        memory = {"session": session.id, "language": "en"}
+        return [values async for values in acts.again(memory, said(brief=BRIEF.to_dict()))]
+
+    assert len(tiles(asyncio.run(heard())[-1])) == 4
+    assert len(session.state().rounds) == 2

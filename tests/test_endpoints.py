@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 import zipfile
@@ -294,3 +296,26 @@ def test_a_taken_port_is_one_clear_line(running):
     port = int(running.address.rpartition(":")[2])
     with pytest.raises(Exception, match="--port"):
         server.check_port("127.0.0.1", port)
+
+
+def test_a_log_that_is_slow_to_read_holds_up_nobody(running, client, monkeypatch):
+    """Opening a session reads its log; that must not happen where all connections are served."""
+    loops: list[str] = []
+    opened = running.studio.session
+
+    def watched(id):
+        try:
+            asyncio.get_running_loop()
+            loops.append(traceback.format_stack()[-2])
+        except RuntimeError:
+            pass
+        return opened(id)
+
+    monkeypatch.setattr(running.studio, "session", watched)
+    session = call(client, "/new_session")
+    call(client, "/propose", session, BRIEF)
+    _, kept = posted(running, session, bytes_of((64, 48)))
+    get(running, f"duet/{session}/{kept['ref'].removeprefix('sha256:')}")
+    get(running, f"duet/{session}/export")
+    assert status(running, f"duet/{session}/example/still-life", b"")[0] == 200
+    assert loops == []

@@ -116,7 +116,7 @@ class Acts:
         """Asks for the next round and tells how it comes along."""
         said = payload(event)
         try:
-            session = self._session(memory)
+            session = await asyncio.to_thread(self._session, memory)
             brief = Brief.from_dict(said["brief"])
             ticket = await asyncio.to_thread(session.propose, brief)
             yield out({"notice": render.notice(self._scene(session, memory))})

@@ -55,7 +55,7 @@ class Api:
     async def propose(self, session: str, brief_json: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """One round: tells the round as it stands after each variant, at last when it has ended."""
         with told():
-            found = self._studio.session(session)
+            found = await asyncio.to_thread(self._studio.session, session)
             brief = Brief.from_json(brief_json) if isinstance(brief_json, str) else Brief.from_dict(brief_json)
             ticket = await asyncio.to_thread(found.propose, brief, False)
             seen = -1
