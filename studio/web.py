@@ -20,9 +20,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from engines import registry
 from engines.api import UserError
 
-from . import config, locales, pictures
+from . import config, locales, pictures, sheets
 from .events import StudioError
 from .session import Session, Studio
 
@@ -124,12 +125,12 @@ class Web:
     async def sheet(self, request: Request) -> Response:
         """The session's picture, small, in one style of the bank."""
         session, style = await self._session(request), request.path_params["style"]
+        if style not in registry.info(sheets.ENGINE).styles:  # before 26 pictures are painted for nothing
+            raise StudioError("Unknown style {key!r}.", key=style[:80])
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")
         if data is None:
             made = await run_in_threadpool(session.sheet, f"sha256:{place.name}")
-            if style not in made:
-                raise StudioError("Unknown style {key!r}.", key=style[:80])
             for name, each in made.items():
                 self._thumbnails.put(f"sheet {place.name} {name}", each)
             data = made[style]
