@@ -19,14 +19,9 @@ from PIL import Image
 
 from engines import fake
 from studio import server
+from studio.bench.visit import free_port
 
 BRIEF = {"mode": "style", "engine": "fake", "styles": {"ember": 0.7, "tide": 0.3}, "size": 64, "seed": 5}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +80,7 @@ def test_the_loop(client, tmp_path):
     assert done["status"] == "done"
     assert [variant["role"] for variant in done["variants"]] == ["yours", "best", "twist", "surprise"]
     learned = call(client, "/judge", session, 0, {"pick": 2, "like": [2], "dislike": [0]})
-    assert learned["judgements"] == 2 or learned["judgements"] == 1
+    assert learned["judgements"] == 1  # one call is one judgement, however much it says
     following = call(client, "/propose", session, {**BRIEF, "content": content})
     assert following["parent"] == {"round": 0, "variant": 2}
     assert following["variants"][0]["knobs"] == pytest.approx(done["variants"][2]["knobs"])
@@ -129,10 +124,12 @@ def test_two_clients_at_once_take_turns(running, tmp_path):
     theirs = other.submit(second, {**BRIEF, "variants": 1}, api_name="/propose")
     assert theirs.result(timeout=30)["status"] == "done"
     assert not all(job.done() for job in jobs)
-    began = time.perf_counter()
     call(one, "/cancel", first)
+    began = time.perf_counter()
+    while running.studio.session(first).running():
+        time.sleep(0.01)
+    assert time.perf_counter() - began <= 1.0  # half a second is promised; the other half is for a busy machine
     assert sorted(job.result(timeout=10)["status"] for job in jobs) == ["cancelled", "done"]
-    assert time.perf_counter() - began < 5
     assert call(other, "/history", second)["rounds"][0]["status"] == "done"
 
 

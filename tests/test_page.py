@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import socket
 import zlib
 from collections.abc import Iterator
 
@@ -15,22 +14,16 @@ from playwright.sync_api import Page, expect, sync_playwright
 from engines import fake
 from engines.api import Brief
 from studio import server
+from studio.bench.visit import FLAGS, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
-FLAGS = ["--no-sandbox", "--disable-background-networking"]
 PATIENCE = 30_000  # milliseconds
 WIDE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 EXPECTED = re.compile(
     "status of 400|net::ERR_FAILED|AbortError"
 )  # bad uploads; a cut line; a stream left behind by a reload
 WEIGHTS = ("style-bank", "style-codes")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
