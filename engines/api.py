@@ -23,11 +23,13 @@ from .brief import (
     EngineError,
     Knobs,
     UserError,
+    check_depth,
     check_options,
     check_picture,
     check_value,
     normalised,
     option,
+    too_deep,
 )
 from .space import Knob, Space, project_simplex
 
@@ -57,12 +59,14 @@ __all__ = [
     "Space",
     "Started",
     "UserError",
+    "check_depth",
     "check_options",
     "check_picture",
     "check_value",
     "normalised",
     "option",
     "project_simplex",
+    "too_deep",
 ]
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W, 4) RGBA

@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 
 PICTURE = re.compile(r"sha256:[0-9a-f]{64}")
 MAX_WEIGHT = 1e100  # weights are relative, so this is only to keep their sum a number
+MAX_THEN = 8  # levels of `then`
 MODES = ("style", "text", "image")
 
 Knobs = Mapping[str, float | str]  # knob name -> value
@@ -181,6 +182,7 @@ class Brief:
             raise BriefError(
                 "{key} is {value!r}.", "It must be {allowed}.", key="then", value=self.then, allowed="a brief"
             )
+        check_depth(self)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -213,6 +215,7 @@ class Brief:
         """A checked brief. Unknown keys are errors that list the known ones."""
         if not isinstance(data, Mapping):
             raise BriefError("The brief is {value!r}.", "It must be a JSON object.", value=data)
+        check_depth(data)
         known = [spec.name for spec in dataclasses.fields(cls)]
         for key in data:
             if key not in known:
@@ -236,7 +239,9 @@ class Brief:
     def from_json(cls, text: str) -> Brief:
         try:
             data = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise too_deep() from None
+        except ValueError as error:
             raise BriefError("The brief is not valid JSON: {why}.", "Mend it and try again.", why=str(error)) from None
         return cls.from_dict(data)
 
@@ -259,6 +264,22 @@ class Brief:
             *(name for name in self.styles if PICTURE.fullmatch(name)),
         }
         return cast(set[str], refs - {None}) | (self.then.pictures() if self.then else set())
+
+
+def check_depth(brief: Any) -> None:
+    """Raises `BriefError` where a brief, or the JSON values of one, has more than `MAX_THEN` levels of `then`. Never recurses."""
+    depth = 0
+    while brief is not None and depth <= MAX_THEN:
+        brief = brief.get("then") if isinstance(brief, Mapping) else getattr(brief, "then", None)
+        depth += brief is not None
+    if depth > MAX_THEN:
+        raise too_deep()
+
+
+def too_deep() -> BriefError:
+    return BriefError(
+        "The brief is nested too deeply.", "At most {limit} levels of {key!r} are allowed.", key="then", limit=MAX_THEN
+    )
 
 
 def _no_constant(name: str) -> float:

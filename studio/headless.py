@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import registry
-from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started
+from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started, check_depth, too_deep
 
 from . import archive, config, pictures
 from .blobs import Blobs
@@ -50,6 +50,7 @@ def read_brief(file: Path) -> tuple[Brief, Pictures]:
         found[reference] = (picture, name)
         return reference
 
+    check_depth(data)  # the references are put in level by level
     brief = registry.check(Brief.from_dict(_with_references(data, take)))
     if brief.content:
         check_sides(*pictures.size_of(found[brief.content][0]), brief.size)
@@ -65,7 +66,9 @@ def _load_json(file: Path) -> Any:
         raise BriefError(
             "{name} cannot be read: {why}.", "Check the path.", name=str(file), why=error.strerror
         ) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise too_deep() from None
+    except ValueError as error:
         raise BriefError("The brief is not valid JSON: {why}.", "Mend it and try again.", why=str(error)) from None
 
 

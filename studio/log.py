@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import (
     Column,
     Connection,
@@ -30,7 +32,11 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
+from engines.api import UserError
+
 from .events import AnyEvent, Ended, Proposed, StudioError, blobs_of, from_json, to_json
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = 1
 
@@ -137,7 +143,13 @@ class Log:
                 .where(events.c.session == session, events.c.number > after)
                 .order_by(events.c.number)
             ).all()
-        return {number: from_json(body) for number, body in rows}
+        try:
+            return {number: from_json(body) for number, body in rows}
+        except (ValueError, UserError, RecursionError) as error:  # another version wrote it, or something damaged it
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise StudioError(
+                "Session {value} cannot be read: {why}.", "Begin a new one.", value=session[:6], why=why.rstrip(".")
+            ) from error
 
     def sessions(self) -> list[dict[str, Any]]:
         """Every session: `id`, `created` and how many `events` it has, oldest first."""
@@ -177,7 +189,12 @@ class Log:
         count = 0
         for session in self._unfinished():
             open_rounds: set[int] = set()
-            for what in self.read(session).values():
+            try:
+                known = self.read(session)
+            except StudioError as error:  # the others are none the worse
+                logger.warning("What was interrupted in a session is not known. %s", error)
+                continue
+            for what in known.values():
                 if isinstance(what, Proposed):
                     open_rounds.add(what.round)
                 elif isinstance(what, Ended):

@@ -200,3 +200,24 @@ def test_errors_survive_the_way_to_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (EngineError, "size is 5. Mend size.")
     assert isinstance(again, UserError)
+
+
+def levels(count: int) -> dict:
+    data: dict = {}
+    for _ in range(count):
+        data = {"then": data}
+    return data
+
+
+def test_what_follows_goes_eight_levels_deep():
+    brief = Brief.from_json(json.dumps(levels(8)))
+    assert Brief.from_json(brief.to_json()) == brief
+    for wrong in (lambda: Brief.from_dict(levels(9)), lambda: Brief.from_dict(levels(2000)), lambda: Brief(then=brief)):
+        with pytest.raises(BriefError, match="8 levels of 'then'"):
+            wrong()
+
+
+@pytest.mark.parametrize("count", [9, 199, 2000, 100_000])
+def test_text_that_is_nested_too_deeply_is_told_alike(count):
+    with pytest.raises(BriefError, match="8 levels of 'then'"):
+        Brief.from_json('{"then": ' * count + "{}" + "}" * count)

@@ -27,6 +27,13 @@ BRIEF = {"engine": "fake", "styles": {"ember": 0.7, "tide": 0.3}, "size": 64, "s
 ROLES = ["yours", "best", "twist", "surprise"]
 
 
+def nested(levels: int) -> dict:
+    data: dict = {}
+    for _ in range(levels):
+        data = {"then": data}
+    return data
+
+
 @pytest.fixture(autouse=True)
 def engine():
     fake.use()
@@ -144,6 +151,8 @@ def test_a_wrong_command_is_one_line_and_status_2(studio_command, tmp_path, monk
         ({"masks": {"edit": "photo.png"}}, "edit"),
         ({"then": {"content": "photo.png"}}, "then"),
         ({"then": 5}, "brief"),
+        (nested(9), "8 levels of 'then'"),
+        (nested(300), "8 levels of 'then'"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )

@@ -211,6 +211,24 @@ def test_interrupted_ends_open_rounds_and_only_those(log):
     assert log.interrupted() == 0
 
 
+def test_a_session_that_cannot_be_read_is_one_clear_error_and_does_not_stop_the_others(log, url, caplog):
+    broken, whole = log.create(), log.create()
+    for session in (broken, whole):
+        log.append(session, EVENTS[2])
+    database = sqlite3.connect(url.removeprefix("sqlite:///"))
+    for body in ('{"kind": "nothing"}', '{"kind": "proposed", "round": 0', '{"then": ' * 300 + "{}" + "}" * 300):
+        with database:
+            database.execute("UPDATE events SET body = ? WHERE session = ?", (body, broken))
+        with pytest.raises(StudioError, match=f"Session {broken[:6]} cannot be read") as error:
+            log.read(broken)
+        assert "\n" not in str(error.value)
+        assert broken not in str(error.value)
+    database.close()
+    assert log.interrupted() == 1
+    assert fold(log.read(whole)).rounds[0].status == "interrupted"
+    assert "cannot be read" in caplog.text
+
+
 ARTIST = """
 import sys
 from pathlib import Path
