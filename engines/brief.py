@@ -30,10 +30,18 @@ class UserError(Exception):
         self.message, self.remedy, self.values = message, remedy, values
 
     def __str__(self) -> str:
-        return " ".join(part.format(**self.values) for part in (self.message, self.remedy) if part)
+        return " ".join(filled(part, self.values) for part in (self.message, self.remedy) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_error, (type(self), self.message, self.remedy, self.values)
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The template with its values; one with braces of its own, as engines may quote, stays as it is."""
+    try:
+        return template.format(**values)
+    except (LookupError, ValueError, AttributeError, TypeError):
+        return template
 
 
 def _rebuild_error(kind: type[UserError], message: str, remedy: str, values: dict[str, Any]) -> UserError:

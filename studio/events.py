@@ -16,7 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
-from engines.api import Brief, UserError
+from engines.api import Brief, UserError, filled
 
 Role = Literal["yours", "best", "twist", "surprise"]
 ROLES: tuple[Role, ...] = ("yours", "best", "twist", "surprise")
@@ -52,7 +52,7 @@ class Words(Record):
         shown = {
             key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in self.values.items()
         }
-        return self.template.format(**shown)
+        return filled(self.template, shown)
 
 
 class Proposal(Record):

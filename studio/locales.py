@@ -53,7 +53,12 @@ class Table:
         }
         try:
             return self._template(words.template).format(**values)
-        except (KeyError, IndexError, ValueError):  # a translation that does not fit: better English than nothing
+        except (
+            LookupError,
+            ValueError,
+            AttributeError,
+            TypeError,
+        ):  # a translation that does not fit: better English than nothing
             return str(words)
 
     def sentences(self, words: list[Words]) -> str:

@@ -209,6 +209,11 @@ def levels(count: int) -> dict:
     return data
 
 
+@pytest.mark.parametrize("text", ["cannot parse {'a': 1}", "{0}", "a { b", "{}", "{a.b}", "{a[b]}", "{a:d}"])
+def test_braces_of_its_own_are_no_harm_to_an_error(text):
+    assert str(EngineError(text, "Choose {a}.", a="x")) == f"{text} Choose x."
+
+
 def test_what_follows_goes_eight_levels_deep():
     brief = Brief.from_json(json.dumps(levels(8)))
     assert Brief.from_json(brief.to_json()) == brief

@@ -161,6 +161,14 @@ def test_braces_in_values_are_left_alone():
     assert locales.table("zh").error(error) == "{value!r}{0}.png 是空的。"
 
 
+@pytest.mark.parametrize("text", ["cannot parse {'a': 1}", "{0}", "a { b", "{a.b}"])
+def test_braces_that_are_no_template_are_shown_as_they_are(text):
+    for language in ("en", "zh"):
+        assert locales.table(language).error(UserError(text, a="x")) == text
+        assert locales.table(language).say(Words(template=text, values={"a": "x"})) == text
+    assert str(Words(template=text, values={"a": "x"})) == text
+
+
 @pytest.mark.parametrize(
     ("header", "language"),
     [
