@@ -237,12 +237,15 @@ def _entry(variant: Variant) -> dict[str, Any]:
 class Replay:
     """Each variant of an archive beside what the same brief, knobs and seed give here."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)  # {"round", "variant", "role", "sha256", "again", "same"}
+    rows: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # {"round", "variant", "role", "sha256", "again" (None: not made again), "same"}
     notes: list[str] = field(default_factory=list)  # where this machine is not the one that made them
+    recorded: int = 0  # variants in the archive
 
     @property
     def same(self) -> bool:
-        return all(row["same"] for row in self.rows)
+        return all(row["same"] for row in self.rows) and (bool(self.rows) or not self.recorded)
 
     def to_dict(self) -> dict[str, Any]:
         return {"same": self.same, "variants": self.rows, "notes": self.notes}
@@ -255,6 +258,7 @@ def replay(recorded: archive.Recorded, blobs: Blobs, tell: Tell) -> Replay:
     """
     events, versions = recorded
     report = Replay(notes=_differences("versions", versions, archive.versions()))
+    report.recorded = sum(isinstance(event, Made) for event in events.values())
     rounds = fold(
         {number: event for number, event in events.items() if isinstance(event, Proposed | Made | Ended)}
     ).rounds
@@ -280,11 +284,16 @@ def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None
             case Result() if event.index in expected:
                 before = expected.pop(event.index)
                 again = as_variant(brief, made.proposals[event.index], event)[0].sha256
-                row = {"round": made.number, "variant": event.index, "role": before.role, "sha256": before.sha256}
-                report.rows.append(row | {"again": again, "same": again == before.sha256})
+                report.rows.append(_row(made, before, again))
                 if not expected:
                     stop.set()
         tell(event)
+    report.rows += [_row(made, before, None) for before in expected.values()]  # what did not come again
+
+
+def _row(made: Round, before: Variant, again: str | None) -> dict[str, Any]:
+    row = {"round": made.number, "variant": before.index, "role": before.role, "sha256": before.sha256}
+    return row | {"again": again, "same": again == before.sha256}
 
 
 def _machine_notes(made: Round, now: Started) -> list[str]:

@@ -17,6 +17,11 @@ _turn = threading.Lock()  # 26 thumbnails are asked for at once, and one sheet a
 _latest: tuple[str, dict[str, bytes]] | None = None
 
 
+def styles() -> tuple[str, ...]:
+    """The names that a sheet has a picture for."""
+    return registry.info(ENGINE).styles
+
+
 def sheet(content: str, pixels: Pictures) -> dict[str, bytes]:
     """Style -> JPEG of the content in it, at full strength."""
     global _latest

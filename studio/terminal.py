@@ -216,7 +216,7 @@ def show_replay(report: Replay) -> None:
     for heading in ("round", "variant", "role", "sha256", ""):
         table.add_column(heading)
     for row in report.rows:
-        verdict = "same" if row["same"] else f"differs: {row['again'][:12]}"
+        verdict = "same" if row["same"] else f"differs: {row['again'][:12]}" if row["again"] else "not made again"
         table.add_row(str(row["round"]), str(row["variant"]), row["role"], row["sha256"][:12], verdict)
     console.print(table)
     console.print(

@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engines import registry
 from engines.api import UserError
 
 from . import config, locales, pictures, sheets
@@ -125,7 +124,7 @@ class Web:
     async def sheet(self, request: Request) -> Response:
         """The session's picture, small, in one style of the bank."""
         session, style = await self._session(request), request.path_params["style"]
-        if style not in registry.info(sheets.ENGINE).styles:  # before 26 pictures are painted for nothing
+        if style not in sheets.styles():  # before 26 pictures are painted for nothing
             raise StudioError("Unknown style {key!r}.", key=style[:80])
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")

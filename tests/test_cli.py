@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from engines import fake
-from engines.api import Brief
-from studio import cli, config
+from engines.api import Brief, Result
+from studio import cli, config, headless
 from studio.events import Judgement
 from studio.pictures import read_meta
 from studio.session import Studio
@@ -350,6 +350,39 @@ def test_replay_sees_a_difference_and_says_where_it_may_come_from(studio_command
     assert one_line(err)
     assert [row["variant"] for row in report["variants"] if not row["same"]] == [1]
     assert any("torch" in note for note in report["notes"])
+
+
+@pytest.mark.parametrize(("left", "same"), [(0, 0), (2, 4)])
+def test_replay_counts_what_is_not_made_again_as_different(studio_command, session, tmp_path, monkeypatch, left, same):
+    file = tmp_path / "session.zip"
+    studio_command("export", session, "--out", file)
+    chain = headless.run_chain
+
+    def short(*given):
+        yield from (event for event in chain(*given) if not isinstance(event, Result) or event.index < left)
+
+    monkeypatch.setattr(headless, "run_chain", short)
+    status, out, err = studio_command("replay", file, "--json")
+    report = json.loads(out)
+    assert status == 1
+    assert one_line(err)
+    assert report["same"] is False
+    assert [row["same"] for row in report["variants"]].count(True) == same
+    assert [row["variant"] for row in report["variants"] if row["again"] is None] == [*range(left, 4)] * 2
+    assert "not made again" in studio_command("replay", file)[1]
+
+
+def test_replay_of_variants_without_their_round_is_not_same(studio_command, session, tmp_path):
+    file = tmp_path / "session.zip"
+    studio_command("export", session, "--out", file)
+
+    def change(name, data):
+        lines = data.splitlines() if name == "events.jsonl" else []
+        return b"\n".join(line for line in lines if b'"proposed"' not in line) if lines else data
+
+    status, out, err = studio_command("replay", rewritten(file, change), "--json")
+    assert (status, json.loads(out)["same"]) == (1, False)
+    assert one_line(err)
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_a_restart_of_the_server_brings_everything_back(visit, tmp_path, monkeyp
 def test_a_round_that_still_runs_is_found_again_and_one_that_failed_says_why(visit, running):
     page = visit()
     session = session_of(page, running)
-    slow = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"pause": 1.0})
+    slow = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"pause": 6.0})
     session.propose(slow)
     page.reload()
     expect(page.locator(".duet-round h2")).to_have_text("Round 2")
