@@ -67,10 +67,10 @@ class Verdict(BaseModel):
 
     @property
     def chosen(self) -> int | None:
-        """The pick, or else the first of the ranking: the next `yours`."""
+        """The pick, or else the first of the ranking that is not disliked: the next `yours`."""
         if self.pick is not None:
             return self.pick
-        return self.ranking[0][0] if self.ranking else None
+        return next((index for group in self.ranking for index in group if index not in self.dislikes), None)
 
 
 class Round(BaseModel):
@@ -168,12 +168,18 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
 
 
 def _judge(state: State, number: int, event: Judged) -> None:
-    """A choice moves the head there; one that is withdrawn (none of these, a dislike) moves it back before the round."""
+    """A choice moves the head there; one that is withdrawn (none of these, a dislike) moves it
+    to the next in the ranking, or back before the round."""
     current = state.rounds[event.round]
     before = current.verdict.chosen
     current.judgements[number] = event.judgement
     chosen = current.verdict.chosen
-    if chosen is not None and (event.judgement.pick is not None or event.judgement.ranking or chosen != before):
+    said = event.judgement.pick is not None or event.judgement.ranking
+    if before is None:
+        here = state.open == event.round
+    else:
+        here = state.head == Place(round=event.round, variant=before)
+    if chosen is not None and (said or (chosen != before and here)):
         state.head, state.open = Place(round=event.round, variant=chosen), None
-    elif chosen is None and before is not None and state.head == Place(round=event.round, variant=before):
+    elif chosen is None and before is not None and here:
         state.head, state.open = current.parent, event.round

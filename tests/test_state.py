@@ -107,6 +107,28 @@ def test_a_choice_is_the_next_yours_with_its_seed(story, said):
     assert story.next == chosen(2)
 
 
+def test_what_is_disliked_is_never_the_next_yours(story):
+    story.round()
+    story.judge(0, ranking=[2, 0, 1])
+    story.judge(0, dislike=[2])
+    assert story.head == (0, 0)
+    assert story.next == chosen(0)
+    story.judge(0, dislike=[0, 1])
+    assert story.head is None
+    assert story.next == BRIEF
+    story.judge(0, like=[1])
+    assert story.head == (0, 1)
+
+
+def test_a_dislike_in_an_old_round_does_not_move_a_later_choice(story):
+    story.round()
+    story.judge(0, ranking=[2, 0, 1])
+    story.round()
+    story.judge(1, pick=3)
+    story.judge(0, dislike=[2])
+    assert story.head == (1, 3)
+
+
 def test_a_brief_that_was_changed_since_the_choice_is_what_comes_next(story):
     story.round()
     story.judge(0, pick=2)
