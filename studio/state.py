@@ -175,10 +175,7 @@ def _judge(state: State, number: int, event: Judged) -> None:
     current.judgements[number] = event.judgement
     chosen = current.verdict.chosen
     said = event.judgement.pick is not None or event.judgement.ranking
-    if before is None:
-        here = state.open == event.round
-    else:
-        here = state.head == Place(round=event.round, variant=before)
+    here = state.open == event.round if before is None else state.head == Place(round=event.round, variant=before)
     if chosen is not None and (said or (chosen != before and here)):
         state.head, state.open = Place(round=event.round, variant=chosen), None
     elif chosen is None and before is not None and here:

@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from engines import fake
 from engines.api import Brief
 from studio import server
-from studio.bench.visit import FLAGS, free_port
+from studio.bench.visit import free_port
 
+FLAGS = ["--no-sandbox", "--disable-background-networking"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 PATIENCE = 30_000  # milliseconds
@@ -279,8 +280,15 @@ def test_full_size_comparing_the_original_and_downloads(visit):
     expect(light.locator(".under")).to_be_visible()
     page.keyboard.press("l")
     expect(light.locator(".like")).to_have_attribute("aria-pressed", "true")
+    for _ in range(12):  # the focus goes round within the dialog, or out of the page, but never behind it
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "document.activeElement.closest('.duet-light') || document.activeElement === document.body"
+        )
     page.keyboard.press("Escape")
     expect(light.locator("img")).to_have_count(0)
+    expect(tile(page, 3)).to_be_focused()
+    assert page.locator("[inert]").count() == 0
     shown = tile(page, 1).locator(".picture img")
     before = shown.get_attribute("src")
     page.keyboard.down("Space")
@@ -289,6 +297,18 @@ def test_full_size_comparing_the_original_and_downloads(visit):
     expect(shown).to_have_attribute("src", before)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("The four roles")
+    expect(page.get_by_role("dialog").get_by_role("button")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.help') || document.activeElement === document.body")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(tile(page, 3)).to_be_focused()
+    assert page.locator("[inert]").count() == 0
+    tile(page, 2).locator(".picture").click()
+    expect(light.locator(".stage img")).to_have_count(1)
+    again(page, 2)  # another round shuts what shows this one
+    expect(light.locator(".veil")).to_have_count(0)
+    assert page.locator("[inert]").count() == 0
 
 
 # ── Coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -337,6 +357,13 @@ def test_a_round_that_still_runs_is_found_again_and_one_that_failed_says_why(vis
     expect(page.locator(".progress .message")).to_have_text("Painting")
     expect(page.locator(".tile.made")).to_have_count(1)
     expect(page.locator(".tile.coming")).to_have_count(3)
+    status = page.locator(".progress [role=status]")
+    expect(status).to_contain_text(" of 4")
+    expect(status.locator(".elapsed")).to_have_count(0)
+    tile(page, 4).focus()
+    for key in ("c", "ArrowRight"):  # there is nothing to compare yet
+        page.keyboard.press(key)
+    expect(page.locator(".duet-light .veil")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".problem")).to_contain_text("Stopped")
     assert session.state().rounds[1].status == "cancelled"

@@ -10,7 +10,17 @@ from collections.abc import Callable
 
 import gradio as gr
 
-SCRIPTS = ("duet.js", "header.js", "brief.js", "round.js", "light.js", "learned.js", "history.js", "keys.js")
+SCRIPTS = (
+    "duet.js",
+    "modal.js",
+    "header.js",
+    "brief.js",
+    "round.js",
+    "light.js",
+    "learned.js",
+    "history.js",
+    "keys.js",
+)
 STYLES = ("duet.css", "panels.css", "narrow.css")
 
 Address = Callable[[str], str]  # name of a file in studio/static -> its address

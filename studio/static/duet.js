@@ -94,9 +94,12 @@
     const stale = panel.value && value.session === panel.value.session && value.version < panel.value.version;
     if (stale || (panel.accept && !panel.accept(value, panel))) return;
     if (value.language) document.documentElement.lang = value.language === 'zh' ? 'zh-CN' : value.language;
+    const before = panel.value;
     panel.value = value;
-    panel.adopt?.(value, panel);
-    redraw(panel.name);
+    const turned = panel.adopt?.(value, panel, before); // whether what the panel keeps to itself has changed
+    const seen = JSON.stringify({ ...value, reply: null, version: null });
+    if (turned || seen !== panel.seen) redraw(panel.name);
+    panel.seen = seen;
   }
 
   function redraw(name) {

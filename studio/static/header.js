@@ -35,7 +35,7 @@
     draw(value) {
       const text = value.text;
       return [
-        h('div.bar', { role: 'banner' },
+        h('div.bar', { role: 'banner', inert: open },
           h('h1.wordmark', { title: text.tagline }, 'Duet'),
           h('nav.modes', { 'aria-label': 'Duet' },
             value.modes.map((mode, at) => h('span.mode', { 'aria-current': at === 0 ? 'page' : null }, mode.label))),
@@ -50,9 +50,14 @@
   });
 
   Duet.help = (show = !open) => {
+    if (show === open || !Duet.value('header')) return;
+    Duet.lightClose();
+    const before = document.activeElement;
     open = show;
     Duet.redraw('header');
-    if (open) document.querySelector('.help .icon')?.focus();
+    const veil = document.querySelector('.duet-header .veil');
+    if (open) Duet.modal.enter(veil, veil.querySelector('.icon'), before);
+    else Duet.modal.leave();
   };
   Duet.helpIsOpen = () => open;
 })();

@@ -8,21 +8,26 @@
   const root = document.body.appendChild(h('section.duet-light', { id: 'duet-light' }));
 
   function open(index, beside = false) {
+    if (!there().includes(index)) return; // what is not painted yet cannot be looked at
+    const before = document.activeElement;
     shown = index; compare = beside; edge = 50;
     panels.light.value = {};
     redraw('light');
-    root.querySelector('[data-click="close"]')?.focus();
+    Duet.modal.enter(root, root.querySelector('.veil'), before);
   }
   function close() {
     if (shown === null) return;
     const back = shown;
     shown = null; compare = false;
     redraw('light');
-    Duet.focusOn(back);
+    Duet.modal.leave();
+    if (document.activeElement === document.body || document.activeElement.closest('.tile')) Duet.focusOn(back);
   }
+  function there() { return (Duet.value('round')?.tiles || []).filter(each => each.src).map(each => each.index); }
   function step(by) {
-    const there = Duet.value('round').tiles.filter(each => each.src).map(each => each.index);
-    shown = there[(there.indexOf(shown) + by + there.length) % there.length];
+    const all = there();
+    if (!all.length) return;
+    shown = all[(all.indexOf(shown) + by + all.length) % all.length];
     redraw('light');
   }
 
@@ -35,12 +40,13 @@
       backdrop(element, event) { if (event.target === element) close(); },
       like() { Duet.judging.like(shown); }, dislike() { Duet.judging.dislike(shown); }, pick() { Duet.judging.pick(shown); }, star() { Duet.judging.star(shown); },
     },
+    drawn() { if (shown !== null && !root.firstChild) close(); }, // its round is not the one on the page any more
     draw() {
       const round = Duet.value('round'), each = round?.tiles.find(one => one.index === shown);
       if (!each?.src) return [];
       const text = round.text, plain = Duet.isOriginal() && round.content;
       const act = (name, glyph, label, pressed) => h('button.act', { type: 'button', class: name, 'aria-pressed': String(Boolean(pressed)), title: label, 'aria-label': label, data: { click: name } }, icon(glyph));
-      return h('div.veil', { role: 'dialog', 'aria-modal': 'true', 'aria-label': `${each.number}, ${each.role_name}`, data: { click: 'backdrop' } },
+      return h('div.veil', { role: 'dialog', 'aria-modal': 'true', tabindex: '-1', 'aria-label': `${each.number}, ${each.role_name}`, data: { click: 'backdrop' } },
         h('div.stage', { style: { '--ar': round.aspect } },
           h('img', { src: plain ? round.content.full : each.full, alt: each.facts.join(', ') }),
           compare && round.content && h('div.under', { style: { '--edge': `${edge}%` } }, h('img', { src: round.content.full, alt: text.original })),

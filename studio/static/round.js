@@ -131,11 +131,12 @@
     const text = round.text, progress = round.progress, busy = pending || round.busy;
     return h('header.top', { data: { key: 'top' } },
       h('h2', {}, round.title),
-      busy && h('div.progress', { role: 'status' },
+      busy && h('div.progress', {},
         h('span.dots', { 'aria-hidden': 'true' }, Array.from({ length: progress?.total || round.total || 4 }, (_, at) => h('i', { class: at < (progress?.finished || 0) ? 'full' : '' }))),
-        progress && h('span.count', {}, progress.count),
-        h('span.message', {}, progress?.message || text.waiting_tile),
-        h('span.elapsed', { data: { key: 'elapsed' } }, clock(since === null ? 0 : (performance.now() - since) / 1000)),
+        h('span.told', { role: 'status' }, // the clock beside it would be read out twice a second
+          progress && h('span.count', {}, progress.count),
+          h('span.message', {}, progress?.message || text.waiting_tile)),
+        h('span.elapsed', { 'aria-hidden': 'true', data: { key: 'elapsed' } }, clock(since === null ? 0 : (performance.now() - since) / 1000)),
         progress?.left && h('span.left', {}, progress.left),
         h('button.stop', { type: 'button', data: { click: 'halt' } }, icon('stop'), text.stop)),
       !busy && round.problem && h('p.problem', { role: 'status' }, round.problem),
@@ -145,13 +146,16 @@
 
   define('round', {
     accept: value => looking === null || value.round === null || value.round === looking, // what is painted meanwhile waits
-    adopt(round, panel) {
+    adopt(round, panel, before) {
+      const same = before && before.round === round.round && before.busy === round.busy && !pending;
       pending = panel.pending = false;
       if (!tile(focus)) focus = 0;
       since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
       if (!round.busy && round.tiles.length) Duet.paintSheets();
       if (round.latest) looking = null;
-      for (const name of ['brief', 'history', 'light']) redraw(name);
+      if (!same) for (const name of ['brief', 'history']) redraw(name); // they show which round it is, and whether it is made
+      redraw('light');
+      return !same;
     },
     on: {
       like(button) { like(index(button)); }, dislike(button) { dislike(index(button)); }, pick(button) { pick(index(button)); },
