@@ -1,12 +1,11 @@
 """What the style network computes, rearranged but not approximated, because a studio answers on two CPU cores.
 
 - What depends on the picture alone (the first convolution and its statistics) is computed once and shared by all styles.
-- relu(a y + b) is a (clip(y, t, inf) - t) with t = -b/a, or its mirror for a < 0. So activations are only clipped: one pass over
-  memory; a and t go into the next convolution's weights and bias.
 - Upsampling and the convolution after it are one convolution at the low resolution, with a kernel for each parity of the row.
 - The 9x9 convolutions of few channels see several neighbouring pixels as channels of one, which fills the vector units.
+- Small pictures are painted several at a time: there the time goes into starting operations, not into the arithmetic.
 
-Activations are (H, W, C) in memory, so that neighbouring pixels can be seen as channels without a copy.
+Activations are (N, H, W, C) in memory, so that neighbouring pixels can be seen as channels without a copy.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ STRIP = 2e9  # multiply-adds that run between two looks at `check`; some 0.1 s o
 STRIDE = 4  # what the contracting part divides the sides by
 
 Check = Callable[[], None]  # raises to stop the work
-Norm = tuple[Tensor, Tensor]  # gamma and beta, each (C,) for the whole picture or (h, w, C) where it varies
-Moments = tuple[Tensor, Tensor]  # mean and biased variance of each channel, (C,)
-Rest = tuple[
+Norm = tuple[
     Tensor, Tensor
-]  # what a clipped activation x still lacks: scale and threshold of scale (x - threshold), (C,)
+]  # gamma and beta of one layer, each (C,) for the whole picture or (h, w, C) where it varies
+Norms = tuple[Tensor, Tensor]  # the same of several pictures, with N in front
+Moments = tuple[Tensor, Tensor]  # mean and biased variance of each channel, (N, C)
 
 
 class Workspace:
@@ -48,15 +47,18 @@ class Workspace:
         return held
 
     def around(self, name: str, y: Tensor, edge: int) -> Tensor:
-        """One for y (H, W, C) with an edge."""
-        return self.take(name, y.shape[0] + 2 * edge, y.shape[1] + 2 * edge, y.shape[2])
+        """One for y (N, H, W, C) with an edge."""
+        count, height, width, channels = y.shape
+        return self.take(name, count, height + 2 * edge, width + 2 * edge, channels)
 
 
 # ── Kernels ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def placed(kernel: Tensor, choice: Choice) -> Tensor:
-    return kernel.to(choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+def placed(weights: Tensor, choice: Choice) -> Tensor:
+    """A kernel (O, I, k, l) or a bias (O,) where and as the network computes with it."""
+    weights = weights.to(choice.device, choice.torch_dtype)
+    return weights.contiguous(memory_format=torch.channels_last) if weights.ndim == 4 else weights
 
 
 def packed(kernel: Tensor, wide: int) -> Tensor:
@@ -89,28 +91,22 @@ def upsampling(kernel: Tensor) -> list[Tensor]:
     return made
 
 
-def folded(kernel: Tensor, rest: Rest) -> tuple[Tensor, Tensor]:
-    """Kernel (O, I, k, l) and bias (O,) for inputs that are clipped only."""
-    scale, threshold = rest
-    kernel = kernel * scale.view(1, -1, 1, 1)
-    return kernel, -(kernel.sum((2, 3)) @ threshold)
-
-
 def convolve(x: Tensor, kernel: Tensor, stride: int, check: Check, bias: Tensor | None = None) -> Tensor:
-    """Without padding: (H, W, I) -> (H', W', O), in strips where it takes long, with a look at `check` before each."""
+    """Without padding: (N, H, W, I) -> (N, H', W', O), in strips where it takes long, with a look at `check` before each."""
     check()
+    count = x.shape[0]
     high, long = kernel.shape[2:]
-    height, width = (x.shape[0] - high) // stride + 1, (x.shape[1] - long) // stride + 1
-    planes = x.permute(2, 0, 1)[None]
-    strips = -(-height * width * kernel.numel() // int(STRIP))
+    height, width = (x.shape[1] - high) // stride + 1, (x.shape[2] - long) // stride + 1
+    planes = x.permute(0, 3, 1, 2)
+    strips = -(-count * height * width * kernel.numel() // int(STRIP))
     if strips == 1:
-        return functional.conv2d(planes, kernel, bias, stride)[0].permute(1, 2, 0)
-    out = x.new_empty(height, width, kernel.shape[0])
+        return functional.conv2d(planes, kernel, bias, stride).permute(0, 2, 3, 1)
+    out = x.new_empty(count, height, width, kernel.shape[0])
     step = -(-height // strips)
     for top in range(0, height, step):
         check()
         part = planes[:, :, top * stride : (min(top + step, height) - 1) * stride + high]
-        out[top : top + step] = functional.conv2d(part, kernel, bias, stride)[0].permute(1, 2, 0)
+        out[:, top : top + step] = functional.conv2d(part, kernel, bias, stride).permute(0, 2, 3, 1)
     return out
 
 
@@ -118,52 +114,53 @@ def convolve(x: Tensor, kernel: Tensor, stride: int, check: Check, bias: Tensor 
 
 
 def moments(y: Tensor) -> Moments:
-    """Mean and biased variance over the picture, in float32: (H, W, C) -> (C,), (C,)."""
+    """Mean and biased variance of each picture, in float32: (N, H, W, C) -> (N, C), (N, C)."""
     if y.device.type != "cpu":
-        variance, mean = torch.var_mean(y.float(), (0, 1), correction=0)
+        variance, mean = torch.var_mean(y.float(), (1, 2), correction=0)
         return mean, variance
     # Made for batch normalisation, and several times faster than var_mean where channels lie last and are many.
-    channels = y.shape[2]
-    wide = next(wide for wide in (8, 4, 2, 1) if y.shape[1] % wide == 0) if channels < 32 else 1
-    mean, variance = torch.batch_norm_update_stats(pack(y, wide).permute(2, 0, 1)[None], None, None, 0.0)
-    return merged(mean.float().view(wide, channels), variance.float().view(wide, channels))
+    wide = fill(y)
+    planes = pack(y, wide).permute(0, 3, 1, 2)
+    found = [torch.batch_norm_update_stats(each[None], None, None, 0.0) for each in planes]
+    mean, variance = (torch.stack(values).float().view(len(y), wide, -1) for values in zip(*found, strict=True))
+    return merged(mean, variance)
 
 
 def merged(means: Tensor, variances: Tensor) -> Moments:
-    """The moments of a picture from those of its equal parts: (n, C), (n, C) -> (C,), (C,)."""
-    if len(means) == 1:
-        return means[0], variances[0]
-    between, mean = torch.var_mean(means, 0, correction=0)
-    return mean, variances.mean(0) + between
+    """The moments of pictures from those of their n equal parts: (N, n, C), (N, n, C) -> (N, C), (N, C)."""
+    if means.shape[1] == 1:
+        return means[:, 0], variances[:, 0]
+    between, mean = torch.var_mean(means, 1, correction=0)
+    return mean, variances.mean(1) + between
 
 
-def affine(norm: Norm, of: Moments) -> Norm:
-    """a and b so that the normalised and styled layer is a y + b."""
-    (gamma, beta), (mean, variance) = norm, of
-    a = gamma * torch.rsqrt(variance + EPSILON)
-    return a, beta - mean * a
+def styled(y: Tensor, layer: Norms, of: Moments) -> Tensor:
+    """Normalised by the moments and styled, as rows: (N or 1, H, W, C) -> (N, H, W C)."""
+    (gamma, beta), (mean, variance) = layer, of
+    if len(gamma) == 1 and gamma.ndim == 2:  # one pass, in float32
+        wide = fill(y)
+        planes = pack(y, wide).permute(0, 3, 1, 2)
+        mean, variance, gamma, beta = (values[0].repeat(wide) for values in (mean, variance, gamma, beta))
+        made = functional.batch_norm(planes, mean, variance, gamma, beta, eps=EPSILON)
+        return made.permute(0, 2, 3, 1).flatten(2)
+    if gamma.ndim > 2:
+        mean, variance = mean[:, None, None], variance[:, None, None]
+    scale = gamma * torch.rsqrt(variance + EPSILON)
+    scale, shift = (across(values, y.shape[2]).to(y.dtype) for values in (scale, beta - mean * scale))
+    return torch.addcmul(shift, y.flatten(2), scale)
 
 
-def activate(y: Tensor, a: Tensor, b: Tensor, out: Tensor) -> Rest | None:
-    """relu(a y + b) into `out` (H, W C) where a varies over the picture; else y only clipped, and the rest, see the top of the file."""
-    if a.ndim > 1:
-        out.copy_(torch.addcmul(b.to(y.dtype), y, a.to(y.dtype)).relu_().flatten(1))
-        return None
-    threshold = b / torch.where(
-        a == 0, -1e-8, -a
-    )  # where a is 0 only a constant is left, which the next normalisation removes
-    threshold = threshold.to(y.dtype).float()
-    low, high = torch.where(a > 0, threshold, -torch.inf), torch.where(a > 0, torch.inf, threshold)
-    width = y.shape[1]
-    torch.clamp(y.flatten(1), across(low, width).to(y.dtype), across(high, width).to(y.dtype), out=out)
-    return a, threshold
+def activated(space: Workspace, name: str, y: Tensor, layer: Norms, of: Moments) -> Tensor:
+    """Normalised, styled, relu, with a reflected edge of 1."""
+    out = space.take(name, len(layer[0]), y.shape[1] + 2, y.shape[2] + 2, y.shape[3])
+    torch.clamp(styled(y, layer, of), min=0, out=rows(out, 1))
+    return reflect(out, 1)
 
 
-def activated(space: Workspace, name: str, y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Rest | None]:
-    """Normalisation and relu with a reflected edge of 1, and what the next convolution has to make up for."""
-    out = space.around(name, y, 1)
-    rest = activate(y, a, b, rows(out, 1))
-    return reflect(out, 1), rest
+def fill(y: Tensor) -> int:
+    """How many neighbouring pixels to see as one, so that few channels fill the vector units."""
+    channels, width = y.shape[3], y.shape[2]
+    return next(wide for wide in (8, 4, 2, 1) if width % wide == 0) if channels < 32 else 1
 
 
 # ── Layout ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,37 +171,33 @@ def padded_side(side: int) -> int:
 
 
 def pack(x: Tensor, wide: int) -> Tensor:
-    """`wide` neighbouring pixels as one, without a copy: (H, W, C) -> (H, W / wide, wide C)."""
-    return x.reshape(x.shape[0], x.shape[1] // wide, wide * x.shape[2])
+    """`wide` neighbouring pixels as one, without a copy: (N, H, W, C) -> (N, H, W / wide, wide C)."""
+    return x.reshape(*x.shape[:2], x.shape[2] // wide, wide * x.shape[3])
 
 
 def unpack(x: Tensor, wide: int) -> Tensor:
-    return x.reshape(x.shape[0], x.shape[1] * wide, x.shape[2] // wide)
+    return x.reshape(*x.shape[:2], x.shape[2] * wide, x.shape[3] // wide)
 
 
 def across(values: Tensor, width: int) -> Tensor:
-    """Values of a channel, (C,) or (H, W, C), for rows of pixels (H, W C): long rows are what vector units like."""
-    return values.expand(width, -1).reshape(-1) if values.ndim == 1 else values.flatten(1)
+    """(N, C) or (N, H, W, C) for rows of pixels, (N, 1 or H, W C): long rows are what vector units like."""
+    return values.repeat(1, width)[:, None] if values.ndim == 2 else values.flatten(2)
 
 
 def rows_of(values: Tensor, odd: int) -> Tensor:
-    return values if values.ndim == 1 else values[odd::2]
-
-
-def inside(x: Tensor, edge: int) -> Tensor:
-    return x[edge:-edge, edge:-edge]
+    return values if values.ndim == 2 else values[:, odd::2]
 
 
 def rows(x: Tensor, edge: int) -> Tensor:
-    """The inside of a padded picture as rows: (H + 2 edge, W + 2 edge, C) -> (H, W C)."""
-    channels = x.shape[2]
-    return x.flatten(1)[edge:-edge, edge * channels : -edge * channels]
+    """The inside of padded pictures as rows: (N, H + 2 edge, W + 2 edge, C) -> (N, H, W C)."""
+    channels = x.shape[3]
+    return x.flatten(2)[:, edge:-edge, edge * channels : -edge * channels]
 
 
 def reflect(x: Tensor, edge: int) -> Tensor:
-    """Fills the edge of a padded picture with the reflection of its inside, in place."""
+    """Fills the edge of padded pictures with the reflection of their inside, in place."""
     for at in range(1, edge + 1):
-        _mirror(x.transpose(0, 1), edge - at, edge + at)
+        _mirror(x.transpose(1, 2), edge - at, edge + at)
     for at in range(1, edge + 1):
         _mirror(x, edge - at, edge + at)
     return x
@@ -213,18 +206,18 @@ def reflect(x: Tensor, edge: int) -> Tensor:
 def padded(space: Workspace, name: str, y: Tensor) -> Tensor:
     """y with a reflected edge of 1."""
     out = space.around(name, y, 1)
-    inside(out, 1).copy_(y)
+    rows(out, 1).copy_(y.flatten(2))
     return reflect(out, 1)
 
 
 def repeat(x: Tensor) -> Tensor:
     """Fills an edge of 1 with the outermost pixels: what reflection becomes where the picture is upsampled afterwards."""
-    _mirror(x.transpose(0, 1), 0, 1)
+    _mirror(x.transpose(1, 2), 0, 1)
     _mirror(x, 0, 1)
     return x
 
 
 def _mirror(x: Tensor, to: int, source: int) -> None:
     """Copies row `source` to row `to`, and the same two counted from the end, in one go."""
-    last = x.shape[0] - 1
-    x[to : last - to + 1 : last - 2 * to] = x[source : last - source + 1 : last - 2 * source]
+    last = x.shape[1] - 1
+    x[:, to : last - to + 1 : last - 2 * to] = x[:, source : last - source + 1 : last - 2 * source]

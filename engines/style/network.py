@@ -23,15 +23,10 @@ from .arithmetic import (
     Check,
     Moments,
     Norm,
-    Rest,
+    Norms,
     Workspace,
-    across,
-    activate,
     activated,
-    affine,
     convolve,
-    folded,
-    inside,
     merged,
     moments,
     pack,
@@ -43,12 +38,13 @@ from .arithmetic import (
     repeat,
     rows,
     rows_of,
+    styled,
     unpack,
     upsampling,
 )
 
-# Pixels that count as one in the first and in the last convolution: for float32 as measured, for bfloat16 what fills its vectors.
-PACK = {("cpu", "float32"): (1, 8), ("cpu", "bfloat16"): (4, 4)}
+# Pixels that count as one in the first and in the last convolution, as measured.
+PACK = {("cpu", "float32"): (1, 8), ("cpu", "bfloat16"): (2, 4)}
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,16 @@ class Kernels:
 class Prepared:
     """What a network computes of a picture before any style is known."""
 
-    features: Tensor  # (H, W, C) before the first normalisation, or (H/4, W/4, C) where the contracting part has none
+    features: (
+        Tensor  # (1, H, W, C) before the first normalisation, or (1, H/4, W/4, C) where the contracting part has none
+    )
     moments: Moments | None
     size: tuple[int, int]  # of the picture, before its sides were padded to multiples of 4
 
 
 @dataclass
 class StyleNetwork:
-    """One set of weights on one device. `prepare` a picture once, then `paint` it in any number of styles, in any number of threads."""
+    """One set of weights on one device. `prepare` a picture once, then `paint` it in any number of styles, from any number of threads."""
 
     kernels: Kernels
     choice: Choice
@@ -80,13 +78,16 @@ class StyleNetwork:
 
     def __post_init__(self) -> None:
         self._first_pack, self._last_pack = PACK.get((self.choice.device, self.choice.dtype), (1, 1))
-        device, kernels = self.choice.device, self.kernels
-        self._first = placed(packed(kernels.contract[0], self._first_pack).to(device), self.choice)
-        self._contract = [kernel.to(device) for kernel in kernels.contract[1:]]
-        self._residual = [(placed(one.to(device), self.choice), two.to(device)) for one, two in kernels.residual]
-        self._expand = [[part.to(device) for part in upsampling(kernel)] for kernel in kernels.expand[:2]]
-        self._last = kernels.expand[2].to(device)
-        self._bias = [bias.to(device) for bias in kernels.contract_bias or ()]
+        kernels, last = self.kernels, self.kernels.expand[2]
+        self._first = self._placed(packed(kernels.contract[0], self._first_pack))
+        self._contract = [self._placed(kernel) for kernel in kernels.contract[1:]]
+        self._residual = [(self._placed(one), self._placed(two)) for one, two in kernels.residual]
+        self._expand = [[self._placed(part) for part in upsampling(kernel)] for kernel in kernels.expand[:2]]
+        self._last = {wide: self._placed(packed(last, wide)) for wide in {self._last_pack, STRIDE}}
+        self._bias = [self._placed(bias) for bias in kernels.contract_bias or ()]
+
+    def _placed(self, weights: Tensor) -> Tensor:
+        return placed(weights, self.choice)
 
     @property
     def normalised(self) -> int:
@@ -108,31 +109,30 @@ class StyleNetwork:
         if bottom or right:
             planes = functional.pad(planes, (0, right, 0, bottom), mode="reflect")
         planes = functional.pad(planes, (4, 4, 4, 4), mode="reflect").to(self.choice.torch_dtype)
-        x = planes[0].permute(1, 2, 0).contiguous()  # (H + 8, W + 8, 3)
-        y = unpack(convolve(pack(x, self._first_pack), self._first, 1, check), self._first_pack)  # (H, W, C)
+        x = planes.permute(0, 2, 3, 1).contiguous()  # (1, H + 8, W + 8, 3)
+        bias = self._bias[0].repeat(self._first_pack) if self._bias else None
+        y = unpack(convolve(pack(x, self._first_pack), self._first, 1, check, bias), self._first_pack)
         if not self._bias:
             return Prepared(y, moments(y), (height, width))
         with self._workspace() as space:
-            for kernel, bias in zip([*self._contract, None], self._bias, strict=True):
-                y = (y + bias.to(y.dtype)).relu_()
-                if kernel is not None:
-                    y = convolve(padded(space, "plain", y), placed(kernel, self.choice), 2, check)
-        return Prepared(y, None, (height, width))
+            for kernel, bias in zip(self._contract, self._bias[1:], strict=True):
+                y = convolve(padded(space, "plain", y.relu_()), kernel, 2, check, bias)
+        return Prepared(y.relu_(), None, (height, width))
 
     @torch.inference_mode()
-    def paint(self, prepared: Prepared, style: Sequence[Norm], check: Check) -> Tensor:
-        """The picture in a style of `normalised` norms: (H, W, 3) float32 in 0-1, on the CPU."""
-        norms = iter(style)
+    def paint(self, prepared: Prepared, styles: Sequence[Sequence[Norm]], check: Check) -> Tensor:
+        """The picture in N styles of `normalised` norms each: (N, H, W, 3) float32 in 0-1, on the CPU."""
+        norms = iter([stacked(layer) for layer in zip(*styles, strict=True)])
         with self._workspace() as space:
-            stream = self._residuals(space, self._contracted(space, prepared, norms, check), norms, check)
-            x, rest = self._upsampled(space, stream, self._expand[0], None, next(norms), check, "expand0", edge=1)
-            x, rest = self._upsampled(space, x, self._expand[1], rest, next(norms), check, "expand1", edge=4)
-            wide = self._last_pack if x.shape[1] % self._last_pack == 0 else STRIDE
-            y = unpack(self._convolve(pack(x, wide), self._last, rest, 1, check, wide), wide)  # (H, W, 3)
-            a, b = affine(next(norms), moments(y))
-            out = torch.addcmul(across(b, y.shape[1]), y.float().flatten(1), across(a, y.shape[1])).sigmoid_()
+            stream = self._contracted(space, prepared, len(styles), norms, check)
+            x = self._residuals(space, stream, norms, check)
+            x = self._upsampled(space, x, self._expand[0], next(norms), check, "expand0", edge=1)
+            x = self._upsampled(space, x, self._expand[1], next(norms), check, "expand1", edge=4)
+            wide = self._last_pack if x.shape[2] % self._last_pack == 0 else STRIDE
+            y = unpack(convolve(pack(x, wide), self._last[wide], 1, check), wide)  # (N, H, W, 3)
+            out = styled(y.float(), next(norms), moments(y)).sigmoid_()
             height, width = prepared.size
-            return out.view(y.shape)[:height, :width].cpu()
+            return out.view(y.shape)[:, :height, :width].cpu()
 
     def forget(self) -> None:
         """Gives back the memory that is kept between two pictures of the same size."""
@@ -152,33 +152,26 @@ class StyleNetwork:
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _contracted(self, space: Workspace, prepared: Prepared, norms: Iterator[Norm], check: Check) -> Tensor:
-        """The residual stream, (H/4 + 2, W/4 + 2, C) with its edge reflected."""
+    def _contracted(
+        self, space: Workspace, prepared: Prepared, count: int, norms: Iterator[Norms], check: Check
+    ) -> Tensor:
+        """The residual stream, (N, H/4 + 2, W/4 + 2, C) with its edge reflected."""
         y = prepared.features
         if prepared.moments is None:
-            return padded(space, "stream", y)
-        a, b = affine(next(norms), prepared.moments)
+            return padded(space, "stream", y.expand(count, -1, -1, -1))
+        of = prepared.moments
         for at, kernel in enumerate(self._contract):
-            x, rest = activated(space, f"contract{at}", y, a, b)
-            y = self._convolve(x, kernel, rest, 2, check)
-            a, b = affine(next(norms), moments(y))
-        stream = space.around("stream", y, 1)
-        torch.addcmul(
-            b.to(y.dtype), y, a.to(y.dtype), out=inside(stream, 1)
-        )  # what follows adds to it: no shortcut here
-        inside(stream, 1).relu_()
-        return reflect(stream, 1)
+            y = convolve(activated(space, f"contract{at}", y, next(norms), of), kernel, 2, check)
+            of = moments(y)
+        return activated(space, "stream", y, next(norms), of)
 
-    def _residuals(self, space: Workspace, stream: Tensor, norms: Iterator[Norm], check: Check) -> Tensor:
+    def _residuals(self, space: Workspace, stream: Tensor, norms: Iterator[Norms], check: Check) -> Tensor:
         """The stream after all residual blocks, its edge repeated as the upsampling needs it."""
+        inside = rows(stream, 1)
         for one, two in self._residual:
             y = convolve(stream, one, 1, check)
-            x, rest = activated(space, "residual", y, *affine(next(norms), moments(y)))
-            y = self._convolve(x, two, rest, 1, check)
-            a, b = affine(next(norms), moments(y))
-            target = rows(stream, 1)
-            a, b = across(a, y.shape[1]).to(y.dtype), across(b, y.shape[1]).to(y.dtype)
-            target += torch.addcmul(b, y.flatten(1), a)
+            y = convolve(activated(space, "residual", y, next(norms), moments(y)), two, 1, check)
+            inside += styled(y, next(norms), moments(y))
             reflect(stream, 1)
         return repeat(stream)
 
@@ -187,31 +180,26 @@ class StyleNetwork:
         space: Workspace,
         x: Tensor,
         kernels: Sequence[Tensor],
-        rest: Rest | None,
-        norm: Norm,
+        norms: Norms,
         check: Check,
         name: str,
         edge: int,
-    ) -> tuple[Tensor, Rest | None]:
-        """Upsampling, convolution, normalisation and relu. x: (h + 2, w + 2, C) -> (2h + 2 edge, 2w + 2 edge, C')."""
-        height, width = x.shape[0] - 2, x.shape[1] - 2
-        parts = [
-            unpack(self._convolve(x[odd : odd + height + 1], kernel, rest, 1, check), 2)
-            for odd, kernel in enumerate(kernels)
-        ]  # rows of even and of odd number, each (h, 2w, C')
-        means, variances = zip(*(moments(part) for part in parts), strict=True)
-        a, b = affine(norm, merged(torch.stack(means), torch.stack(variances)))
-        out = space.take(name, 2 * height + 2 * edge, 2 * width + 2 * edge, parts[0].shape[2])
-        for odd, part in enumerate(parts):
-            rest = activate(part, rows_of(a, odd), rows_of(b, odd), rows(out, edge)[odd::2])
-        return (reflect(out, edge) if edge > 1 else repeat(out)), rest
-
-    def _convolve(
-        self, x: Tensor, kernel: Tensor, rest: Rest | None, stride: int, check: Check, wide: int = 1
     ) -> Tensor:
-        """Convolution of an activation that may be clipped only; `wide` pixels of x are one."""
-        bias = None
-        if rest is not None:
-            kernel, bias = folded(kernel, rest)
-            bias = bias.repeat(wide).to(x.dtype)
-        return convolve(x, placed(packed(kernel, wide), self.choice), stride, check, bias)
+        """Upsampling, convolution, normalisation and relu. x: (N, h + 2, w + 2, C) -> (N, 2h + 2 edge, 2w + 2 edge, C')."""
+        count, height, width = x.shape[0], x.shape[1] - 2, x.shape[2] - 2
+        parts = [
+            unpack(convolve(x[:, odd : odd + height + 1], kernel, 1, check), 2) for odd, kernel in enumerate(kernels)
+        ]  # rows of even and of odd number, each (N, h, 2w, C')
+        means, variances = zip(*(moments(part) for part in parts), strict=True)
+        of = merged(torch.stack(means, 1), torch.stack(variances, 1))
+        out = space.take(name, count, 2 * height + 2 * edge, 2 * width + 2 * edge, parts[0].shape[3])
+        for odd, part in enumerate(parts):
+            layer = rows_of(norms[0], odd), rows_of(norms[1], odd)
+            torch.clamp(styled(part, layer, of), min=0, out=rows(out, edge)[:, odd::2])
+        return reflect(out, edge) if edge > 1 else repeat(out)
+
+
+def stacked(layer: Sequence[Norm]) -> Norms:
+    """One layer's parameters of several styles."""
+    gammas, betas = zip(*layer, strict=True)
+    return torch.stack(gammas), torch.stack(betas)

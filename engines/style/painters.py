@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -29,7 +30,7 @@ def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool
 
     The caller's `paint` must give up soon once it should stop: nothing is left running when this returns.
     """
-    if not together or len(jobs) < 2 or device.choose().device != "cpu" or torch.get_num_threads() < 2:
+    if not together or len(jobs) < 2 or painters() < 2:
         yield from map(paint, jobs)
         return
     futures: list[Future[Made]] = [_threads().submit(paint, job) for job in jobs]
@@ -40,6 +41,20 @@ def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool
         for future in futures:
             future.cancel()
         wait(futures)
+
+
+def divided(jobs: Sequence[Job], most: int) -> list[Sequence[Job]]:
+    """The jobs in order, in groups of nearly the same length: `most` at most, and one for each painter where there are enough."""
+    groups = max(-(-len(jobs) // max(1, most)), min(len(jobs), painters()))
+    edges = [len(jobs) * at // groups for at in range(groups + 1)]
+    return [jobs[start:end] for start, end in pairwise(edges)]
+
+
+def painters() -> int:
+    """How many paint at the same time."""
+    if device.choose().device != "cpu":
+        return 1
+    return min(MOST, torch.get_num_threads())
 
 
 def alone(work: Callable[[], Made]) -> Made:
@@ -56,16 +71,15 @@ def _threads() -> ThreadPoolExecutor:
 @cache
 def _made() -> ThreadPoolExecutor:
     """As many painters as there are cores, four at most, which share the cores evenly."""
-    cores = torch.get_num_threads()
-    painters = min(MOST, cores)
+    cores, count = torch.get_num_threads(), painters()
 
     def begin() -> None:
         torch.get_num_threads()  # PyTorch sets a thread's number when first asked, and would undo what comes next
-        torch.set_num_threads(cores // painters)
+        torch.set_num_threads(cores // count)
 
-    pool = ThreadPoolExecutor(painters, thread_name_prefix="painter", initializer=begin)
-    all_here = threading.Barrier(painters + 1)
-    for _ in range(painters):
+    pool = ThreadPoolExecutor(count, thread_name_prefix="painter", initializer=begin)
+    all_here = threading.Barrier(count + 1)
+    for _ in range(count):
         pool.submit(all_here.wait)
     all_here.wait()
     torch.set_num_threads(cores)  # the number is also what new threads begin with, so it is put back

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,13 @@ from ..api import (
 from . import StyleOptions
 from .arithmetic import Norm
 from .network import StyleNetwork
-from .painters import paint_each
+from .painters import divided, paint_each
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 SOFT = 64  # a brush's edge fades over about one part in so many of the long side
 PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
 TOGETHER = 1024  # long side up to which variants are painted at the same time, and memory stays reserved between rounds
+GROUP = 2**18  # pixels of previews that are painted as one batch at most
 
 
 class Stopped(Exception):
@@ -107,7 +109,8 @@ class StyleEngine:
         try:
             source = pictures(str(brief.content))
             if brief.size >= PREVIEW_FROM:
-                for index, image in enumerate(self._painted(brief, settings, source, pictures, PREVIEW, check)):
+                small = self._painted(brief, settings, source, pictures, PREVIEW, check, in_groups=True)
+                for index, image in enumerate(small):
                     yield Preview(index, image.pixels)
             yield Progress(0.0, "Looking at the picture")
             for image in self._painted(brief, settings, source, pictures, brief.size, check):
@@ -132,7 +135,8 @@ class StyleEngine:
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
         """One small picture a setting, `size` on the long side: a sheet of ideas."""
         source = pictures(str(brief.content))
-        return [image.pixels for image in self._painted(brief, settings, source, pictures, size, lambda: None)]
+        made = self._painted(brief, settings, source, pictures, size, lambda: None, in_groups=True)
+        return [image.pixels for image in made]
 
     # ── How variants are painted ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -144,8 +148,12 @@ class StyleEngine:
         pictures: Pictures,
         size: int,
         check: Callable[[], None],
+        in_groups: bool = False,
     ) -> Iterator[Painted]:
-        """Every setting's picture in order. What they share is computed once: the content and its features, masks, styles."""
+        """Every setting's picture in order. What they share is computed once: the content and its features, masks, styles.
+
+        `in_groups` is faster, but then a picture's last bits depend on its company: not for what is kept.
+        """
         network, pixels = self.network(), fitted(source, size)
         content = torch.from_numpy(pixels).float().div_(255)  # (H, W, 3)
         features = network.prepare(content, check)
@@ -167,14 +175,21 @@ class StyleEngine:
                 style, cover = brushed(applied.styles, norms, used, network.resolutions(*content.shape[:2]))
             return Plan(style, cover, StyleOptions(**applied.options))
 
-        def paint(plan: Plan) -> Painted:
+        def paint(plans: Sequence[Plan]) -> list[Painted]:
             began = time.perf_counter()
-            painted = network.paint(features, plan.style, check)
+            painted = network.paint(features, [plan.style for plan in plans], check)
             check()
-            pixels = to_pixels(self.finish(painted, content, plan.options, plan.cover))
-            return Painted(pixels, time.perf_counter() - began)
+            made = [
+                to_pixels(self.finish(image, content, plan.options, plan.cover))
+                for image, plan in zip(painted, plans, strict=True)
+            ]
+            seconds = (time.perf_counter() - began) / len(plans)
+            return [Painted(pixels, seconds) for pixels in made]
 
-        return paint_each(paint, [plan(setting) for setting in settings], together=size <= TOGETHER)
+        plans = [plan(setting) for setting in settings]
+        most = GROUP // (content.shape[0] * content.shape[1]) if in_groups and not masks else 1
+        groups = divided(plans, most)
+        return chain.from_iterable(paint_each(paint, groups, together=size <= TOGETHER))
 
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """The blend with the picture that `strength` and the brush ask for, then its colours as far as they are kept."""
@@ -189,12 +204,11 @@ class StyleEngine:
 
 def mixed(weights: Mapping[str, float], norms: Mapping[str, Sequence[Norm]]) -> list[Norm]:
     """The weighted mean of styles, layer by layer (Dumoulin et al. 2017, section 3.3)."""
-    used = [(weight, norms[name]) for name, weight in weights.items() if weight > 0]
-
-    def mean(layer: int, which: int) -> Tensor:
-        return torch.stack([weight * norm[layer][which] for weight, norm in used]).sum(0)
-
-    return [(mean(layer, 0), mean(layer, 1)) for layer in range(len(used[0][1]))]
+    used = {name: weight for name, weight in weights.items() if weight > 0}
+    values = torch.stack([torch.cat(list(chain.from_iterable(norms[name]))) for name in used])
+    mean = torch.tensor(list(used.values()), device=values.device) @ values
+    parts = iter(torch.split(mean, [len(part) for part in chain.from_iterable(norms[next(iter(used))])]))
+    return list(zip(parts, parts, strict=True))
 
 
 def brushed(

@@ -1,6 +1,7 @@
 """`studio bench speed`: our style networks beside onnxruntime on the same files, the loop in a browser, start, memory.
 
 A peer takes turns with us in this process, on the same pictures and threads, and the ratio is the median of the pairs' ratios.
+Each waits a moment first: the other's threads go on spinning after their work, and take the cores from whoever comes next.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ MIXES = (
     {"weave": 0.2, "dusk-crayon": 0.8},
 )
 WARM_UP = 2
+REST = 0.1  # seconds in which a thread pool stops spinning
 
 
 def rows(turns: int, tell: Tell) -> Iterator[Row]:
@@ -137,7 +139,7 @@ def _peer(entry: str, file: str) -> Any:
 def _duel(name: str, theirs: Work, ours: Work, turns: int, what: str) -> Row:
     for _ in range(WARM_UP):
         theirs(), ours()
-    pairs = [(_seconds(theirs), _seconds(ours)) for _ in range(turns)]
+    pairs = [(_seconds(theirs, REST), _seconds(ours, REST)) for _ in range(turns)]
     ratio = statistics.median(peer / mine for peer, mine in pairs)
     peer, mine = (statistics.median(times) * 1000 for times in zip(*pairs, strict=True))
     return row(name, ratio, f"{what}: onnxruntime {peer:.0f} ms, ours {mine:.0f} ms, medians of {turns} in turns")
@@ -149,7 +151,8 @@ def _times(work: Work, turns: int) -> list[float]:
     return [_seconds(work) for _ in range(turns)]
 
 
-def _seconds(work: Work) -> float:
+def _seconds(work: Work, rest: float = 0.0) -> float:
+    time.sleep(rest)
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
