@@ -6,23 +6,15 @@ import hashlib
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from engines import registry
-from engines.api import (
-    Brief,
-    Cancelled,
-    Done,
-    EngineInfo,
-    Failed,
-    Pixels,
-    Result,
-    Setting,
-    UserError,
-)
+from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Pixels, Result, Setting, UserError
 from engines.api import Started as EngineStarted
 
 from . import archive, config, pictures
@@ -55,6 +47,7 @@ from .view import continued, next_brief, view
 
 log = logging.getLogger(__name__)
 
+OPEN = 64  # sessions that stay in memory, besides those in use
 STOPPING = 5.0  # seconds that forgetting waits for a running round; what comes later finds no session and is not kept
 
 
@@ -66,7 +59,10 @@ class Studio:
         self.log = Log(db or config.db_url(self.home))
         self.blobs = Blobs(self.home / "blobs")
         self.desk = desk or Desk()
-        self._sessions: dict[str, Session] = {}
+        self._sessions: WeakValueDictionary[str, Session] = (
+            WeakValueDictionary()
+        )  # one object a session, while anyone has it
+        self._recent: OrderedDict[str, Session] = OrderedDict()  # kept open, so that their logs need not be read again
         self._lock = threading.Lock()
 
     @property
@@ -80,11 +76,19 @@ class Studio:
     def session(self, id: str) -> Session:
         """The session with this id. Raises `StudioError` where there is none."""
         with self._lock:
-            if id not in self._sessions:
-                opened = Session(self, id)
-                opened.events()
-                self._sessions[id] = opened
-            return self._sessions[id]
+            found = self._sessions.get(id)
+        if found is None:
+            opened = Session(self, id)
+            opened.events()  # outside the lock: a long log must not hold up everybody else
+            with self._lock:
+                found = self._sessions.setdefault(id, opened)
+        with self._lock:
+            self._recent[id] = found
+            self._recent.move_to_end(id)
+            idle = [other for other, session in self._recent.items() if not session.owes]
+            for other in idle[: max(0, len(self._recent) - OPEN)]:
+                del self._recent[other]
+        return found
 
     def forget(self, id: str) -> None:
         """Deletes a session: its log, and the blobs that nobody else uses."""
@@ -93,6 +97,7 @@ class Studio:
             ticket.wait(STOPPING)
         with self._lock:
             self._sessions.pop(id, None)
+            self._recent.pop(id, None)
         with self.blobs.lock():
             for sha in self.log.forget(id):
                 self.blobs.remove(sha)
@@ -149,6 +154,11 @@ class Session:
         if brief is None or brief.engine not in infos:
             return {"judgements": 0, "knobs": []}
         return learned(infos[brief.engine], brief, evidence(state, infos))
+
+    @property
+    def owes(self) -> bool:
+        """Whether it holds what the log had no room for."""
+        return bool(self._owed)
 
     def running(self) -> Ticket | None:
         """The round that is being made or waits for its turn."""

@@ -1,8 +1,10 @@
 """The loop on a real log, real blobs and a real desk, with an engine that paints colours."""
 
+import gc
 import io
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -208,6 +210,29 @@ def test_a_restart_brings_everything_back(tmp_path):
     second = Studio(tmp_path / "home")
     assert second.session(session.id).view() == before
     second.close()
+
+
+def test_only_so_many_sessions_stay_in_memory(studio, monkeypatch):
+    monkeypatch.setattr("studio.session.OPEN", 3)
+    first = studio.new_session()
+    others = [studio.new_session().id for _ in range(6)]
+    assert len(studio._recent) == 3
+    assert studio.session(first.id) is first  # somebody still has it: there are never two of one
+    gone = weakref.ref(first)
+    del first
+    for id in others:
+        studio.session(id)
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_session_that_owes_the_log_is_kept(studio, monkeypatch):
+    monkeypatch.setattr("studio.session.OPEN", 1)
+    owing = studio.new_session()
+    owing._owed.append(Ended(round=0, status="failed"))
+    for _ in range(3):
+        studio.new_session()
+    assert owing.id in studio._recent
 
 
 def test_forget_deletes_only_what_nobody_else_uses(studio):
