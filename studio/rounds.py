@@ -5,12 +5,25 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from engines import registry, store
-from engines.api import PICTURE, Brief, Cancelled, Event, Failed, Pictures, Pixels, Preview, Progress, Result, Setting
+from engines.api import (
+    PICTURE,
+    Brief,
+    Cancelled,
+    Event,
+    Failed,
+    Pictures,
+    Pixels,
+    Preview,
+    Progress,
+    Result,
+    Setting,
+    UserError,
+)
 
 from . import config, pictures
 from .blobs import Blobs
@@ -128,6 +141,24 @@ def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Varian
         features=None if result.features is None else [float(value) for value in result.features],
     )
     return variant, data
+
+
+def remade(data: bytes, known: Container[str]) -> Brief | None:
+    """The brief that paints a picture of ours again, as its file says; None where it says nothing that could be painted.
+
+    Of its pictures only those among `known`, hex digests, are kept: a session sees only its own.
+    """
+    found = pictures.read_meta(data) or {}
+    try:
+        made = Proposal.model_validate({"role": "yours", "reason": [], "knobs": found["knobs"], "seed": found["seed"]})
+        brief = registry.check(replace(Brief.from_dict(found["brief"]).apply(made.knobs), seed=made.seed))
+    except (UserError, KeyError, ValueError, TypeError):
+        return None
+    unknown = {ref for ref in brief.pictures() if ref.removeprefix("sha256:") not in known}
+    styles = {name: weight for name, weight in brief.styles.items() if name not in unknown}
+    if unknown & set(brief.masks.values()) or (brief.styles and not styles):
+        return None
+    return replace(brief, content=None if brief.content in unknown else brief.content, styles=styles)
 
 
 def read_pixels(blobs: Blobs, ref: str) -> Pixels:

@@ -24,6 +24,7 @@ from engines.api import UserError
 
 from . import config, locales, pictures, sheets
 from .events import StudioError
+from .rounds import remade
 from .session import Session, Studio
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,9 @@ class Web:
         name = unquote(request.headers.get("X-Name", ""))
         data = await received(request, name)
         ref = await run_in_threadpool(session.upload, data, name)
-        return JSONResponse(await run_in_threadpool(self._described, session, ref))
+        described = await run_in_threadpool(self._described, session, ref)
+        brief = await run_in_threadpool(lambda: remade(data, session.state().pictures))
+        return JSONResponse(described | {"brief": brief.to_dict() if brief else None})
 
     async def example(self, request: Request) -> Response:
         session, place = await self._session(request), asset("contents", request.path_params["name"])

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -15,6 +16,7 @@ from engines import fake
 from engines.api import Brief
 from studio import server
 from studio.bench.visit import free_port
+from studio.pictures import to_pixels
 
 FLAGS = ["--no-sandbox", "--disable-background-networking"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -418,6 +420,24 @@ def test_bad_pictures_leave_the_brief_as_it_was(visit, tmp_path):
     expect(page.locator(".notice")).to_contain_text("40 MB is the most")
     assert not sent
     assert page.locator(".canvas img").get_attribute("src") == before
+
+
+def test_a_dropped_variant_brings_its_brief_back(visit, running):
+    page = visit()
+    session = session_of(page, running)
+    made = session.state().rounds[0].variants[2]
+    page.get_by_role("button", name="Take woodcut out of the mix").click()
+    give(page, "duet.png", session.blob(made.sha256).read_bytes())
+    expect(page.locator(".restored")).to_contain_text("its brief is back")
+    again(page, 2)
+    yours = session.state().rounds[1].variants[0]
+    pixels = [to_pixels(session.blob(each.sha256).read_bytes()) for each in (yours, made)]
+    assert np.array_equal(*pixels)
+    give(page, "duet.png", session.blob(made.sha256).read_bytes())
+    page.get_by_role("button", name="Use the picture itself").click()
+    expect(page.locator(".restored")).to_have_count(0)
+    again(page, 3)
+    assert session.state().rounds[2].brief.content == f"sha256:{made.sha256}"
 
 
 def test_a_studio_that_does_not_answer_is_told_in_our_words(visit, running):

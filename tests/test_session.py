@@ -5,6 +5,7 @@ import io
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from engines import fake, registry
 from engines.api import Brief, BriefError, EngineError, Failed, Preview, UserError
 from studio.desk import Queued
 from studio.events import Ended, Judgement, Made, StudioError
-from studio.pictures import read_meta, to_pixels
+from studio.pictures import encode_png, read_meta, to_pixels
+from studio.rounds import remade
 from studio.session import Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
+PIXELS = np.full((20, 30, 3), 90, np.uint8)
 
 
 def picture(width=40, height=30, colour=(10, 200, 90)):
@@ -66,6 +69,37 @@ def test_a_png_carries_its_brief(session):
     meta = read_meta(session.blob(made.variant.sha256).read_bytes())
     assert Brief.from_dict(meta["brief"]) == session.state().rounds[0].brief
     assert meta["knobs"] == made.variant.knobs
+
+
+def test_a_pictures_file_brings_its_brief_back(session):
+    content = session.upload(picture(), "content.png")
+    brief = replace(BRIEF, content=content, locks=("strength",))
+    made = [item for item in run(session, brief) if isinstance(item, Made)][2].variant
+    data = session.blob(made.sha256).read_bytes()
+    known = session.state().pictures
+    again = remade(data, known)
+    assert registry.info("fake").space(again).yours == pytest.approx(made.knobs)
+    assert (again.content, again.seed, again.locks) == (content, made.seed, ("strength",))
+    assert remade(data, ()).content is None  # another session's picture stays its own
+    own = replace(again, styles={content: 1.0})
+    assert remade(encode_png(PIXELS, {"brief": own.to_dict(), "knobs": {}, "seed": 1}), ()) is None
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        {},
+        {"brief": 7, "knobs": {}, "seed": 1},
+        {"brief": {"engine": "fake", "styles": {"ember": 1}}, "knobs": {"strength": 9}, "seed": 1},
+        {"brief": {"engine": "fake", "styles": {"ember": 1}}, "knobs": [], "seed": 1},
+        {"brief": {"engine": "fake", "styles": {"ember": 1}}, "knobs": {}, "seed": "x"},
+        {"brief": {"engine": "none", "styles": {"ember": 1}}, "knobs": {}, "seed": 1},
+        {"brief": {"engine": "fake", "then": {"then": {}}}, "knobs": {}, "seed": 1},
+    ],
+)
+def test_what_a_file_says_of_itself_is_not_trusted(meta, studio):
+    assert remade(encode_png(PIXELS, meta), ()) is None
 
 
 def test_judging_moves_the_next_round(session):

@@ -37,7 +37,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         limit=pictures.MAX_BYTES,
         text=text.texts("brief", "drop", "replace", "examples", "from_device", "own_style_add")
         | text.texts("empty_mix", "more", "again", "again_busy", "lock", "unlock", "remove", "dice", "new_seed")
-        | text.texts("steering_off", "steering_full", "shelf", "too_large", "reading", "own_style")
+        | text.texts("steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself")
         | text.texts("close", "pixels"),
     )
 

@@ -7,6 +7,7 @@
   let adopted = '';      // the studio's own next brief that the form last took over
   let extra = {};        // pictures uploaded since the last answer
   let reading = '';      // name of the file that is being read
+  let restored = null;   // the picture that was dropped, where it brought its brief along
   let sheets = false;    // whether thumbnails of the bank may be asked for: not before the first round is painted
 
   // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +91,14 @@
     return fetched('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'picture') }, body: file }, file.name);
   }
 
-  async function setContent(ref) { if (await ref) { draft.content = await ref; change(); } }
+  async function setContent(ref) { // a picture of ours brings back the brief that made it
+    if (!(ref = await ref)) return;
+    const brief = extra[ref].brief;
+    restored = brief ? ref : null;
+    draft.content = ref;
+    if (brief) { take(brief, Duet.value('brief')); draft.fresh = false; }
+    change();
+  }
 
   async function addOwn(file) {
     const ref = await upload(file);
@@ -135,6 +143,7 @@
     if (draft.fresh) draft.seed = Math.floor(Math.random() * 2 ** 31);
     keep();
     say('');
+    restored = null;
     Duet.drawer(false);
     Duet.lookAt(null);
     if (matchMedia('(max-width: 859px)').matches) scrollTo({ top: 0 }); // where the progress is
@@ -165,6 +174,8 @@
         draft.content && h('img', { src: address(draft.content, 768), alt: shown ? shown.name : '', draggable: 'false' }),
         h('span.over', {}, reading ? fill(text.reading, { name: reading }) : draft.content ? text.replace : text.drop),
         h('input', { type: 'file', accept: 'image/*', 'aria-label': text.from_device, data: { change: 'file' } })),
+      restored && h('p.restored', { role: 'status' }, text.restored, ' ', restored !== draft.content &&
+        h('button', { type: 'button', data: { click: 'itself' } }, text.itself)),
       value.examples.length > 1 && h('div.examples', { role: 'group', 'aria-label': text.examples }, value.examples.map(each =>
         h('button.thumb', { type: 'button', title: each.label, 'aria-label': each.label, data: { click: 'example', name: each.name } },
           h('img', { src: each.src, alt: '', loading: 'lazy' })))));
@@ -240,6 +251,7 @@
         draft = { ...blank(value), ...(kept?.draft || {}) };
         adopted = kept?.adopted || '';
         extra = {};
+        restored = null;
       }
       const next = JSON.stringify(value.next);
       if (next === adopted) return;
@@ -249,6 +261,7 @@
     },
     on: {
       again, dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
+      itself() { draft.content = restored; restored = null; change(); },
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
       own(input) { addOwn(input.files[0]); input.value = ''; },
