@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from engines.api import Pixels
@@ -21,8 +23,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, what some camera
 MAX_BYTES = 40 * 2**20
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16
+BIG = 16_000_000  # pixels; decoding one that is larger takes hundreds of megabytes, so only one is decoded at a time
+BAND = 2**18  # pixels that are converted at a time
 META_KEY = "duet"
 MAX_META = 64 * 1024  # bytes; a brief is far smaller
+
+_alone = threading.Semaphore()  # for whoever decodes a big picture
 
 
 def check(data: bytes, name: str) -> tuple[int, int]:
@@ -41,7 +47,7 @@ def size_of(data: bytes) -> tuple[int, int]:
 def to_pixels(data: bytes, name: str = "") -> Pixels:
     """The picture as (H, W, 3) uint8 sRGB: turned upright, 16 bits scaled down, transparency on white, first frame only."""
     with _opened(data, name) as picture:
-        return np.asarray(_rgb(ImageOps.exif_transpose(picture)))
+        return _pixels(picture)
 
 
 def flatten(pixels: Pixels) -> Pixels:
@@ -65,7 +71,7 @@ def read_meta(data: bytes) -> dict[str, Any] | None:
     """What a PNG's `duet` chunk says, as JSON values that nobody has checked yet; None where there is none that can be read."""
     try:
         with _opened(data, "") as picture:
-            text = getattr(picture, "text", {}).get(META_KEY, "")
+            text = picture.info.get(META_KEY, "")  # what comes before the pixels, as ours does: nothing is decoded
         found = json.loads(text) if 0 < len(text) <= MAX_META else None
     except (StudioError, ValueError, RecursionError):
         return None
@@ -74,10 +80,13 @@ def read_meta(data: bytes) -> dict[str, Any] | None:
 
 def thumbnail(data: bytes, side: int) -> bytes:
     """A JPEG that fits into a square of `side` pixels."""
-    picture = Image.fromarray(to_pixels(data))
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    enough = 2 * side  # from twice its size nobody sees that it was made smaller in two steps
+    with _opened(data, "") as picture:
+        picture.draft(None, (enough, enough))  # a JPEG can be decoded smaller than it is
+        small = Image.fromarray(_pixels(picture, max(1, max(picture.size) // enough)))
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=85)
+    small.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
@@ -98,7 +107,8 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # damaged EXIF and the like: we say what matters ourselves
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check_sides(picture, shown)
-                yield picture
+                with _alone if picture.width * picture.height > BIG else nullcontext():
+                    yield picture
     except StudioError:
         raise
     except Image.DecompressionBombError:  # Pillow's own limit lies above ours
@@ -158,36 +168,57 @@ def _too_many_pixels(shown: str) -> StudioError:
     )
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _pixels(picture: Image.Image, shrink: int = 1) -> Pixels:
+    """What engines see of it, each side divided by `shrink`. Goes band by band: whole copies on the way are what takes memory."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    to_rgb = _converter(picture)
+    out = np.empty((-(-picture.height // shrink), -(-picture.width // shrink), 3), np.uint8)
+    for top, band in _bands(picture, shrink):
+        rows = np.asarray(to_rgb(band).reduce(shrink))
+        out[top // shrink :][: len(rows)] = rows
+    return out
+
+
+def _bands(picture: Image.Image, step: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """The picture from top to bottom: where each band begins, a multiple of `step`, and the band."""
+    rows = max(1, BAND // (picture.width * step)) * step
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _converter(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What makes RGB of the picture's bands."""
     if picture.mode.startswith("I") or picture.mode == "F":
-        return Image.fromarray(_eight_bits(picture)).convert("RGB")
+        least = 65535.0 if picture.mode.startswith("I") else 1.0  # floats are from 0 to 1 unless they say otherwise
+        top = max(least, *(float(_values(band).max()) for _, band in _bands(picture)))
+        return lambda band: Image.fromarray(_eight_bits(band, top)).convert("RGB")
     if picture.mode == "CMYK":
         return _from_cmyk(picture)
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        return _on_white(picture.convert("RGBA"))
-    return picture.convert("RGB")
+        return lambda band: _on_white(band.convert("RGBA"))
+    return lambda band: band.convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> Pixels:
+def _eight_bits(band: Image.Image, top: float) -> Pixels:
     """Grey of 16 or 32 bits, or float, scaled to 0-255 rather than clipped as Pillow would."""
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
-    whole = picture.mode.startswith("I")
-    top = max(float(values.max()), 65535.0 if whole else 1.0)  # floats are from 0 to 1 unless they say otherwise
-    return np.asarray(np.clip(values / top * 255.0, 0, 255).round(), dtype=np.uint8)
+    return np.asarray(np.clip(_values(band) / top * 255.0, 0, 255).round(), dtype=np.uint8)
 
 
-def _from_cmyk(picture: Image.Image) -> Image.Image:
+def _values(band: Image.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
+
+
+def _from_cmyk(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
     """Through the picture's own ICC profile where it has a usable one."""
     profile = picture.info.get("icc_profile")
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            found = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if found is not None:
-                return found
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "CMYK", "RGB")
+            return lambda band: ImageCms.applyTransform(band, transform) or band.convert("RGB")
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile: Pillow's plain conversion is what viewers show too
-    return picture.convert("RGB")
+    return lambda band: band.convert("RGB")
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -287,8 +291,98 @@ def test_thumbnails_fit_and_keep_the_shape():
         assert small.size == (64, 16)
 
 
+@pytest.mark.parametrize("turn", [3, 6])
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_thumbnails_show_the_whole_picture_upright(format, turn):
+    stored = plain(GREEN, (1300, 700))
+    stored.paste(RED, (0, 0, 650, 350))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    with Image.open(io.BytesIO(pictures.thumbnail(saved(stored, format, exif=exif), 100))) as small:
+        assert small.size == ((100, 54) if turn == 3 else (54, 100))
+        corners = {"top right": (small.width - 6, 5), "bottom right": (small.width - 6, small.height - 6)}
+        red = [where for where, at in corners.items() if np.abs(np.subtract(small.getpixel(at), RED)).max() < 25]
+    assert red == ["bottom right" if turn == 3 else "top right"]
+
+
 def test_flatten_lays_transparency_on_white():
     clear = np.zeros((4, 4, 4), np.uint8)
     assert pictures.flatten(clear)[0, 0].tolist() == [255, 255, 255]
     solid = np.zeros((4, 4, 3), np.uint8)
     assert pictures.flatten(solid) is solid
+
+
+# ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from studio import pictures
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+data = Path(sys.argv[1]).read_bytes()
+before = peak()
+pictures.to_pixels(data) if sys.argv[2] == "whole" else pictures.thumbnail(data, 320)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one process")
+@pytest.mark.parametrize(
+    ("kind", "what", "most"), [("grey", "whole", 8), ("grey", "small", 5), ("rgba", "whole", 10), ("jpeg", "small", 2)]
+)
+def test_decoding_takes_few_bytes_a_pixel(tmp_path, kind, what, most):
+    side = 3000
+    ramp = np.linspace(0, 65535, side, dtype=np.uint16)[None].repeat(side, 0)
+    grey = Image.fromarray((ramp >> 8).astype(np.uint8))
+    file = tmp_path / "big"
+    file.write_bytes(
+        saved(Image.fromarray(ramp), compress_level=1)
+        if kind == "grey"
+        else saved(Image.merge("RGBA", [grey] * 4), compress_level=1)
+        if kind == "rgba"
+        else saved(grey.convert("RGB"), "JPEG")
+    )
+    done = subprocess.run([sys.executable, "-c", PEAK, str(file), what], capture_output=True, text=True, check=True)
+    assert int(done.stdout) / side**2 < most
+
+
+def test_big_pictures_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(pictures, "BIG", 1000)
+    inside, most, real = [0], [0], pictures._pixels
+
+    def slow(*given):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        inside[0] -= 1
+        return real(*given)
+
+    monkeypatch.setattr(pictures, "_pixels", slow)
+    for size, one in (((40, 30), True), ((20, 20), False)):
+        most[0] = 0
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(pictures.to_pixels, [saved(plain(size=size))] * 4))
+        assert (most[0] == 1) is one
+
+
+def test_a_big_picture_that_is_damaged_does_not_keep_out_the_next(monkeypatch):
+    monkeypatch.setattr(pictures, "BIG", 1000)
+    whole = saved(plain())
+    for _ in range(3):
+        with pytest.raises(StudioError):
+            pictures.to_pixels(whole[: len(whole) * 2 // 3])
+    assert seen(whole).shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize("band", [40, 41, 400])
+def test_bands_do_not_show(monkeypatch, band):
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 255, (37, 40, 4), dtype=np.uint8)
+    deep = rng.integers(0, 65535, (37, 40), dtype=np.uint16)
+    many = [Image.fromarray(pixels), Image.fromarray(pixels[..., :3]), Image.fromarray(deep)]
+    files = [*map(saved, many), saved(many[1].quantize(16)), saved(Image.fromarray(deep / 3e5), "TIFF")]
+    whole = [(pictures.to_pixels(file), pictures.thumbnail(file, 16)) for file in files]
+    monkeypatch.setattr(pictures, "BAND", band)
+    for file, (large, small) in zip(files, whole, strict=True):
+        assert np.array_equal(pictures.to_pixels(file), large)
+        assert pictures.thumbnail(file, 16) == small
