@@ -19,19 +19,16 @@ from .brief import (
     MODES,
     PICTURE,
     Brief,
-    BriefError,
-    EngineError,
     Knobs,
-    UserError,
     check_depth,
     check_options,
     check_picture,
     check_value,
-    filled,
     normalised,
     option,
     too_deep,
 )
+from .errors import BriefError, EngineError, UserError, check_text, filled, shortened
 from .space import Knob, Space, project_simplex
 
 __all__ = [
@@ -63,11 +60,13 @@ __all__ = [
     "check_depth",
     "check_options",
     "check_picture",
+    "check_text",
     "check_value",
     "filled",
     "normalised",
     "option",
     "project_simplex",
+    "shortened",
     "too_deep",
 ]
 

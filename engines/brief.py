@@ -11,49 +11,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from .errors import MAX_PROMPT, BriefError, check_text
+
 PICTURE = re.compile(r"sha256:[0-9a-f]{64}")
 MAX_WEIGHT = 1e100  # weights are relative, so this is only to keep their sum a number
 MAX_THEN = 8  # levels of `then`
 MODES = ("style", "text", "image")
 
 Knobs = Mapping[str, float | str]  # knob name -> value
-
-
-class UserError(Exception):
-    """Something to show to a person: what happened, what to do, and the values that were wrong.
-
-    `message` and `remedy` are templates in English, filled from `values`; the page looks up their translation by the template.
-    """
-
-    def __init__(self, message: str, remedy: str = "", **values: Any) -> None:
-        super().__init__(message, remedy)
-        self.message, self.remedy, self.values = message, remedy, values
-
-    def __str__(self) -> str:
-        return " ".join(filled(part, self.values) for part in (self.message, self.remedy) if part)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_error, (type(self), self.message, self.remedy, self.values)
-
-
-def filled(template: str, values: Mapping[str, Any]) -> str:
-    """The template with its values; one with braces of its own, as engines may quote, stays as it is."""
-    try:
-        return template.format(**values)
-    except (LookupError, ValueError, AttributeError, TypeError):
-        return template
-
-
-def _rebuild_error(kind: type[UserError], message: str, remedy: str, values: dict[str, Any]) -> UserError:
-    return kind(message, remedy, **values)
-
-
-class EngineError(UserError):
-    """An engine cannot do what was asked: a bad brief, a missing model, a device without memory."""
-
-
-class BriefError(EngineError):
-    """The brief itself is wrong. Names the key, the value and what is allowed."""
 
 
 def option(
@@ -96,8 +61,8 @@ def check_value(spec: dataclasses.Field[Any], value: Any, prefix: str = "") -> A
     if isinstance(spec.default, (bool, str)):
         if not isinstance(value, type(spec.default)):
             kind = "true or false" if isinstance(spec.default, bool) else "text"
-            raise BriefError("{key} is {value!r}.", "It must be {allowed}.", key=name, value=value, allowed=kind)
-        return value
+            raise BriefError("{key} is {value!r}.", "It must be {kind}.", key=name, value=value, kind=kind)
+        return check_text(name, value, MAX_PROMPT) if isinstance(value, str) else value
     low, high = facts["low"], facts["high"]
     whole = isinstance(spec.default, int)
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -165,11 +130,10 @@ class Brief:
             value = getattr(self, spec.name)
             if spec.metadata:
                 value = check_value(spec, value)
-            elif spec.name in ("engine", "prompt", "negative_prompt"):
-                if not isinstance(value, str):
-                    raise BriefError(
-                        "{key} is {value!r}.", "It must be {allowed}.", key=spec.name, value=value, allowed="text"
-                    )
+            elif spec.name == "engine":
+                value = check_text(spec.name, value)
+            elif spec.name in ("prompt", "negative_prompt"):
+                value = check_text(spec.name, value, MAX_PROMPT)
             elif spec.name in ("content", "sketch"):
                 value = None if value is None else check_picture(spec.name, value)
             self._set(spec.name, value)
@@ -180,16 +144,14 @@ class Brief:
         if isinstance(self.locks, str) or not all(isinstance(name, str) for name in self.locks):
             raise BriefError(
                 "{key} is {value!r}.",
-                "It must be {allowed}.",
+                "It must be {kind}.",
                 key="locks",
                 value=self.locks,
-                allowed="a list of knob names",
+                kind="a list of knob names",
             )
-        self._set("locks", tuple(dict.fromkeys(self.locks)))
+        self._set("locks", tuple(dict.fromkeys(check_text("locks", name) for name in self.locks)))
         if self.then is not None and not isinstance(self.then, Brief):
-            raise BriefError(
-                "{key} is {value!r}.", "It must be {allowed}.", key="then", value=self.then, allowed="a brief"
-            )
+            raise BriefError("{key} is {value!r}.", "It must be {kind}.", key="then", value=self.then, kind="a brief")
         check_depth(self)
 
     def _set(self, name: str, value: Any) -> None:
@@ -236,7 +198,7 @@ class Brief:
         locks = given.get("locks") or ()
         if not isinstance(locks, list | tuple):
             raise BriefError(
-                "{key} is {value!r}.", "It must be {allowed}.", key="locks", value=locks, allowed="a list of knob names"
+                "{key} is {value!r}.", "It must be {kind}.", key="locks", value=locks, kind="a list of knob names"
             )
         given["locks"] = tuple(locks)
         if given.get("then") is not None:
@@ -297,19 +259,19 @@ def _no_constant(name: str) -> float:
 def _table(key: str, value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise BriefError(
-            "{key} is {value!r}.", "It must be {allowed}.", key=key, value=value, allowed="a table of names and values"
+            "{key} is {value!r}.", "It must be {kind}.", key=key, value=value, kind="a table of names and values"
         )
-    return list(value.items())
+    return [(check_text(f"{key}.{name}", name), each) for name, each in value.items()]
 
 
 def check_picture(key: str, value: Any) -> str:
     if not isinstance(value, str) or not PICTURE.fullmatch(value):
         raise BriefError(
             "{key} is {value!r}.",
-            "It must be {allowed}.",
+            "It must be {kind}.",
             key=key,
             value=value,
-            allowed="a stored picture, sha256:<64 hex digits>",
+            kind="a stored picture, sha256:<64 hex digits>",
         )
     return value
 

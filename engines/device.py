@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 
-from .brief import EngineError
+from .errors import EngineError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

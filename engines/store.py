@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 from platformdirs import user_data_path
 
-from .brief import EngineError
+from .errors import EngineError
 
 if TYPE_CHECKING:
     import torch

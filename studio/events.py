@@ -16,10 +16,11 @@ from pydantic import (
     ValidationError,
 )
 
-from engines.api import Brief, UserError, filled
+from engines.api import Brief, UserError, check_text, filled, shortened
 
 Role = Literal["yours", "best", "twist", "surprise"]
 ROLES: tuple[Role, ...] = ("yours", "best", "twist", "surprise")
+MAX_NOTE, MAX_TEXT = 2_000, 20_000  # characters of what an artist may say of a round, and write instead of a variant
 Status = Literal["running", "done", "cancelled", "failed", "interrupted"]
 
 
@@ -52,7 +53,7 @@ class Words(Record):
         shown = {
             key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in self.values.items()
         }
-        return filled(self.template, shown)
+        return filled(self.template, shortened(shown))
 
 
 class Proposal(Record):
@@ -146,6 +147,9 @@ class Judgement(Record):
             )
         if self.none and (self.like or self.pick is not None or self.ranking):
             raise StudioError("“None of these” cannot go with a like, a pick or a ranking.", "Send one or the other.")
+        check_text("note", self.note, MAX_NOTE, StudioError)
+        for index, text in self.text.items():
+            check_text(f"text.{index}", text, MAX_TEXT, StudioError)
         known = list(knobs)
         for name in self.edit:
             if name not in known:

@@ -121,9 +121,7 @@ def _check_distinct(renamed: Mapping[str, str]) -> None:
 
 def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
     if not isinstance(value, str) or not value:
-        raise BriefError(
-            "{key} is {value!r}.", "It must be {allowed}.", key=key, value=value, allowed="a picture's path"
-        )
+        raise BriefError("{key} is {value!r}.", "It must be {kind}.", key=key, value=value, kind="a picture's path")
     if PICTURE.fullmatch(value):
         return Blobs(config.home() / "blobs").read(value.removeprefix("sha256:")), value[7:19]
     path = folder / value

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from engines.api import UserError
+from engines.api import UserError, filled, shortened
 
 from . import config
 from .events import Words
 
 LANGUAGES = {"en": "EN", "zh": "中文"}  # as the switch shows them; the first is the fallback
+WORDS = ("kind", "allowed")  # values of a sentence that may be words of ours, and then have a section of that name
 BUG = "Something went wrong inside the studio. Your brief is unchanged; the log file has the details."
 
 
@@ -33,8 +34,13 @@ class Table:
         """Several of the page's own texts, by their keys."""
         return {key: self.words["page"][key] for key in keys}
 
+    def called(self, kind: str, name: str) -> str:
+        """What the page calls a shelf or an example; those that somebody added have their own name."""
+        return self.words["page"].get(f"{kind}_{name}") or name.replace("-", " ").capitalize()
+
     def style(self, name: str) -> str:
-        return self.words["styles"].get(name) or self.names.get(name) or self("own_style")
+        own = self("own_style") if name.startswith("sha256:") else name.replace("-", " ")
+        return self.words["styles"].get(name) or self.names.get(name) or own
 
     def knob(self, name: str) -> str:
         """A control as an artist calls it: `style:starry-oil` or `strength`."""
@@ -51,23 +57,15 @@ class Table:
             key: self.list([self.spoken(str(name)) for name in value]) if isinstance(value, list) else value
             for key, value in words.values.items()
         }
-        try:
-            return self._template(words.template).format(**values)
-        except (
-            LookupError,
-            ValueError,
-            AttributeError,
-            TypeError,
-        ):  # a translation that does not fit: better English than nothing
-            return str(words)
+        return self._filled(words.template, values)
 
     def sentences(self, words: list[Words]) -> str:
         return self("between_sentences").join(map(self.say, words))
 
     def error(self, error: UserError) -> str:
         """What happened and what to do."""
-        parts = [Words(template=part, values=_plain(error.values)) for part in (error.message, error.remedy) if part]
-        return self.sentences(parts)
+        parts = [self._filled(part, error.values) for part in (error.message, error.remedy) if part]
+        return self("between_sentences").join(parts)
 
     def template(self, english: str) -> str:
         """A sentence without values, or itself where nobody translated it."""
@@ -77,6 +75,14 @@ class Table:
         """Names as one part of a sentence: a, b and c."""
         *most, last = names or [""]
         return self("between_names").join(most) + (self("before_last_name") if most else "") + last
+
+    def _filled(self, template: str, values: Mapping[str, Any]) -> str:
+        ours = {key: self.words[key].get(str(values[key]), values[key]) for key in WORDS if key in values}
+        shown = shortened({**values, **ours})
+        try:
+            return self._template(template).format(**shown)
+        except (LookupError, ValueError, AttributeError, TypeError):
+            return filled(template, shown)  # a translation that does not fit: better English than nothing
 
     def _template(self, english: str) -> str:
         """The translation; of a message and its remedy in one string, each on its own."""
@@ -114,8 +120,3 @@ def preferred(accept: str | None) -> str | None:
             weight = 0.0
         choices.append((-weight, at, tag.strip().lower().partition("-")[0]))
     return next((tag for weight, _, tag in sorted(choices) if weight < 0 and tag in LANGUAGES), None)
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of an error as they are, but lists as text: here they name no knobs."""
-    return {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
 
 import studio  # noqa: F401 - before anything imports NumPy, whose threads it holds back
+from engines import registry
+from engines.api import Done, EngineInfo, Result, Started, option
 
 
 def shared_models() -> Path:
@@ -54,3 +58,50 @@ def _browser(request: pytest.FixtureRequest) -> None:
     """Holds every test under the marker `browser` to that, whether or not it asks for the path."""
     if request.node.get_closest_marker("browser"):
         request.getfixturevalue("browser_path")
+
+
+@dataclass(frozen=True)
+class PrintOptions:
+    """One option of every kind."""
+
+    contrast: float = option(1.0, low=0.5, high=2.0, step=0.05, knob=True, help="How far the colours lie apart.")
+    inks: int = option(4, low=2, high=8, step=1, help="How many colours are printed.")
+    paper: str = option("rough", choices=("rough", "smooth", "glossy"), knob=True, help="What it is printed on.")
+    frame: bool = option(False, help="Whether it has a frame.")
+    motto: str = option("", help="What is written below.")
+
+
+class ScreenPrint:
+    """An engine that somebody added: no table of words knows it, its style or its options."""
+
+    info = EngineInfo(
+        name="screen-print",
+        mode="style",
+        version="1",
+        summary="A few flat inks.",
+        options=PrintOptions,
+        styles=("riso-blue", "riso-red"),
+    )
+
+    def models(self):
+        return {}
+
+    def run(self, brief, settings, pictures, cancelled):
+        yield Started(len(settings), "cpu", "uint8")
+        for index, setting in enumerate(settings):
+            pixels = pictures(brief.content)[:32, :32]
+            features = pixels.reshape(-1, 3).mean(0).astype("float32") / 255
+            yield Result(index, setting.knobs, setting.seed, 0.0, pixels=pixels, features=features)
+        yield Done(0.0, 0.0)
+
+
+@pytest.fixture
+def add_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes an engine of somebody's own known, until the test ends."""
+
+    def add() -> None:
+        registry.infos()
+        monkeypatch.setitem(registry._factories, "screen-print", (ScreenPrint.info, ScreenPrint))
+        monkeypatch.setitem(registry._loaded, "screen-print", ScreenPrint())
+
+    return add

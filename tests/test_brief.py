@@ -6,13 +6,13 @@ import copy
 import json
 import math
 import pickle
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 
 from engines import fake, registry
-from engines.api import Brief, BriefError, EngineError, UserError
+from engines.api import Brief, BriefError, EngineError, UserError, check_options, option
 
 REF = "sha256:" + "0123456789abcdef" * 4
 
@@ -110,6 +110,22 @@ def test_null_means_not_given():
         ({"mode": ["style"]}, ["mode"]),
         ({"prompt": 5}, ["prompt", "5", "text"]),
         ({"engine": None}, ["engine", "text"]),
+        ({"engine": "x" * 201}, ["engine", "201", "200"]),
+        ({"prompt": "x" * 10_001}, ["prompt", "10001", "10000"]),
+        ({"negative_prompt": "x" * 10_001}, ["negative_prompt", "10001"]),
+        ({"prompt": "\ud83e"}, ["prompt", "half of a character"]),
+        ({"negative_prompt": "a\udd8ab"}, ["negative_prompt", "half of a character"]),
+        ({"engine": "\ud800"}, ["engine", "half of a character"]),
+        ({"styles": {"\ud800": 1}}, ["styles.", "half of a character"]),
+        ({"styles": {"x" * 201: 1}}, ["styles.x", "201"]),
+        ({"masks": {"\ud800": None}}, ["masks.", "half of a character"]),
+        ({"options": {"\ud800": 1}}, ["options.", "half of a character"]),
+        ({"options": {"x" * 201: 1}}, ["options.x", "201"]),
+        ({"locks": ["\ud800"]}, ["locks", "half of a character"]),
+        ({"locks": ["x" * 201]}, ["locks", "201"]),
+        ({"then": {"prompt": "\ud800"}}, ["prompt", "half of a character"]),
+        ({"\ud800": 1}, ["Unknown key"]),
+        ({"mode": "\ud800"}, ["mode"]),
         ({"content": "photo.jpg"}, ["content", "photo.jpg", "sha256"]),
         ({"content": REF.upper()}, ["content"]),
         ({"sketch": REF + "0"}, ["sketch"]),
@@ -151,6 +167,7 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(data, words):
         Brief.from_dict(data)
     for word in words:
         assert word in str(error.value)
+    assert str(error.value).encode()
     assert "\n" not in str(error.value)
 
 
@@ -200,6 +217,47 @@ def test_errors_survive_the_way_to_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (EngineError, "size is 5. Mend size.")
     assert isinstance(again, UserError)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 10**6, ["x"] * 10**5, {"a": "x" * 10**6}, 10**5000, "\ud800", ["\ud800"]],
+    ids=lambda value: str(type(value)),
+)
+def test_a_long_value_is_shortened_where_it_is_told(value):
+    for data in ({"prompt": [value]}, {"mode": value}, {"seed": value}, {"content": value}, {"styles": value}):
+        with pytest.raises(BriefError) as error:
+            Brief.from_dict(data)
+        assert len(str(error.value).encode()) < 1500
+
+
+def test_what_is_nested_without_end_is_told_too():
+    deep: list = []
+    for _ in range(10**5):
+        deep = [deep]
+    assert str(BriefError("{key} is {value!r}.", key="prompt", value=deep)) == "prompt is …."
+
+
+def test_a_list_of_what_is_allowed_is_told_whole():
+    names = [f"style-{number}" for number in range(100)]
+    assert str(BriefError("Known: {allowed}.", allowed=", ".join(names))).endswith("style-99.")
+
+
+def test_a_prompt_at_the_limit_is_taken():
+    whole = "🦊" * 10_000
+    assert Brief.from_json(Brief(prompt=whole, negative_prompt=whole).to_json()).prompt == whole
+
+
+@dataclass(frozen=True)
+class Wordy:
+    words: str = option("", help="Anything.")
+
+
+def test_an_option_of_text_has_a_limit_too():
+    assert check_options(Wordy, {"words": "x" * 10_000})
+    for wrong in ("x" * 10_001, "\ud800"):
+        with pytest.raises(BriefError, match=r"options\.words"):
+            check_options(Wordy, {"words": wrong})
 
 
 def levels(count: int) -> dict:

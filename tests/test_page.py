@@ -247,6 +247,43 @@ def test_the_mix_is_what_is_asked_for(visit, running):
     expect(page.locator(".mix .row")).to_have_count(3)
 
 
+def test_an_engine_that_somebody_added_has_a_control_for_each_option(visit, running, add_engine):
+    page = visit()
+    page.get_by_role("button", name="Lock Strength").click()  # a draft that knows nothing of the engine
+    add_engine()
+    page.reload()
+    expect(page.locator(".tile.made")).to_have_count(4)
+    expect(page.get_by_role("button", name="Unlock Strength")).to_be_visible()
+    page.get_by_role("tab", name="Screen print").click()
+    page.locator(".shelf").get_by_role("button", name="riso blue", exact=True).click()
+    row = page.locator(".duet-brief .options .row")
+    row.locator("select").select_option("glossy")
+    row.locator("input[type=checkbox]").check()
+    row.locator("input[type=text]").fill("less is more")
+    row.get_by_role("slider", name="inks").fill("7")
+    expect(row.locator("output").nth(1)).to_have_text("7")
+    assert row.locator("button").count() == 2  # a lock for each knob, and no more
+    page.get_by_role("button", name="Lock paper").click()
+    again_button = page.locator(".duet-brief button.again")
+    again_button.click()
+    painted(page, 2)
+    brief = session_of(page, running).state().rounds[1].brief
+    assert brief.options == {"paper": "glossy", "frame": True, "motto": "less is more", "inks": 7}
+    assert brief.locks == ("paper",)
+    row.locator("select").select_option("rough")
+    row.locator("input[type=checkbox]").uncheck()
+    row.locator("input[type=text]").fill("")
+    again_button.click()
+    painted(page, 3)
+    assert session_of(page, running).state().rounds[2].brief.options == {"inks": 7}
+    page.locator(".past").nth(1).click()
+    tile(page, 1).hover()
+    tile(page, 1).locator(".branch").click()
+    expect(row.locator("select")).to_have_value("glossy")
+    expect(row.locator("input[type=checkbox]")).to_be_checked()
+    expect(row.locator("input[type=text]")).to_have_value("less is more")
+
+
 def test_looking_back_and_branching(visit, running):
     page = visit()
     page.keyboard.press("2")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines import fake
+from engines import fake, registry
 from engines.api import Brief, Preview, Progress, Started
 from studio import locales, render
 from studio.desk import Queued
@@ -209,6 +209,19 @@ def test_sliders_derive_from_the_options(scene, session):
     assert len(by_name["style-bank"]["styles"]) == 26
     assert len(by_name["style-codes"]["styles"]) == 15
     assert value["common"]["size"]["high"] == 2048
+
+
+def test_an_engine_that_somebody_added_is_drawn_with_its_own_names(scene, session, add_engine):
+    add_engine()
+    fresh = render.Scene(scene.session, scene.text, registry.infos())
+    value = render.brief(fresh, session.view(), ["still-life", "my-dog"], [])
+    added = {each["name"]: each for each in value["engines"]}["screen-print"]
+    assert added["label"] == "Screen print"
+    assert [style["label"] for style in added["styles"]] == ["riso blue", "riso red"]
+    assert value["examples"][1]["label"] == "My dog"
+    kinds = {option["name"]: option["kind"] for option in added["options"]}
+    assert kinds == {"contrast": "range", "inks": "range", "paper": "choice", "frame": "switch", "motto": "text"}
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
 
 
 def test_without_rounds_the_page_says_how_to_begin(scene, studio):

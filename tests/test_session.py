@@ -168,15 +168,30 @@ def test_branching_and_stars(session):
         {"edit": {"style:ember": 0, "style:tide": 0, "style:moss": 0, "style:chalk": 0}},
         {"none": True, "pick": 1},
         {"retract": 999},
+        {"note": "x" * 2001},
+        {"note": "\ud83e"},
+        {"text": {"0": "x" * 20_001}},
+        {"text": {"0": "a\udd8ab"}},
+        {"edit": {"\ud800": 1}},
+        {"edit": {"strength": "\ud800"}},
+        {"\ud800": 1},
         {},
     ],
 )
 def test_wrong_judgements_change_nothing(session, said):
     run(session)
     before = session.events()
-    with pytest.raises(UserError):
+    with pytest.raises(UserError) as error:
         session.judge(0, Judgement.from_dict(said))
+    assert len(str(error.value).encode()) < 1000
     assert session.events() == before
+
+
+def test_a_judgement_at_the_limit_is_kept(session):
+    run(session)
+    said = Judgement(note="🦊" * 2000, text={0: "🦊" * 20_000})
+    session.judge(0, said)
+    assert said in session.state().rounds[0].judgements.values()
 
 
 def test_a_failure_is_told_and_what_was_made_stays(session):

@@ -20,7 +20,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         for sha, kept in view["pictures"].items()
     }
     used = [name for past in view["rounds"] for name in past["brief"].get("styles", {}) if name in known]
-    common = {spec.name: slider(spec) for spec in dataclasses.fields(Brief) if spec.metadata}
+    common = {spec.name: control(spec) for spec in dataclasses.fields(Brief) if spec.metadata}
     return scene.value(
         next=view["next"],
         pictures=known,
@@ -31,23 +31,25 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
             for name, facts in common.items()
         },
         examples=[
-            {"name": name, "label": text(f"example_{name}"), "src": f"duet/asset/contents/{name}.jpg?side=160"}
+            {"name": name, "label": text.called("example", name), "src": f"duet/asset/contents/{name}.jpg?side=160"}
             for name in examples
         ],
         limit=pictures.MAX_BYTES,
         text=text.texts("brief", "drop", "replace", "examples", "from_device", "own_style_add")
         | text.texts("empty_mix", "more", "again", "again_busy", "lock", "unlock", "remove", "dice", "new_seed")
-        | text.texts("steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself")
+        | text.texts(
+            "steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself"
+        )
         | text.texts("close", "pixels"),
     )
 
 
 def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
-    """A shelf: its styles, and the sliders that its options become. Styles with a picture of their own are among `drawn`."""
+    """A shelf: its styles, and the controls that its options become. Styles with a picture of their own are among `drawn`."""
     text = scene.text
     return {
         "name": info.name,
-        "label": text(f"shelf_{info.name}"),
+        "label": text.called("shelf", info.name),
         "summary": text.template(info.summary),
         "own": info.picture_styles,
         "styles": [
@@ -59,17 +61,19 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
             for name in info.styles
         ],
         "options": [
-            {**slider(spec), "label": text.knob(spec.name), "help": text.template(spec.metadata["help"])}
+            {**control(spec), "label": text.knob(spec.name), "help": text.template(spec.metadata["help"])}
             for spec in dataclasses.fields(info.options)
         ],
     }
 
 
-def slider(spec: dataclasses.Field[Any]) -> Value:
-    """An option's range, from the field that defines it."""
+def control(spec: dataclasses.Field[Any]) -> Value:
+    """What sets an option, from the field that defines it: a slider, a switch, a choice or a line of text."""
     facts = spec.metadata
+    plain = {bool: "switch", str: "text"}.get(type(spec.default), "range")
     return {
         "name": spec.name,
+        "kind": "choice" if facts["choices"] else plain,
         "value": spec.default,
         "low": facts["low"],
         "high": facts["high"],

@@ -25,13 +25,20 @@
     };
   }
 
+  function mended(old, value) { // a draft that this browser kept, and engines may have come, gone or changed since
+    const fresh = blank(value), each = name => Object.fromEntries(value.engines.map(engine => [engine.name, old[name]?.[engine.name] || fresh[name][engine.name]]));
+    const options = Object.fromEntries(value.engines.map(engine => [engine.name, Object.fromEntries(
+      Object.entries(fresh.options[engine.name]).map(([name, set]) => [name, old.options?.[engine.name]?.[name] ?? set]))]));
+    return { ...fresh, ...old, engine: facts(value, old.engine).name, mixes: each('mixes'), locks: each('locks'), options };
+  }
+
   function take(next, value) {
     const engine = facts(value, next.engine).name;
     const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, next[each.name] ?? each.value]));
     Object.assign(draft, common, { engine, content: next.content ?? draft.content });
     draft.mixes[engine] = { ...next.styles };
     draft.locks[engine] = [...(next.locks || [])];
-    draft.options[engine] = { ...draft.options[engine], ...next.options };
+    draft.options[engine] = { ...blank(value).options[engine], ...next.options }; // what a brief leaves out is as it was at first
   }
 
   function asked() { // the draft as a brief
@@ -152,13 +159,21 @@
   }
 
   // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  function slot(value, label, name, input, shown, first, last) {
+  function slot(value, label, name, input, shown, knob, first, last) { // only a knob can be locked: nothing moves the others
     const locked = draft.locks[draft.engine].includes(name);
     const text = value.text;
     return h('div.row', { class: locked ? 'locked' : '', data: { key: `row-${name}` } },
       first, h('label', { for: `d-${name}`, title: label }, label), input, h('output', {}, shown),
-      h('button.icon', { type: 'button', 'aria-pressed': String(locked), 'aria-label': fill(locked ? text.unlock : text.lock, { name: label }),
+      knob && h('button.icon', { type: 'button', 'aria-pressed': String(locked), 'aria-label': fill(locked ? text.unlock : text.lock, { name: label }),
         title: fill(locked ? text.unlock : text.lock, { name: label }), data: { click: 'lock', name } }, icon(locked ? 'lock' : 'unlock')), last);
+  }
+
+  function setter(spec, at) { // what sets an option, and how it tells its value
+    const facts = { id: `d-${spec.name}`, title: spec.help, data: { change: 'option', name: spec.name } };
+    if (spec.kind === 'choice') return [h('select', facts, spec.choices.map(each => h('option', { value: each, selected: each === at }, each))), ''];
+    if (spec.kind === 'switch') return [h('input', { ...facts, type: 'checkbox', checked: at }), ''];
+    if (spec.kind === 'text') return [h('input', { ...facts, type: 'text', value: at }), ''];
+    return [range(spec.name, spec, at, 'option', { title: spec.help }), Number(at).toFixed(spec.step % 1 ? 2 : 0)];
   }
 
   function range(name, spec, at, input, extraProps = {}) {
@@ -208,7 +223,7 @@
       const style = styleOf(value, name);
       return slot(value, style.label, `style:${name}`,
         range(`style:${name}`, { low: 0, high: 1, step: 0.01 }, mix[name], 'weight'),
-        `${total > 0 ? Math.round(100 * mix[name] / total) : 0} %`,
+        `${total > 0 ? Math.round(100 * mix[name] / total) : 0} %`, true,
         h('span.thumb.small', {}, style.src && h('img', { src: style.src, alt: '' })),
         h('button.icon', { type: 'button', 'aria-label': fill(text.remove, { name: style.label }), title: fill(text.remove, { name: style.label }),
           data: { click: 'style', name } }, icon('close')));
@@ -217,8 +232,8 @@
 
   function options(value, advanced) {
     return facts(value, draft.engine).options.filter(spec => spec.advanced === advanced).map(spec => {
-      const at = draft.options[draft.engine][spec.name];
-      return slot(value, spec.label, spec.name, range(spec.name, spec, at, 'option', { title: spec.help }), Number(at).toFixed(2));
+      const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
+      return slot(value, spec.label, spec.name, input, shown, spec.knob);
     });
   }
 
@@ -248,7 +263,7 @@
       if (panel.session !== value.session) {
         panel.session = value.session;
         const kept = store.get(key(value.session));
-        draft = { ...blank(value), ...(kept?.draft || {}) };
+        draft = kept?.draft ? mended(kept.draft, value) : blank(value);
         adopted = kept?.adopted || '';
         extra = {};
         restored = null;
@@ -272,7 +287,10 @@
       style(button) { add(button.dataset.name); },
       lock(button) { lock(button.dataset.name); },
       weight(input) { draft.mixes[draft.engine][input.dataset.name.replace('style:', '')] = Number(input.value); change(); },
-      option(input) { draft.options[draft.engine][input.dataset.name] = Number(input.value); change(); },
+      option(input) {
+        draft.options[draft.engine][input.dataset.name] = input.type === 'range' ? Number(input.value) : input.type === 'checkbox' ? input.checked : input.value;
+        change();
+      },
       common(input) { draft[input.dataset.name] = Number(input.value); change(); },
       size(input) { draft.size = Number(input.value); change(); },
       variants(input) { draft.variants = Number(input.value); change(); },

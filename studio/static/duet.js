@@ -55,6 +55,7 @@
   }
 
   function update(have, want) {
+    const chosen = want.nodeName === 'SELECT' ? want.value : null; // an option that somebody chose no longer heeds its attribute
     if (have.nodeType !== 1) { if (have.nodeValue !== want.nodeValue) have.nodeValue = want.nodeValue; return; }
     for (const { name } of [...have.attributes]) if (!want.hasAttribute(name)) have.removeAttribute(name);
     for (const { name, value } of want.attributes) if (have.getAttribute(name) !== value) have.setAttribute(name, value);
@@ -64,6 +65,7 @@
       else if (want.hasAttribute('value') && !typing && !have.matches(':active')) have.value = want.getAttribute('value');
     }
     if (!have.hasAttribute('data-own')) morph(have, want); // what is marked so looks after its inside itself
+    if (chosen !== null) have.value = chosen;
   }
 
   // A panel: `draw(value, panel)` gives its content anew whenever its value changes or somebody asks with `redraw`.
