@@ -202,17 +202,17 @@ def ensure(names: Iterable[str], report: Report | None = None) -> None:
             pull(name, report)
 
 
-def pull(name: str, report: Report | None = None, force: bool = False) -> Path:
-    """Fetches, verifies and converts a model; one that is there and whole is left alone unless `force`.
+def pull(name: str, report: Report | None = None) -> Path:
+    """Fetches, verifies and converts a model; one that is there and whole is left alone.
 
     Raises `EngineError` where it cannot be fetched or kept; then nothing of it stays behind.
     """
     wanted, tell = entry(name), report or (lambda done, total, message: None)
     target = models_folder() / name
-    if not force and state(name) == "ok":  # asked before anything is written: a shared folder may be read-only
+    if state(name) == "ok":  # asked before anything is written: a shared folder may be read-only
         return target
     with _writing(name), _locked(name):
-        if not force and state(name) == "ok":
+        if state(name) == "ok":
             return target
         _sweep(name)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=".part", dir=models_folder()) as scratch:

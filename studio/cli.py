@@ -148,6 +148,8 @@ def replay(
         with asking():
             recorded = archive.read(export, blobs)
         report = headless.replay(recorded, blobs, tell)
+    if not report.rows:
+        raise Stop(f"{export.name} holds no variants, so there is nothing to compare. Export a session with a round.", 2)
     if as_json:
         _print_json(report.to_dict())
     else:

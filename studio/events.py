@@ -165,10 +165,6 @@ class Judgement(Record):
 # ── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Started(Record):
-    kind: Literal["started"] = "started"
-
-
 class Uploaded(Record):
     kind: Literal["uploaded"] = "uploaded"
     sha256: str
@@ -230,9 +226,9 @@ class Undone(Record):
 
 
 SessionEvent = Annotated[
-    Started | Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone, Field(discriminator="kind")
+    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone, Field(discriminator="kind")
 ]
-AnyEvent = Started | Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone
+AnyEvent = Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone
 _codec: TypeAdapter[AnyEvent] = TypeAdapter(SessionEvent)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -134,6 +135,11 @@ def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
                 key=key,
                 value=value,
             )
+        about = path.stat()  # before anything is read: a pipe has no end, a disk's image is all of it
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError("it is a folder, a pipe or a device")
+        if about.st_size > pictures.MAX_BYTES:
+            raise pictures.too_many_bytes(path.name, about.st_size)
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -239,11 +245,10 @@ class Replay:
         default_factory=list
     )  # {"round", "variant", "role", "sha256", "again" (None: not made again), "same"}
     notes: list[str] = field(default_factory=list)  # where this machine is not the one that made them
-    recorded: int = 0  # variants in the archive
 
     @property
     def same(self) -> bool:
-        return all(row["same"] for row in self.rows) and (bool(self.rows) or not self.recorded)
+        return bool(self.rows) and all(row["same"] for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
         return {"same": self.same, "variants": self.rows, "notes": self.notes}
@@ -252,17 +257,19 @@ class Replay:
 def replay(recorded: archive.Recorded, blobs: Blobs, tell: Tell) -> Replay:
     """Runs every round of an archive again, with its logged knobs and seeds, and compares each blob's hash.
 
-    `blobs` holds what came out of the archive. Rounds that were stopped are compared as far as they got.
+    `blobs` holds what came out of the archive. Rounds that were stopped are compared as far as they got; variants of which
+    nothing says how they were made count as not made again.
     """
     events, versions = recorded
     report = Replay(notes=_differences("versions", versions, archive.versions()))
-    report.recorded = sum(isinstance(event, Made) for event in events.values())
     rounds = fold(
         {number: event for number, event in events.items() if isinstance(event, Proposed | Made | Ended)}
     ).rounds
     for made in rounds.values():
         if made.variants:
             _replay_round(made, blobs, report, tell)
+    lost = [event for event in events.values() if isinstance(event, Made) and event.round not in rounds]
+    report.rows += [_row(event.round, event.variant, None) for event in lost]
     return report
 
 
@@ -282,15 +289,15 @@ def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None
             case Result() if event.index in expected:
                 before = expected.pop(event.index)
                 again = as_variant(brief, made.proposals[event.index], event)[0].sha256
-                report.rows.append(_row(made, before, again))
+                report.rows.append(_row(made.number, before, again))
                 if not expected:
                     stop.set()
         tell(event)
-    report.rows += [_row(made, before, None) for before in expected.values()]  # what did not come again
+    report.rows += [_row(made.number, before, None) for before in expected.values()]  # what did not come again
 
 
-def _row(made: Round, before: Variant, again: str | None) -> dict[str, Any]:
-    row = {"round": made.number, "variant": before.index, "role": before.role, "sha256": before.sha256}
+def _row(number: int, before: Variant, again: str | None) -> dict[str, Any]:
+    row = {"round": number, "variant": before.index, "role": before.role, "sha256": before.sha256}
     return row | {"again": again, "same": again == before.sha256}
 
 

@@ -62,6 +62,19 @@ uses = Table(
 )
 
 
+def would_be_new(url: str) -> bool:
+    """Whether opening the log makes its file. Whatever else is the matter with it, opening it says so."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.database.startswith("file:"):
+            Path(parsed.database).stat()
+    except FileNotFoundError:
+        return True
+    except (ArgumentError, OSError, ValueError):
+        pass
+    return False
+
+
 class Log:
     """Events by session and number. An event is on disk when `append` returns."""
 

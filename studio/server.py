@@ -57,6 +57,7 @@ def opened(host: str, port: int, lang: str | None = None, db: str | None = None)
     studio = Studio(db=db)
     try:
         studio.log.interrupted()
+        studio.downloads.clear()
         first = web.asset("contents", FIRST_CONTENT).read_bytes
         assets = Assets(web.asset_names("contents"), web.asset_names("styles"), first)
         page = app.build(Acts(studio, assets, lang), Api(studio), web.static_url)
@@ -65,6 +66,7 @@ def opened(host: str, port: int, lang: str | None = None, db: str | None = None)
             yield Running(address.rstrip("/"), studio)
         finally:
             page.close(verbose=False)
+            studio.downloads.clear()
     finally:
         studio.close()
 

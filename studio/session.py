@@ -14,12 +14,12 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from engines import registry
-from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Pixels, Result, Setting, UserError
-from engines.api import Started as EngineStarted
+from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Pixels, Result, Setting, Started, UserError
 
 from . import archive, config, pictures
 from .blobs import Blobs
 from .desk import Desk, Ticket
+from .downloads import Downloads
 from .events import (
     AnyEvent,
     Branched,
@@ -58,6 +58,7 @@ class Studio:
         self.home = home or config.home()
         self.log = Log(db or config.db_url(self.home))
         self.blobs = Blobs(self.home / "blobs")
+        self.downloads = Downloads(self.home)
         self.desk = desk or Desk()
         self._sessions: WeakValueDictionary[str, Session] = (
             WeakValueDictionary()
@@ -101,6 +102,7 @@ class Studio:
         with self.blobs.lock():
             for sha in self.log.forget(id):
                 self.blobs.remove(sha)
+        self.downloads.forget(id)
 
     def keep(self, session: str, event: Uploaded | Made, data: bytes) -> None:
         """Stores the blob that the event speaks of, then logs the event: both, or neither."""
@@ -316,7 +318,7 @@ class Session:
         device = dtype = ""
         for event in run_chain(brief, settings, self.pixels, cancelled):
             match event:
-                case EngineStarted():
+                case Started():
                     device, dtype = event.device, event.dtype
                     yield event
                 case Result():

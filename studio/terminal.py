@@ -174,9 +174,12 @@ def pull(names: Sequence[str]) -> None:
 
 @contextmanager
 def studio(db: str | None) -> Iterator[Studio]:
+    from .log import would_be_new
     from .session import Studio
 
-    opened = Studio(db=db)
+    url = db or config.db_url()
+    # where there is no log none is made: an empty one in memory stands for it
+    opened = Studio(db="sqlite://" if would_be_new(url) else url)
     try:
         yield opened
     finally:

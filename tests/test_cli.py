@@ -181,6 +181,26 @@ def test_an_absolute_path_is_refused_even_inside_the_folder(studio_command, fold
     assert "outside" in err
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_picture_that_is_a_pipe_is_refused_and_not_waited_for(folder):
+    os.mkfifo(folder / "pipe.png")
+    command = [sys.executable, "-m", "studio", "round", brief_file(folder, engine="style-bank", content="pipe.png")]
+    done = subprocess.run([*command, "--out", folder / "out"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert one_line(done.stderr)
+    assert "pipe.png" in done.stderr
+
+
+def test_a_picture_that_is_too_large_is_refused_and_not_read(studio_command, folder, monkeypatch):
+    with (folder / "huge.png").open("wb") as file:
+        file.truncate(10 * 2**30)  # a hole: it takes no room on the disk
+    monkeypatch.setattr(Path, "read_bytes", lambda place: pytest.fail(f"{place} was read"))
+    status, out, err = studio_command("round", brief_file(folder, content="huge.png"), "--out", folder / "out")
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "huge.png has 10240 MB; 40 MB is the most" in err
+
+
 # ── One round ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -381,8 +401,23 @@ def test_replay_of_variants_without_their_round_is_not_same(studio_command, sess
         return b"\n".join(line for line in lines if b'"proposed"' not in line) if lines else data
 
     status, out, err = studio_command("replay", rewritten(file, change), "--json")
-    assert (status, json.loads(out)["same"]) == (1, False)
+    report = json.loads(out)
+    assert (status, report["same"]) == (1, False)
+    assert [row["again"] for row in report["variants"]] == [None] * 8
     assert one_line(err)
+    assert "8 of 8 variants" in err
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_replay_of_a_session_without_variants_is_not_same(studio_command, tmp_path, option):
+    studio = Studio()
+    empty = studio.new_session().id
+    studio.close()
+    studio_command("export", empty, "--out", tmp_path / "empty.zip")
+    status, out, err = studio_command("replay", tmp_path / "empty.zip", *option)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "empty.zip" in err
 
 
 @pytest.mark.parametrize(
@@ -420,6 +455,18 @@ def test_forget_leaves_nothing_of_a_session(studio_command, session):
     status, _, err = studio_command("forget", session)
     assert status == 2
     assert one_line(err)
+
+
+@pytest.mark.parametrize("database", ["", "sqlite:///{home}/other.db"])
+@pytest.mark.parametrize("command", [("export", "nobody", "--out", "x.zip"), ("forget", "nobody")])
+def test_asking_a_fresh_home_for_a_session_writes_nothing(studio_command, tmp_path, monkeypatch, command, database):
+    monkeypatch.chdir(tmp_path)
+    option = ["--db", database.format(home=config.home())] if database else []
+    status, out, err = studio_command(*command, *option)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "none yet" in err
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_an_unknown_session_lists_the_known(studio_command, session):

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import socket
+import tempfile
 import threading
 import time
 import traceback
@@ -187,6 +188,35 @@ def test_a_path_of_the_server_is_no_upload(client):
     with pytest.raises((gradio_client.exceptions.AppError, ValueError)):
         call(client, "/upload", session, {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}})
     assert call(client, "/history", session)["pictures"] == {}
+
+
+def test_downloads_are_gone_with_their_session_and_with_the_studio(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # or it remembers another
+    (tmp_path / "tmp").mkdir()
+
+    def lie_there() -> list[str]:
+        return sorted(place.suffix for place in (tmp_path / "tmp").rglob("*") if place.is_file())
+
+    with server.opened("127.0.0.1", free_port()) as running:
+        client = connect(running, tmp_path)
+        mine, theirs = call(client, "/new_session"), call(client, "/new_session")
+        for session in (mine, theirs):
+            _, kept = posted(running, session, bytes_of((64, 48)))
+            for _ in range(2):
+                with open(call(client, "/blob", session, kept["ref"]), "rb") as file:
+                    assert file.read() == bytes_of((64, 48))
+                assert zipfile.is_zipfile(call(client, "/export", session))
+        assert lie_there() == [".png", ".png", ".zip", ".zip"]
+        assert not [place for place in (tmp_path / "tmp").rglob("*") if mine in str(place)]
+        call(client, "/forget", mine)
+        assert lie_there() == [".png", ".zip"]
+        left = running.studio.downloads.folder(theirs) / "left.png"
+    assert lie_there() == []
+    left.parent.mkdir(parents=True)
+    left.touch()  # as a studio that was killed leaves it
+    with server.opened("127.0.0.1", free_port()):
+        assert lie_there() == []
 
 
 # ── The routes beside Gradio ─────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,6 @@ from studio.events import (
     Proposal,
     Proposed,
     Starred,
-    Started,
     StudioError,
     Undone,
     Uploaded,
@@ -44,7 +43,6 @@ REASON = [Words(template="More {more}.", values={"more": ["style:ember"]})]
 KNOBS = {"strength": 0.1 + 0.2, "style:ember": 1.0, "tone": "warm"}
 VARIANT = Variant(index=0, sha256=SHA, role="yours", reason=REASON, knobs=KNOBS, seed=7, seconds=0.5, features=[0.25])
 EVENTS = [
-    Started(),
     Uploaded(sha256="cd" * 32, name="山.png", width=40, height=30),
     Proposed(
         round=0,
@@ -57,7 +55,7 @@ EVENTS = [
     Judged(round=0, judgement=Judgement(ranking=[2, [0, 3], 1], text={0: "mine"}, note="so")),
     Starred(place=Place(round=0, variant=0)),
     Branched(place=Place(round=0, variant=0)),
-    Undone(event=5),
+    Undone(event=4),
 ]
 
 
@@ -82,7 +80,7 @@ def test_events_are_numbered_from_0_and_read_back(log, url):
     session = log.create()
     assert [log.append(session, event) for event in EVENTS] == list(range(len(EVENTS)))
     assert log.read(session) == dict(enumerate(EVENTS))
-    assert log.read(session, after=5) == dict(list(enumerate(EVENTS))[6:])
+    assert log.read(session, after=4) == dict(list(enumerate(EVENTS))[5:])
     again = Log(url)
     assert again.read(session) == dict(enumerate(EVENTS))
     again.close()
@@ -92,7 +90,7 @@ def test_sessions_have_names_that_cannot_be_guessed_and_keep_apart(log):
     one, two = log.create(), log.create()
     assert len(one) == 32
     assert one != two
-    log.append(one, EVENTS[1])
+    log.append(one, EVENTS[0])
     assert log.read(two) == {}
     assert log.uses(one, "cd" * 32)
     assert not log.uses(two, "cd" * 32)
@@ -110,7 +108,7 @@ def test_forgetting_gives_back_only_what_nobody_else_uses(log):
     one, two = log.create(), log.create()
     for event in EVENTS:
         log.append(one, event)
-    log.append(two, EVENTS[1])
+    log.append(two, EVENTS[0])
     assert log.unused({SHA, "cd" * 32, "ef" * 32}) == {"ef" * 32}
     assert log.forget(one) == {SHA}
     assert [each["id"] for each in log.sessions()] == [two]
@@ -183,7 +181,7 @@ def test_a_full_disk_is_one_line_and_what_was_there_stays(log, tmp_path):
         fill(log, session)
     events = log.read(session)
     assert list(events) == list(range(len(events)))
-    assert events[0] == Started()
+    assert events[0] == EVENTS[0]
 
 
 def test_opening_twice_is_nothing_new(log, url):
@@ -197,13 +195,13 @@ def test_opening_twice_is_nothing_new(log, url):
 
 def test_interrupted_ends_open_rounds_and_only_those(log):
     one, two, three = (log.create() for _ in range(3))
-    proposed = EVENTS[2]
+    proposed = EVENTS[1]
     for number in (0, 1):
         log.append(one, proposed.model_copy(update={"round": number}))
     log.append(one, Ended(round=0, status="done"))
     log.append(two, proposed)
     log.append(two, Ended(round=0, status="cancelled"))
-    log.append(three, Started())
+    log.append(three, EVENTS[0])
     assert log.interrupted() == 1
     rounds = fold(log.read(one)).rounds
     assert (rounds[0].status, rounds[1].status) == ("done", "interrupted")
@@ -214,7 +212,7 @@ def test_interrupted_ends_open_rounds_and_only_those(log):
 def test_a_session_that_cannot_be_read_is_one_clear_error_and_does_not_stop_the_others(log, url, caplog):
     broken, whole = log.create(), log.create()
     for session in (broken, whole):
-        log.append(session, EVENTS[2])
+        log.append(session, EVENTS[1])
     database = sqlite3.connect(url.removeprefix("sqlite:///"))
     for body in ('{"kind": "nothing"}', '{"kind": "proposed", "round": 0', '{"then": ' * 300 + "{}" + "}" * 300):
         with database:

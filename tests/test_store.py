@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -114,15 +115,17 @@ def test_a_model_that_is_whole_is_left_alone_even_where_nothing_can_be_written(l
     assert {place: place.stat().st_mtime_ns for place in folder.rglob("*")} == before
 
 
-def test_the_same_source_gives_the_same_digest_and_another_gives_another(local, add, tmp_path):
+def test_the_same_source_gives_the_same_digest_and_another_gives_another(local, folder, add, tmp_path):
     store.pull(local)
     one = store.sha256(local)
-    store.pull(local, force=True)
+    shutil.rmtree(folder / local)
+    store.pull(local)
     assert store.sha256(local) == one
     other = tmp_path / "other.bin"
     other.write_bytes(b"other")
     add("tiny", file={"path": str(other), "sha256": sha(b"other")})
-    store.pull("tiny", force=True)
+    shutil.rmtree(folder / "tiny")
+    store.pull("tiny")
     assert store.sha256("tiny") != one
 
 
@@ -164,12 +167,14 @@ def test_a_file_that_is_not_what_was_recorded_is_not_kept(local, folder, tmp_pat
     assert left_behind(folder) == []
 
 
-def test_a_pull_that_fails_leaves_the_old_model(local, folder, tmp_path):
+def test_a_pull_that_fails_leaves_what_was_there(local, folder, tmp_path):
     store.pull(local)
+    (folder / local / "model.safetensors").write_bytes(b"torn")
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(EngineError, match="no file is there"):
-        store.pull(local, force=True)
-    assert store.state(local) == "ok"
+        store.pull(local)
+    assert store.state(local) == "damaged"
+    assert (folder / local / "model.safetensors").read_bytes() == b"torn"
 
 
 def test_a_conversion_that_breaks_leaves_nothing(local, folder, monkeypatch):

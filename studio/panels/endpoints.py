@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,15 +41,13 @@ class Api:
             place = self._studio.session(session).blob(sha256)
             data = place.read_bytes()
             suffix = ".png" if data.startswith(b"\x89PNG\r\n\x1a\n") else ""
-            copy = Path(tempfile.mkdtemp(prefix="duet-")) / f"{place.name[:16]}{suffix}"
-            copy.write_bytes(data)
-            return str(copy)
+            return str(self._studio.downloads.put(session, f"{place.name[:16]}{suffix}", data))
 
     def export(self, session: str) -> str:
         """The session as a portable file."""
         with told():
             found = self._studio.session(session)
-            return str(found.export(Path(tempfile.mkdtemp(prefix="duet-")) / f"duet-{found.id[:8]}.zip"))
+            return str(found.export(self._studio.downloads.folder(session) / f"duet-{found.id[:8]}.zip"))
 
     async def propose(self, session: str, brief_json: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """One round: tells the round as it stands after each variant, at last when it has ended."""

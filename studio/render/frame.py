@@ -13,7 +13,7 @@ from ..locales import LANGUAGES, Table
 Value = dict[str, Any]
 
 SHAPES = {"yours": "circle", "best": "triangle", "twist": "diamond", "surprise": "star"}
-FULL, TILE, STRIP, THUMB = 2048, 768, 160, 320  # sides of the pictures on the page, in pixels
+FULL, TILE, STRIP = 2048, 768, 160  # sides of the pictures on the page, in pixels
 
 
 @dataclass(frozen=True)
