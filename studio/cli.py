@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -18,6 +19,9 @@ from engines.api import UserError
 from . import __version__, terminal
 from .events import StudioError
 from .terminal import Stop, asking, console, fail
+
+if TYPE_CHECKING:
+    from .bench.report import Row
 
 HOST, PORT = "127.0.0.1", 7860
 FIRST_PAGE = ("style-bank", "style-codes")  # engines whose models the first page needs
@@ -149,7 +153,9 @@ def replay(
             recorded = archive.read(export, blobs)
         report = headless.replay(recorded, blobs, tell)
     if not report.rows:
-        raise Stop(f"{export.name} holds no variants, so there is nothing to compare. Export a session with a round.", 2)
+        raise Stop(
+            f"{export.name} holds no variants, so there is nothing to compare. Export a session with a round.", 2
+        )
     if as_json:
         _print_json(report.to_dict())
     else:
@@ -261,17 +267,34 @@ def speed(
     ] = False,
 ) -> None:
     """Measures speed and memory: medians, with onnxruntime in turns on the same files and threads."""
-    from .bench import report
     from .bench.speed import rows as measured
 
-    rows = []
+    _measure(lambda tell: measured(turns=3 if quick else 7, tell=tell), as_json)
+
+
+@bench.command(short_help="What steering makes of judgements.")
+def steering(
+    as_json: Json = False,
+    episodes: Annotated[int, typer.Option("--episodes", min=2, help="Simulated artists for each row.")] = 200,
+    quick: Annotated[bool, typer.Option("--quick", help="Ten artists a row: a look, not a measurement.")] = False,
+) -> None:
+    """Simulated artists judge fifteen rounds; our steering beside random search, CMA-ES and BoTorch. What was played is kept."""
+    from .bench.steering import rows as measured
+
+    _measure(lambda tell: measured(10 if quick else episodes, tell), as_json)
+
+
+def _measure(rows: Callable[[Callable[[object], None]], Iterator[Row]], as_json: bool) -> None:
+    from .bench import report
+
+    found = []
     with terminal.telling() as tell:
-        for row in measured(turns=3 if quick else 7, tell=tell):
-            rows.append(row)
+        for row in rows(tell):
+            found.append(row)
             if not as_json:
                 terminal.show_row(asdict(row))
     if as_json:
-        _print_json(report.document(rows))
+        _print_json(report.document(found))
 
 
 def _print_json(document: Any) -> None:

@@ -231,8 +231,8 @@ def show_row(row: Mapping[str, Any]) -> None:
     """One measurement: its verdict, its value beside its goal, and how it was made or why not."""
     verdict = {True: "ok", False: "missed", None: "not measured"}[row["ok"]]
     value = "" if row["value"] is None else f"{row['value']:g} {row['unit']}, "
-    goal = f"goal {row['goal']} {row['unit']}"
-    console.print(f"{row['name']}: {value}{goal}, {verdict}", highlight=False, soft_wrap=True)
+    goal = f"goal {row['goal']} {row['unit']}, {verdict}" if row["goal"] else "no goal"
+    console.print(f"{row['name']}: {value}{goal}", highlight=False, soft_wrap=True)
     console.print(f"    {row['detail']}", highlight=False, soft_wrap=True)
 
 

@@ -265,6 +265,15 @@ def test_contradictions_do_not_break_the_fit():
         assert all(np.isfinite(float(value)) for value in proposal.knobs.values())
 
 
+def test_contradictory_judgements_raise_the_noise():
+    def noise(wish):
+        known = play(wish, rounds=6).evidence()
+        return fit(known, known.names).noise
+
+    turns = iter(range(1000))
+    assert noise(lambda _: float(next(turns) * 7919 % 101)) > noise(lambda knobs: value(knobs, "strength"))
+
+
 def test_the_variance_is_the_diagonal_of_the_covariance():
     posterior = fit(
         play(lambda knobs: value(knobs, "strength"), rounds=2).evidence(), ["strength", "style:ink", "warmth"]

@@ -34,6 +34,22 @@ GOALS = {
     "start.import_ms": Goal("<=", 300, "ms"),
     "start.page_s": Goal("<=", 5, "s"),
     "memory.1024_mb": Goal("<=", 1500, "MB"),
+    "regret.4d.vs_random": Goal("<=", 0.60, "x"),
+    "regret.6d.vs_random": Goal("<=", 0.65, "x"),
+    "regret.10d.vs_random": Goal("<=", 0.75, "x"),
+    "regret.4d.vs_cmaes": Goal("<=", 0.75, "x"),
+    "regret.6d.vs_cmaes": Goal("<=", 0.75, "x"),
+    "regret.10d.vs_cmaes": Goal("<=", 0.85, "x"),
+    "regret.4d.vs_eubo": Goal("<=", 0.90, "x"),
+    "regret.6d.vs_eubo": Goal("<=", 0.90, "x"),
+    "regret.10d.vs_eubo": Goal("<=", 0.90, "x"),
+    "regret.noise30.vs_random": Goal("<=", 0.9, "x"),
+    "regret.drift.vs_random": Goal("<=", 0.9, "x"),
+    "lead.round2": Goal(">=", 0.0, "of the mean gap"),
+    "diversity.r3_over_r1": Goal(">=", 0.7, "x"),
+    "kendall.4d": Goal(">=", 0.89, "tau"),
+    "update.r30_ms": Goal("<=", 300, "ms"),
+    "update.r200_ms": Goal("<=", 300, "ms"),
 }
 
 
@@ -54,6 +70,11 @@ def row(name: str, value: float | None, detail: str) -> Row:
     goal = GOALS[name]
     shown = None if value is None else round(value, 3)
     return Row(name, shown, goal.unit, str(goal), None if value is None else goal.met(value), detail)
+
+
+def note(name: str, value: float, unit: str, detail: str) -> Row:
+    """A measurement without a goal."""
+    return Row(name, round(value, 3), unit, "", None, detail)
 
 
 def document(rows: Sequence[Row]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Chu and Ghahramani 2005, "Preference learning with Gaussian processes": a probit likelihood of utility differences and
 Laplace's approximation. Departures: a statement may compare with a bar at utility 0 (likes and dislikes); statements carry
 weights, so that old ones count less; the kernel adds a linear part to the squared exponential, because a few judgements say
-more about directions ("more of this") than about distances.
+more about directions ("more of this") than about distances. Length scale and noise are those with the largest marginal
+likelihood, so judgements that contradict each other raise the noise instead of bending the taste.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ Array = NDArray[np.float64]
 
 LENGTH_SCALES = (0.25, 0.4, 0.7, 1.2)  # of the unit cube's edge, per square root of the dimension they are scaled by
 LINEAR = 0.5  # prior variance of the linear part, beside 1 of the squared exponential
-NOISE = 0.35  # standard deviation of a judgement, in units of the prior utility
+NOISE = 0.2  # where the search for the noise begins
+NOISES = (0.1, 0.2, 0.4, 0.8)  # standard deviations of a judgement, in units of the prior utility, that are weighed
 CAUTION = (
-    2.0  # posterior standard deviations that what is unsure is docked, where something is believed rather than tried
+    1.0  # posterior standard deviations that what is unsure is docked, where something is believed rather than tried
 )
 FADE = 0.97  # what a statement still weighs after each further round: taste drifts
 MEMORY = 200  # statements that are kept in the fit, newest first: some thirty rounds, fitted in a tenth of a second
@@ -35,6 +37,7 @@ class Posterior:
     names: list[str]
     points: Array  # (m, d)
     scale: float
+    noise: float  # standard deviation of a judgement, in units of the prior utility
     weights: Array  # (m,) so that mean = K weights
     shrink: Array  # (m, m) so that covariance = K - K shrink K'
 
@@ -73,7 +76,7 @@ def kernel(a: Array, b: Array, scale: float) -> Array:
 
 
 def fit(evidence: Evidence, names: list[str]) -> Posterior:
-    """The posterior given all statements; the length scale is the one with the largest marginal likelihood."""
+    """The posterior given all statements, at the length scale and then the noise with the largest marginal likelihood."""
     statements = evidence.statements[-MEMORY:]
     used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
     row = {index: at for at, index in enumerate(used)}
@@ -89,38 +92,49 @@ def fit(evidence: Evidence, names: list[str]) -> Posterior:
         if said.worse is not None:
             contrast[at, row[said.worse]] -= 1.0
     width = np.sqrt(max(1, len(names)))
-    fits = [_laplace(names, points, contrast, weights, scale * width) for scale in LENGTH_SCALES]
-    return max(fits, key=lambda pair: pair[0])[1]
+
+    def tried(scale: float, noise: float) -> tuple[float, Posterior]:
+        return _laplace(names, points, contrast, weights, scale * width, noise)
+
+    best = max((tried(scale, NOISE) for scale in LENGTH_SCALES), key=_first)
+    others = (tried(best[1].scale / width, noise) for noise in NOISES if noise != NOISE)
+    return max([best, *others], key=_first)[1]
 
 
-def _laplace(names: list[str], points: Array, contrast: Array, weights: Array, scale: float) -> tuple[float, Posterior]:
-    """Log marginal likelihood and posterior at one length scale, by Newton's method on the utilities at the points."""
+def _first(found: tuple[float, Posterior]) -> float:
+    return found[0]
+
+
+def _laplace(
+    names: list[str], points: Array, contrast: Array, weights: Array, scale: float, noise: float
+) -> tuple[float, Posterior]:
+    """Log marginal likelihood and posterior at one length scale and noise, by Newton's method on the utilities at the points."""
     count = len(points)
     prior = kernel(points, points, scale) + 1e-6 * np.eye(count)
     utility = np.zeros(count)
     for _ in range(30):
-        gradient, curvature = _likelihood(contrast, weights, utility)
+        gradient, curvature = _likelihood(contrast, weights, utility, noise)
         hessian = contrast.T @ (curvature[:, None] * contrast)  # (m, m), minus the log likelihood's
         right = hessian @ utility + contrast.T @ gradient
         step = prior @ np.linalg.solve(np.eye(count) + hessian @ prior, right)
         change, utility = np.abs(step - utility).max(initial=0.0), step
         if change < 1e-6:
             break
-    _, curvature = _likelihood(contrast, weights, utility)
+    _, curvature = _likelihood(contrast, weights, utility, noise)
     hessian = contrast.T @ (curvature[:, None] * contrast)
     middle = np.eye(count) + hessian @ prior
     alpha = cast(Array, np.linalg.solve(prior, utility))
-    fitted = (weights * _log_ndtr(contrast @ utility / NOISE)).sum()
+    fitted = (weights * _log_ndtr(contrast @ utility / noise)).sum()
     evidence = fitted - 0.5 * utility @ alpha - 0.5 * np.linalg.slogdet(middle)[1]
     shrink = cast(Array, np.linalg.solve(middle, hessian))
-    return float(evidence), Posterior(names, points, scale, alpha, shrink)
+    return float(evidence), Posterior(names, points, scale, noise, alpha, shrink)
 
 
-def _likelihood(contrast: Array, weights: Array, utility: Array) -> tuple[Array, Array]:
+def _likelihood(contrast: Array, weights: Array, utility: Array, noise: float) -> tuple[Array, Array]:
     """First derivative and minus the second of each statement's weighted log likelihood, by its utility difference."""
-    z = contrast @ utility / NOISE
+    z = contrast @ utility / noise
     ratio = np.exp(-0.5 * z**2 - _log_ndtr(z)) / np.sqrt(2 * np.pi)
-    return weights * ratio / NOISE, weights * ratio * (z + ratio) / NOISE**2
+    return weights * ratio / noise, weights * ratio * (z + ratio) / noise**2
 
 
 def _log_ndtr(z: Array) -> Array:

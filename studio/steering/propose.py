@@ -25,10 +25,10 @@ Settings = dict[str, float | str]
 
 CANDIDATES = 600  # points that are weighed for each proposal
 DRAWN = 180  # and for `twist`, whose draw costs their number cubed
-STEPS = {"best": 0.12, "twist": 0.3, "surprise": 0.75}  # exploring: how far from yours towards a random point
-REACH = 0.35  # how far `best` looks from yours towards a random point; `twist` half as far, and as far from `best`
+STEPS = {"best": 0.2, "twist": 0.45, "surprise": 0.75}  # exploring: how far from yours towards a random point
+REACH = 0.5  # how far `best` looks from yours towards a random point; `twist` half as far, and as far from `best`
 CURIOSITY = 1.0  # posterior standard deviations that `surprise` is granted
-FLOOR = 0.08  # least distance between two variants, as root mean square over the coordinates
+FLOOR = 0.1  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
 SEEDS = 2**31  # past the last one they begin again at 0
 CRUMB = 0.03  # a style below this share cannot be seen, only clutters the mix

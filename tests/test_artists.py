@@ -1,0 +1,118 @@
+"""The simulated artists and the bench that they judge for: what they say follows from their wish, and episodes repeat."""
+
+import numpy as np
+import pytest
+
+from studio.bench import episodes
+from studio.bench.episodes import POLICIES, SCENARIOS, Scenario, Store, episode, spread
+from studio.bench.policies import Ours, Random, pairs, winner
+from studio.bench.steering import lead, ratio
+from studio.events import Judgement
+from studio.steering import artists
+from studio.steering.artists import Artist, Drifting, Wish
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("make", [artists.single, artists.several])
+def test_a_wish_is_highest_at_its_target_and_regret_is_in_gaps(make):
+    wish = make(5, rng(1))
+    points = rng(2).random((4000, 5))
+    regrets = np.array([wish.regret(point) for point in points])
+    assert wish.regret(wish.target) == 0
+    assert regrets.min() > 0
+    assert regrets.mean() == pytest.approx(1, abs=0.05)
+
+
+def plain(noise=0.0, habit="ranks"):
+    wish = Wish.of(lambda x: x.sum(1), np.ones(2), rng())
+    return Artist(wish, noise, rng(3), habit)
+
+
+def test_an_exact_artist_says_what_they_wish():
+    points = np.array([[0.1, 0.1], [0.9, 0.9], [0.5, 0.5], [0.2, 0.2]])
+    assert plain().judge(points).groups() == [[1], [2], [3], [0]]
+    assert plain(habit="picks").judge(points).pick == 1
+    said = plain(habit="likes").judge(points)
+    assert (said.like, said.dislike) == ([1], [0])
+    for habit in ("ranks", "picks", "likes"):
+        plain(habit=habit).judge(points).check(4, [])
+
+
+def test_noise_turns_close_judgements_and_leaves_clear_ones():
+    def agree(points):
+        artist = plain(noise=0.3)
+        return np.mean([winner(artist.judge(points)) == 1 for _ in range(200)])
+
+    clear = np.array([[0.1, 0.1], [0.9, 0.9], [0.2, 0.1], [0.1, 0.2]])
+    close = np.array([[0.5, 0.5], [0.52, 0.5], [0.1, 0.1], [0.1, 0.1]])
+    assert agree(clear) > 0.99
+    assert 0.4 < agree(close) < 0.75
+
+
+def test_a_drifting_artist_ends_elsewhere():
+    artist = Drifting(4, 0.0, rng(1), rng(2), over=5)
+    first = artist.wish.target
+    for _ in range(8):
+        artist.judge(rng(3).random((4, 4)))
+    assert np.linalg.norm(artist.wish.target - first) > 0.1
+
+
+def test_pairs_and_winners():
+    assert pairs(Judgement(ranking=[2, 0, 3, 1])) == [(2, 0), (2, 3), (2, 1), (0, 3), (0, 1), (3, 1)]
+    assert pairs(Judgement(pick=2)) == [(2, 0), (2, 1), (2, 3)]
+    assert [
+        winner(said) for said in (Judgement(ranking=[3, 0, 1, 2]), Judgement(like=[1, 2]), Judgement(none=True))
+    ] == [3, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["ours", "unsteered", "random", "cmaes"])
+def test_policies_show_four_points_of_the_cube_and_repeat(name):
+    first, second = (episode(SCENARIOS["4d"], POLICIES[name], 3) for _ in range(2))
+    assert first == second
+    assert len(first.regret) == episodes.ROUNDS
+    assert min(first.regret) >= 0
+    assert min(first.diversity) > 0
+
+
+def test_the_botorch_peer_plays(monkeypatch):
+    pytest.importorskip("botorch")
+    monkeypatch.setattr(episodes, "ROUNDS", 3)
+    assert len(episode(Scenario(2), POLICIES["eubo"], 1).regret) == 3
+
+
+def test_every_policy_meets_the_same_artist_and_start():
+    one, two = (policy(rng(5).random(4), rng(6)).ask()[0] for policy in (Ours, Random))
+    assert one == pytest.approx(two, abs=0.006)  # knobs have steps of a hundredth
+
+
+def test_ours_learns_more_than_chance_in_a_few_episodes():
+    ours, chance = (
+        [episode(SCENARIOS["4d"], POLICIES[name], seed) for seed in range(8)] for name in ("ours", "random")
+    )
+    assert ratio("regret.4d.vs_random", ours, chance).value < 0.9
+
+
+def test_lead_is_the_least_that_steering_gains():
+    worse = episodes.Episode([], [], [0.5, 0.5, 0.5], [0.9, 0.9, 0.9], [])
+    better = episodes.Episode([], [], [0.6, 0.2, 0.3], [0.9, 0.7, 0.8], [])
+    assert lead("lead.round2", [better], [worse]).value == pytest.approx(0.1)
+    assert lead("lead.round2", [worse], [better]).value == pytest.approx(-0.3)
+
+
+def test_episodes_are_kept_and_a_torn_line_is_played_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(episodes.os, "cpu_count", lambda: 1)
+    file = tmp_path / "bench" / "steering.jsonl"
+    made = Store(file).episodes("4d", "random", 3)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:2], lines[2][:50]]) + "\n")
+    monkeypatch.setattr(episodes, "_play", None)  # what is known is not played
+    assert Store(file).episodes("4d", "random", 2) == made[:2]
+    monkeypatch.undo()
+    assert Store(file).episodes("4d", "random", 3) == made
+
+
+def test_spread_is_the_mean_distance():
+    assert spread(np.array([[0.0, 0.0], [1.0, 1.0]])) == 1.0
