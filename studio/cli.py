@@ -277,11 +277,26 @@ def steering(
     as_json: Json = False,
     episodes: Annotated[int, typer.Option("--episodes", min=2, help="Simulated artists for each row.")] = 200,
     quick: Annotated[bool, typer.Option("--quick", help="Ten artists a row: a look, not a measurement.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw regret by round into this SVG file.")
+    ] = None,
 ) -> None:
     """Simulated artists judge fifteen rounds; our steering beside random search, CMA-ES and BoTorch. What was played is kept."""
-    from .bench.steering import rows as measured
+    from .bench import steering as measured
 
-    _measure(lambda tell: measured(10 if quick else episodes, tell), as_json)
+    count = 10 if quick else episodes
+    _measure(lambda tell: measured.rows(count, tell), as_json)
+    if plot:
+        _write(plot, measured.plot(count))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StudioError(
+            "{path} cannot be written: {why}.", "Choose another file.", path=file, why=error.strerror or error
+        ) from error
 
 
 def _measure(rows: Callable[[Callable[[object], None]], Iterator[Row]], as_json: bool) -> None:

@@ -20,24 +20,47 @@ from ..steering.artists import Artist
 from ..steering.evidence import Evidence, Statement
 from ..steering.preference import fit
 from .episodes import ROUNDS, SCENARIOS, Episode, Store
+from .plot import svg
 from .policies import SHOWN, Ours
 from .report import GOALS, Row, note, row
 
 Array = NDArray[np.float64]
 Tell = Callable[[object], None]
 
+RANKED = ("4d", "6d", "10d")  # scenarios in which every peer plays
 SLOW = 40  # episodes for the peer that takes ten seconds each
 DRAWS = 2000  # resamples behind an interval
 
 
+def kept() -> Store:
+    """The episodes that this home has seen."""
+    return Store(config.home() / "bench" / "steering.jsonl")
+
+
+def count_of(policy: str, episodes: int) -> int:
+    return min(episodes, SLOW) if policy == "eubo" else episodes
+
+
+def plot(episodes: int) -> str:
+    """Regret by round in the scenarios that the goals are about, as an SVG."""
+    store, policies = kept(), ("random", "cmaes", "eubo", "ours")
+    panels = {
+        f"{SCENARIOS[name].dim} knobs": {
+            each: store.episodes(name, each, count_of(each, episodes)) for each in policies
+        }
+        for name in RANKED
+    }
+    return svg(panels)
+
+
 def rows(episodes: int, tell: Tell) -> Iterator[Row]:
     """Every row as soon as it is measured."""
-    store = Store(config.home() / "bench" / "steering.jsonl")
-    for name in ("4d", "6d", "10d"):
+    store = kept()
+    for name in RANKED:
         tell(f"Artists who rank, {SCENARIOS[name].dim} knobs")
         ours = store.episodes(name, "ours", episodes)
         for peer in ("random", "cmaes", "eubo"):
-            count = min(episodes, SLOW) if peer == "eubo" else episodes
+            count = count_of(peer, episodes)
             yield ratio(f"regret.{name}.vs_{peer}", ours[:count], store.episodes(name, peer, count))
     tell("With and without what was learned")
     ours, without = store.episodes("6d", "ours", episodes), store.episodes("6d", "unsteered", episodes)

@@ -26,7 +26,8 @@ Settings = dict[str, float | str]
 CANDIDATES = 600  # points that are weighed for each proposal
 DRAWN = 180  # and for `twist`, whose draw costs their number cubed
 STEPS = {"best": 0.2, "twist": 0.45, "surprise": 0.75}  # exploring: how far from yours towards a random point
-REACH = 0.5  # how far `best` looks from yours towards a random point; `twist` half as far, and as far from `best`
+REACH = 0.5  # how far `best` looks from yours towards a random point, once it is trusted; `twist` half as far from both
+TRUST = 0.6  # what of the rest of that way is still not gone after each further round that was judged
 CURIOSITY = 1.0  # posterior standard deviations that `surprise` is granted
 FLOOR = 0.1  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
@@ -41,6 +42,7 @@ class Taste:
     posterior: Posterior
     base: Array  # (d,) what the fixed knobs contribute
     columns: Array  # (dim, d) what each coordinate of the space contributes
+    reach: float  # how far what was learned may lead in one round
 
     @classmethod
     def of(cls, info: EngineInfo, brief: Brief, space: Space, evidence: Evidence) -> Taste:
@@ -54,7 +56,9 @@ class Taste:
             share = space.budget if knob.kind == "simplex" else 1.0
             columns += [np.array([share * (name == label) for name in names]) for label in labels]
         posterior = fit(evidence, names)
-        return cls(posterior, posterior.vector(fixed), np.array(columns).reshape(-1, len(names)))
+        judged = len({said.round for said in evidence.statements})
+        reach = REACH * (1 - TRUST**judged)  # after one round a direction is known, but not how far it goes
+        return cls(posterior, posterior.vector(fixed), np.array(columns).reshape(-1, len(names)), reach)
 
     def points(self, points: Array) -> Array:
         """Points of the space, (n, dim), as points of the posterior, (n, d)."""
@@ -123,11 +127,11 @@ def _candidates(role: Role, space: Space, taste: Taste, chosen: list[Settings], 
         return point + rng.uniform(0.05, reach, (half, 1)) * (space.sample(rng, half) - point)
 
     if role == "best":
-        rough = space.project(near(start, REACH))
+        rough = space.project(near(start, taste.reach))
         best = rough[int(np.argmax(_score(role, taste, rough, rng)))]
         points = [rough, best + rng.normal(0.0, 0.06, (half, space.dim)), best[None]]
     elif role == "twist":
-        points = [near(start, REACH / 2), near(space.encode(chosen[1]), REACH / 2)]
+        points = [near(start, taste.reach / 2), near(space.encode(chosen[1]), taste.reach / 2)]
     else:
         points = [space.sample(rng, half), near(start, 1.0)]
     return space.project(np.concatenate(points))
