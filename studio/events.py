@@ -49,6 +49,15 @@ class Words(Record):
     template: str
     values: dict[str, Any] = {}
 
+    @classmethod
+    def of(cls, error: UserError) -> Words:
+        """What an error says, with its values as JSON can hold them."""
+        values = {
+            key: value if isinstance(value, str | int | float | bool | list | None) else str(value)
+            for key, value in error.values.items()
+        }
+        return cls(template=f"{error.message} {error.remedy}".strip(), values=values)
+
     def __str__(self) -> str:
         shown = {
             key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in self.values.items()
@@ -218,6 +227,12 @@ class Branched(Record):
     place: Place
 
 
+class Forgot(Record):
+    """What was judged before this teaches nothing any more; the rounds and what was said of them stay."""
+
+    kind: Literal["forgot"] = "forgot"
+
+
 class Undone(Record):
     """The event with this number no longer holds."""
 
@@ -226,9 +241,9 @@ class Undone(Record):
 
 
 SessionEvent = Annotated[
-    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone, Field(discriminator="kind")
+    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Undone, Field(discriminator="kind")
 ]
-AnyEvent = Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Undone
+AnyEvent = Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Undone
 _codec: TypeAdapter[AnyEvent] = TypeAdapter(SessionEvent)
 
 

@@ -25,6 +25,7 @@ from .events import (
     Branched,
     Ended,
     EngineUsed,
+    Forgot,
     Judged,
     Judgement,
     Made,
@@ -242,6 +243,13 @@ class Session:
         with self._lock:
             self._append(Starred(place=self._place(round, variant), on=on))
 
+    def unlearn(self) -> None:
+        """Forgets all that was learned; the rounds and their judgements stay. Undo brings it back."""
+        with self._lock:
+            if not evidence(self.state(), registry.infos()):
+                raise StudioError("Nothing was learned yet.")
+            self._append(Forgot())
+
     def undo(self) -> None:
         """Takes back the artist's last act: a judgement, a star, a branch or a whole round. Its variants stay on disk."""
         with self._lock:
@@ -286,7 +294,7 @@ class Session:
                     case _:
                         yield event
         except UserError as problem:
-            error = Words(template=f"{problem.message} {problem.remedy}".strip(), values=_plain(problem.values))
+            error = Words.of(problem)
         except Exception:
             log.exception("round %s of session %s failed", number, self.id[:6])
             error = Words(
@@ -387,11 +395,3 @@ class Session:
         if brief.content:
             data = self._studio.blobs.read(brief.content.removeprefix("sha256:"))
             check_sides(*pictures.size_of(data), brief.size)
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as JSON can hold them."""
-    return {
-        key: value if isinstance(value, str | int | float | bool | list | None) else str(value)
-        for key, value in values.items()
-    }

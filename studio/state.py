@@ -14,6 +14,7 @@ from .events import (
     Branched,
     Ended,
     EngineUsed,
+    Forgot,
     Judged,
     Judgement,
     Made,
@@ -108,6 +109,7 @@ class State(BaseModel):
     open: int | None = None  # the newest round while nothing was chosen since: what comes next is its own brief
     pictures: dict[str, Uploaded] = {}
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
+    forgot: int | None = None  # event number up to which judgements teach nothing
     acts: list[int] = []  # numbers of the artist's acts that hold, in order
     next_round: int = 0  # round numbers are never used twice
 
@@ -163,6 +165,9 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.acts.append(number)
             state.branches[number] = state.head = event.place
             state.open = None
+        case Forgot():
+            state.acts.append(number)
+            state.forgot = number
         case _:
             pass
 

@@ -30,6 +30,7 @@ def view(
         "running": {"round": running.round} if running else None,
         "undo": None if state.last_act is None else {"event": state.last_act, "kind": events[state.last_act].kind},
         "learned": learned,
+        "forgot": state.forgot,
     }
 
 

@@ -199,6 +199,18 @@ def test_what_was_said_can_be_taken_back(visit):
     expect(page.locator("button.none")).to_have_attribute("aria-pressed", "false")
 
 
+def test_all_that_was_learned_can_be_forgotten(visit):
+    page = visit()
+    page.keyboard.press("2")
+    expect(page.locator(".bars li").first).to_be_visible()
+    page.locator("button.unlearn").click()
+    expect(page.locator(".duet-learned .empty")).to_be_visible()
+    expect(page.locator(".bars li")).to_have_count(0)
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))  # what was said stays said
+    page.keyboard.press("z")
+    expect(page.locator(".bars li").first).to_be_visible()
+
+
 def test_ranking_by_key_by_drag_and_by_tapping(visit, running):
     page = visit()
     page.keyboard.press("Shift+Digit3")

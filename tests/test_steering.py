@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.api import Brief, EngineInfo, Knobs, option
-from studio.events import ROLES, Judged, Judgement, Made, Proposed, Undone, Variant
+from studio.events import ROLES, Forgot, Judged, Judgement, Made, Proposed, Undone, Variant
 from studio.state import fold
 from studio.steering import Evidence, evidence, learned, propose
 from studio.steering.preference import fit
@@ -209,6 +209,20 @@ def test_forgetting_a_judgement_undoes_it():
     assert propose(INFO, BRIEF, game.evidence()) == before
     again = game.judge(pick=worst)
     game.judge(retract=again)
+    assert propose(INFO, BRIEF, game.evidence()) == before
+
+
+def test_forgetting_everything_teaches_nothing_and_can_be_undone():
+    game = play(lambda knobs: value(knobs, "strength"), rounds=3)
+    before = propose(INFO, BRIEF, game.evidence())
+    number = game.add(Forgot())
+    assert not game.evidence()
+    assert propose(INFO, BRIEF, game.evidence()) == propose(INFO, BRIEF, Evidence())
+    game.show()
+    game.judge(pick=1)
+    assert {said.round for said in game.evidence().statements} == {game.round}
+    game.add(Undone(event=len(game.events) - 1))
+    game.add(Undone(event=number))
     assert propose(INFO, BRIEF, game.evidence()) == before
 
 

@@ -169,6 +169,9 @@ class Acts:
 
         return self._do(memory, event, act)
 
+    def unlearn(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: session.unlearn())
+
     def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))
 

@@ -68,7 +68,7 @@ def round_(head: str) -> gr.HTML:
 
 def learned(head: str) -> gr.HTML:
     """What the judgements taught, and the judgements themselves, to take back."""
-    return panel("learned", head, "retract")
+    return panel("learned", head, "retract", "unlearn")
 
 
 def history(head: str) -> gr.HTML:

@@ -34,8 +34,9 @@ def learned(scene: Scene, view: Mapping[str, Any]) -> Value:
             {"round": past["round"], "events": events, "text": said_in_words(scene, past["round"], words)}
             for past in reversed(view["rounds"])
             for events, words in standing(past["judgements"])
+            if view["forgot"] is None or events[0] > view["forgot"]
         ],
-        text=text.texts("learned", "learned_empty", "said", "take_back", "believed"),
+        text=text.texts("learned", "learned_empty", "said", "take_back", "believed", "unlearn", "unlearn_help"),
     )
 
 

@@ -2,7 +2,10 @@
 (() => {
   const { h, define, tell, icon } = Duet;
   define('learned', {
-    on: { back(button) { tell('learned', 'retract', { round: Number(button.dataset.round), events: JSON.parse(button.dataset.events) }); } },
+    on: {
+      back(button) { tell('learned', 'retract', { round: Number(button.dataset.round), events: JSON.parse(button.dataset.events) }); },
+      unlearn() { tell('learned', 'unlearn'); },
+    },
     draw(value) {
       const text = value.text;
       return [
@@ -15,6 +18,7 @@
         value.said.length > 0 && h('h3', {}, text.said),
         value.said.length > 0 && h('ul.said', {}, value.said.map(each => h('li', { data: { key: `said-${each.events[0]}` } }, h('span', {}, each.text),
           h('button.icon', { type: 'button', title: text.take_back, 'aria-label': `${text.take_back}: ${each.text}`, data: { click: 'back', round: each.round, events: JSON.stringify(each.events) } }, icon('close'))))),
+        value.judged > 0 && h('button.unlearn', { type: 'button', title: text.unlearn_help, data: { click: 'unlearn' } }, text.unlearn),
       ];
     },
   });

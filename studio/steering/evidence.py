@@ -83,6 +83,8 @@ def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
             if variant.index != place.variant:
                 worse = places[place.round, variant.index]
                 found.statements.append(Statement(better, worse, HINT, place.round, event))
+    if state.forgot is not None:
+        found.statements = [said for said in found.statements if said.event > state.forgot]
     return found
 
 
