@@ -285,6 +285,8 @@ def steering(
     from .bench import steering as measured
 
     count = 10 if quick else episodes
+    if plot:
+        _write(plot, "")  # a wrong path is better known before than after
     _measure(lambda tell: measured.rows(count, tell), as_json)
     if plot:
         _write(plot, measured.plot(count))

@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from .events import StudioError
+
 
 class Downloads:
     """The downloads of the studio that lives in `home`. Studios of other homes may share the cache."""
@@ -26,9 +28,18 @@ class Downloads:
         """Writes a file whole, even while somebody fetches the one that was there before."""
         place = self.folder(session) / name
         handle, part = tempfile.mkstemp(suffix=".part", dir=place.parent)
-        with open(handle, "wb") as file:
-            file.write(data)
-        os.replace(part, place)
+        try:
+            with open(handle, "wb") as file:
+                file.write(data)
+            os.replace(part, place)
+        except OSError as error:
+            Path(part).unlink(missing_ok=True)
+            raise StudioError(
+                "{path} cannot be written: {why}.",
+                "Free some space or choose another place, then try again.",
+                path=place,
+                why=error.strerror or str(error),
+            ) from error
         return place
 
     def forget(self, session: str) -> None:

@@ -28,6 +28,7 @@ from engines.api import (
 from . import config, pictures
 from .blobs import Blobs
 from .events import Proposal, StudioError, Variant
+from .state import State
 
 MIN_SIDE = 16  # pixels; below it no network here has anything to look at
 
@@ -144,9 +145,10 @@ def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Varian
 
 
 def remade(data: bytes, known: Container[str]) -> Brief | None:
-    """The brief that paints a picture of ours again, as its file says; None where it says nothing that could be painted.
+    """The brief that paints a picture of ours again, as its file says; None where that brief cannot be had on the page.
 
-    Of its pictures only those among `known`, hex digests, are kept: a session sees only its own.
+    Its pictures must be among `known`, hex digests: a session sees only its own. Its content may be missing, for another can
+    take its place.
     """
     found = pictures.read_meta(data) or {}
     try:
@@ -154,11 +156,12 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
         brief = registry.check(replace(Brief.from_dict(found["brief"]).apply(made.knobs), seed=made.seed))
     except (UserError, KeyError, ValueError, TypeError):
         return None
-    unknown = {ref for ref in brief.pictures() if ref.removeprefix("sha256:") not in known}
-    styles = {name: weight for name, weight in brief.styles.items() if name not in unknown}
-    if unknown & set(brief.masks.values()) or (brief.styles and not styles):
+    if brief.then or brief.masks or brief.sketch:  # the page has no control for them yet
         return None
-    return replace(brief, content=None if brief.content in unknown else brief.content, styles=styles)
+    unknown = {ref for ref in brief.pictures() if ref.removeprefix("sha256:") not in known}
+    if unknown & set(brief.styles) or not registry.info(brief.engine).styles:
+        return None
+    return replace(brief, content=None if unknown else brief.content)
 
 
 def read_pixels(blobs: Blobs, ref: str) -> Pixels:
@@ -166,6 +169,13 @@ def read_pixels(blobs: Blobs, ref: str) -> Pixels:
     if PICTURE.fullmatch(ref):
         return pictures.to_pixels(blobs.read(ref.removeprefix("sha256:")))
     return pictures.to_pixels((config.assets() / "styles" / f"{ref}.jpg").read_bytes())
+
+
+def sides_of(ref: str, state: State, blobs: Blobs) -> tuple[int, int]:
+    """Width and height of a session's picture: as noted when it was uploaded, or of a variant from its header."""
+    sha = ref.removeprefix("sha256:")
+    kept = state.pictures.get(sha)
+    return (kept.width, kept.height) if kept else pictures.size_of(blobs.read(sha))
 
 
 def check_sides(width: int, height: int, size: int) -> None:

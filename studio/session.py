@@ -40,7 +40,7 @@ from .events import (
     Words,
 )
 from .log import Log
-from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain
+from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain, sides_of
 from .sheets import sheet
 from .state import Round, State, fold
 from .steering import evidence, learned, propose
@@ -63,7 +63,7 @@ class Studio:
         self.desk = desk or Desk()
         self._sessions: WeakValueDictionary[str, Session] = (
             WeakValueDictionary()
-        )  # one object a session, while anyone has it
+        )  # one object each, while anyone has it
         self._recent: OrderedDict[str, Session] = OrderedDict()  # kept open, so that their logs need not be read again
         self._lock = threading.Lock()
 
@@ -84,13 +84,17 @@ class Studio:
             opened.events()  # outside the lock: a long log must not hold up everybody else
             with self._lock:
                 found = self._sessions.setdefault(id, opened)
+        self.hold(found)
+        return found
+
+    def hold(self, session: Session) -> None:
+        """Keeps a session in memory: until others were used more lately, and while it owes the log something."""
         with self._lock:
-            self._recent[id] = found
-            self._recent.move_to_end(id)
-            idle = [other for other, session in self._recent.items() if not session.owes]
+            self._recent[session.id] = session
+            self._recent.move_to_end(session.id)
+            idle = [other for other, each in self._recent.items() if not each.owes]
             for other in idle[: max(0, len(self._recent) - OPEN)]:
                 del self._recent[other]
-        return found
 
     def forget(self, id: str) -> None:
         """Deletes a session: its log, and the blobs that nobody else uses."""
@@ -125,8 +129,7 @@ class Session:
     """One artist's tree of rounds."""
 
     def __init__(self, studio: Studio, id: str) -> None:
-        self.id = id
-        self._studio = studio
+        self.id, self._studio = id, studio
         self._events: dict[int, AnyEvent] = {}
         self._owed: list[Ended] = []  # what the log had no room for; it goes first when there is
         self._lock = threading.RLock()
@@ -204,7 +207,7 @@ class Session:
             state = self.state()
             if not exact:
                 brief = registry.check(continued(state, brief))
-            self._check_pictures(brief)
+            self._check_pictures(brief, state)
             self._studio.desk.admit(self.id)
             proposals = propose(registry.info(brief.engine), brief, evidence(state, registry.infos()))
             number = state.next_round
@@ -308,6 +311,7 @@ class Session:
             log.exception("the end of round %s of session %s could not be logged", number, self.id[:6])
             with self._lock:
                 self._owed.append(ended)
+            self._studio.hold(self)
         yield ended
 
     def _make(
@@ -385,7 +389,7 @@ class Session:
             )
         return Place(round=number, variant=variant)
 
-    def _check_pictures(self, brief: Brief) -> None:
+    def _check_pictures(self, brief: Brief, state: State) -> None:
         """Every picture is here, and the result's sides are not too short."""
         for ref in sorted(brief.pictures()):
             if not self._studio.log.uses(self.id, ref.removeprefix("sha256:")):
@@ -393,5 +397,4 @@ class Session:
                     "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
                 )
         if brief.content:
-            data = self._studio.blobs.read(brief.content.removeprefix("sha256:"))
-            check_sides(*pictures.size_of(data), brief.size)
+            check_sides(*sides_of(brief.content, state, self._studio.blobs), brief.size)

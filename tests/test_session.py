@@ -81,8 +81,12 @@ def test_a_pictures_file_brings_its_brief_back(session):
     assert registry.info("fake").space(again).yours == pytest.approx(made.knobs)
     assert (again.content, again.seed, again.locks) == (content, made.seed, ("strength",))
     assert remade(data, ()).content is None  # another session's picture stays its own
-    own = replace(again, styles={content: 1.0})
-    assert remade(encode_png(PIXELS, {"brief": own.to_dict(), "knobs": {}, "seed": 1}), ()) is None
+    for lost in (
+        replace(again, styles={content: 0.5, "ember": 0.5}),
+        replace(again, masks={"style:ember": content}),
+        replace(again, then=BRIEF),
+    ):
+        assert remade(encode_png(PIXELS, {"brief": lost.to_dict(), "knobs": {}, "seed": 1}), ()) is None
 
 
 @pytest.mark.parametrize(
@@ -278,10 +282,25 @@ def test_only_so_many_sessions_stay_in_memory(studio, monkeypatch):
 def test_a_session_that_owes_the_log_is_kept(studio, monkeypatch):
     monkeypatch.setattr("studio.session.OPEN", 1)
     owing = studio.new_session()
-    owing._owed.append(Ended(round=0, status="failed"))
+    for _ in range(2):
+        studio.new_session()
+    assert owing.id not in studio._recent
+    append = studio.log.append
+
+    def full(session, event):
+        if isinstance(event, Ended):
+            raise StudioError("The disk is full.")
+        return append(session, event)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studio.log, "append", full)
+        run(owing)
+    id = owing.id
+    del owing
     for _ in range(3):
         studio.new_session()
-    assert owing.id in studio._recent
+    gc.collect()
+    assert studio.session(id).state().rounds[0].status == "done"
 
 
 def test_forget_deletes_only_what_nobody_else_uses(studio):

@@ -226,6 +226,23 @@ def test_forgetting_everything_teaches_nothing_and_can_be_undone():
     assert propose(INFO, BRIEF, game.evidence()) == before
 
 
+def test_what_is_said_after_forgetting_counts_in_full_of_an_old_round_too():
+    fresh, again = Play(), Play()
+    for game in (fresh, again):
+        game.show()
+    again.judge(pick=1, like=[2])
+    again.add(Forgot())
+    for game in (fresh, again):
+        game.judge(ranking=[3, 0, 2, 1])
+        game.judge(like=[3])
+
+    def said(game):
+        return {(each.better, each.worse, each.weight) for each in game.evidence().statements}
+
+    assert said(again) == said(fresh)
+    assert len(said(again)) > 6
+
+
 def test_variants_keep_their_distance():
     game = play(lambda knobs: value(knobs, "strength"), rounds=8)
     space = INFO.space(BRIEF)

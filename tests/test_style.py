@@ -204,13 +204,15 @@ def test_pictures_painted_together_are_those_painted_alone():
     assert (alone[0] - alone[1]).abs().mean() > 0.02
 
 
-@pytest.mark.parametrize(("jobs", "most", "groups"), [(25, 16, 2), (25, 4, 7), (1, 16, 1), (3, 0, 3), (2, 9, 2)])
+@pytest.mark.parametrize(
+    ("jobs", "most", "groups"), [(25, 16, 2), (25, 4, 7), (1, 16, 1), (3, 0, 3), (2, 9, 2), (0, 4, 0)]
+)
 def test_jobs_are_divided_evenly(jobs, most, groups, monkeypatch):
     monkeypatch.setattr("engines.style.painters.painters", lambda: 2)
     made = divided(list(range(jobs)), most)
     assert [job for group in made for job in group] == list(range(jobs))
     assert len(made) == groups
-    assert max(map(len, made)) - min(map(len, made)) <= 1
+    assert max(map(len, made), default=0) - min(map(len, made), default=0) <= 1
 
 
 def test_long_work_is_cut_into_strips_without_a_seam(monkeypatch):

@@ -19,7 +19,7 @@ GRADIO = {"gradio", "gradio_client"}
 FLOORS = [
     {"config", "events"},
     {"state"},
-    {"blobs", "locales", "log", "pictures", "steering"},
+    {"blobs", "downloads", "locales", "log", "pictures", "steering"},
     {"archive", "desk", "rounds", "sheets"},
     {"view"},
     {"session"},

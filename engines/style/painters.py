@@ -45,6 +45,8 @@ def paint_each(paint: Callable[[Job], Made], jobs: Sequence[Job], together: bool
 
 def divided(jobs: Sequence[Job], most: int) -> list[Sequence[Job]]:
     """The jobs in order, in groups of nearly the same length: `most` at most, and one for each painter where there are enough."""
+    if not jobs:
+        return []
     groups = max(-(-len(jobs) // max(1, most)), min(len(jobs), painters()))
     edges = [len(jobs) * at // groups for at in range(groups + 1)]
     return [jobs[start:end] for start, end in pairwise(edges)]

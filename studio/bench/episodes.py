@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import statistics
@@ -10,10 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+import engines
 
 from ..steering import artists
 from ..steering.artists import Artist, Habit, Wish
@@ -22,6 +26,7 @@ from .policies import Botorch, Evolution, Ours, Policy, Random
 Array = NDArray[np.float64]
 
 ROUNDS = 15
+NEEDED = {"cmaes": ("cmaes",), "eubo": ("botorch", "gpytorch", "torch")}  # packages that a peer is made of
 
 
 @dataclass(frozen=True)
@@ -136,9 +141,17 @@ def _alone() -> None:
 
 
 def digest(policy: str) -> str:
-    """Of the code that a result depends on: for a peer, not that of our steering."""
+    """Of the code that a result depends on: for a peer that is not our steering, but the packages that it is made of."""
     here = Path(__file__).parent
     files = [here / "policies.py", here / "episodes.py", Path(artists.__file__)]
     if policy in ("ours", "unsteered"):
         files += sorted(Path(artists.__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+        files += [here.parent / name for name in ("events.py", "state.py", "view.py")]
+        files += [Path(engines.__file__).parent / name for name in ("brief.py", "space.py")]
+    versions = "".join(metadata.version(name) for name in NEEDED.get(policy, ("numpy",)))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + versions.encode()).hexdigest()[:12]
+
+
+def missing(policy: str) -> list[str]:
+    """Packages that the policy needs and that are not installed here."""
+    return [name for name in NEEDED.get(policy, ()) if importlib.util.find_spec(name) is None]

@@ -54,7 +54,7 @@ class Random:
 
 
 class Evolution:
-    """CMA-ES (Hansen 2016) as the package `cmaes` has it, with a population of four; its incumbent won the last round."""
+    """CMA-ES (Hansen 2016) as the package `cmaes` has it, with a population of four around the start; its incumbent won the last round."""
 
     def __init__(self, start: Array, rng: np.random.Generator) -> None:
         from cmaes import CMA
@@ -101,6 +101,7 @@ class Botorch:
         from botorch.fit import fit_gpytorch_mll
         from botorch.models.pairwise_gp import PairwiseGP, PairwiseLaplaceMarginalLogLikelihood
 
+        torch.manual_seed(len(self._points))  # a fit that fails begins again at random
         self._pairs += [(self._first + better, self._first + worse) for better, worse in pairs(said)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

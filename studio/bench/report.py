@@ -88,7 +88,7 @@ def machine() -> dict[str, Any]:
     from engines.device import choose
 
     chosen = choose()
-    packages = ("gradio", "numpy", "onnxruntime", "torch")
+    packages = ("botorch", "cmaes", "gradio", "numpy", "onnxruntime", "torch")
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),

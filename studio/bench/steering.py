@@ -1,8 +1,8 @@
 """`studio bench steering`: simulated artists judge round after round, and what steering makes of it is held beside its peers.
 
 Regret is what the incumbent lacks to the artist's wish, 1 for a uniform point on average, and its mean over the rounds is an
-episode's score. Seeds are paired: in an episode every policy meets the same artist and the same first point. Results are kept
-by scenario, policy, seed and a digest of the code, so that what was measured is not measured again.
+episode's score. Seeds are paired: in an episode every policy meets the same artist and begins at the same point, CMA-ES around
+it. Results are kept by scenario, policy, seed and a digest of the code, so that what was measured is not measured again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..steering import artists
 from ..steering.artists import Artist
 from ..steering.evidence import Evidence, Statement
 from ..steering.preference import fit
-from .episodes import ROUNDS, SCENARIOS, Episode, Store
+from .episodes import ROUNDS, SCENARIOS, Episode, Store, missing
 from .plot import svg
 from .policies import SHOWN, Ours
 from .report import GOALS, Row, note, row
@@ -43,7 +43,7 @@ def count_of(policy: str, episodes: int) -> int:
 
 def plot(episodes: int) -> str:
     """Regret by round in the scenarios that the goals are about, as an SVG."""
-    store, policies = kept(), ("random", "cmaes", "eubo", "ours")
+    store, policies = kept(), [name for name in ("random", "cmaes", "eubo", "ours") if not missing(name)]
     panels = {
         f"{SCENARIOS[name].dim} knobs": {
             each: store.episodes(name, each, count_of(each, episodes)) for each in policies
@@ -60,6 +60,10 @@ def rows(episodes: int, tell: Tell) -> Iterator[Row]:
         tell(f"Artists who rank, {SCENARIOS[name].dim} knobs")
         ours = store.episodes(name, "ours", episodes)
         for peer in ("random", "cmaes", "eubo"):
+            if absent := missing(peer):
+                why = f"not installed: {', '.join(absent)}; uv sync installs it for development"
+                yield row(f"regret.{name}.vs_{peer}", None, why)
+                continue
             count = count_of(peer, episodes)
             yield ratio(f"regret.{name}.vs_{peer}", ours[:count], store.episodes(name, peer, count))
     tell("With and without what was learned")

@@ -66,7 +66,7 @@ def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
     """What all judgements of a session say, oldest first. Rounds of engines that are not here any more say nothing."""
     found = Evidence()
     places: dict[tuple[int, int], int] = {}
-    rounds = [current for current in state.rounds.values() if current.brief.engine in infos]
+    rounds = [_remembered(current, state.forgot) for current in state.rounds.values() if current.brief.engine in infos]
     for current in rounds:
         knobs = infos[current.brief.engine].knobs(current.brief)
         for variant in current.variants:
@@ -76,16 +76,22 @@ def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
         _judged(found, places, current)
         _edited(found, places, current, infos[current.brief.engine])
     for event, place in state.branches.items():
-        if (place.round, place.variant) not in places:
+        if (place.round, place.variant) not in places or (state.forgot is not None and event < state.forgot):
             continue
         better = places[place.round, place.variant]
         for variant in state.rounds[place.round].variants:
             if variant.index != place.variant:
                 worse = places[place.round, variant.index]
                 found.statements.append(Statement(better, worse, HINT, place.round, event))
-    if state.forgot is not None:
-        found.statements = [said for said in found.statements if said.event > state.forgot]
     return found
+
+
+def _remembered(current: Round, forgot: int | None) -> Round:
+    """The round without the judgements that were to be forgotten: what is said of it afterwards counts as if said first."""
+    if forgot is None:
+        return current
+    kept = {number: said for number, said in current.judgements.items() if number > forgot}
+    return current.model_copy(update={"judgements": kept})
 
 
 def _judged(found: Evidence, places: dict[tuple[int, int], int], current: Round) -> None:
