@@ -70,7 +70,7 @@ def encode_png(pixels: Pixels, meta: dict[str, Any] | None = None) -> bytes:
 def read_meta(data: bytes) -> dict[str, Any] | None:
     """What a PNG's `duet` chunk says, as JSON values that nobody has checked yet; None where there is none that can be read."""
     try:
-        with _opened(data, "") as picture:
+        with _opened(data, "", decodes=False) as picture:
             text = picture.info.get(META_KEY, "")  # what comes before the pixels, as ours does: nothing is decoded
         found = json.loads(text) if 0 < len(text) <= MAX_META else None
     except (StudioError, ValueError, RecursionError):
@@ -98,8 +98,9 @@ def encode_jpeg(pixels: Pixels) -> bytes:
 
 
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
-    """The picture, its header checked against our limits. Whatever goes wrong inside becomes one clear line."""
+def _opened(data: bytes, name: str, decodes: bool = True) -> Iterator[Image.Image]:
+    """The picture, its header checked against our limits. Whatever goes wrong inside becomes one clear line. Who `decodes` a
+    big one waits for whoever does so already."""
     shown = Path(name).name[:80] or "That file"
     _check_bytes(data, shown)
     try:
@@ -107,7 +108,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # damaged EXIF and the like: we say what matters ourselves
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check_sides(picture, shown)
-                with _alone if picture.width * picture.height > BIG else nullcontext():
+                with _alone if decodes and picture.width * picture.height > BIG else nullcontext():
                     yield picture
     except StudioError:
         raise
