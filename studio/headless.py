@@ -60,9 +60,11 @@ def read_brief(file: Path) -> tuple[Brief, Pictures]:
 
 def _load_json(file: Path) -> Any:
     try:
-        if file.stat().st_size > MAX_BRIEF:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BRIEF + 1)  # a pipe does not say how much comes
+        if len(data) > MAX_BRIEF:
             raise BriefError("{name} is too large for a brief.", "Name the file of the brief itself.", name=file.name)
-        return json.loads(file.read_text("utf-8-sig"))
+        return json.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise BriefError(
             "{name} cannot be read: {why}.", "Check the path.", name=str(file), why=error.strerror

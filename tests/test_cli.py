@@ -181,6 +181,13 @@ def test_an_absolute_path_is_refused_even_inside_the_folder(studio_command, fold
     assert "outside" in err
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file without an end here")
+def test_a_brief_without_end_is_read_only_so_far(studio_command, folder):
+    status, out, err = studio_command("round", "/dev/zero", "--out", folder / "out")
+    assert (status, out) == (2, "")
+    assert "too large for a brief" in err
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_picture_that_is_a_pipe_is_refused_and_not_waited_for(folder):
     os.mkfifo(folder / "pipe.png")
