@@ -118,11 +118,11 @@ class Store:
 
     def episodes(self, scenario: str, policy: str, count: int) -> list[Episode]:
         keys = [f"{scenario}/{policy}/{seed}/{digest(policy)}" for seed in range(count)]
-        missing = [seed for seed, key in enumerate(keys) if key not in self._known]
-        if missing:
+        unplayed = [seed for seed, key in enumerate(keys) if key not in self._known]
+        if unplayed:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with ProcessPoolExecutor(os.cpu_count(), initializer=_alone) as pool, self._file.open("a") as file:
-                for seed, made in zip(missing, pool.map(partial(_play, scenario, policy), missing), strict=True):
+                for seed, made in zip(unplayed, pool.map(partial(_play, scenario, policy), unplayed), strict=True):
                     self._known[keys[seed]] = made
                     file.write(json.dumps({"key": keys[seed], "episode": asdict(made)}) + "\n")
                     file.flush()

@@ -27,7 +27,7 @@ CANDIDATES = 600  # points that are weighed for each proposal
 DRAWN = 180  # and for `twist`, whose draw costs their number cubed
 STEPS = {"best": 0.2, "twist": 0.45, "surprise": 0.75}  # exploring: how far from yours towards a random point
 REACH = 0.5  # how far `best` looks from yours towards a random point, once it is trusted; `twist` half as far from both
-TRUST = 0.6  # what of the rest of that way is still not gone after each further round that was judged
+HESITATION = 0.6  # share of that way which is held back after one judged round, its square after two, and so on
 CURIOSITY = 1.0  # posterior standard deviations that `surprise` is granted
 FLOOR = 0.1  # least distance between two variants, as root mean square over the coordinates
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
@@ -57,7 +57,7 @@ class Taste:
             columns += [np.array([share * (name == label) for name in names]) for label in labels]
         posterior = fit(evidence, names)
         judged = len({said.round for said in evidence.statements})
-        reach = REACH * (1 - TRUST**judged)  # after one round a direction is known, but not how far it goes
+        reach = REACH * (1 - HESITATION**judged)  # after one round a direction is known, but not how far it goes
         return cls(posterior, posterior.vector(fixed), np.array(columns).reshape(-1, len(names)), reach)
 
     def points(self, points: Array) -> Array:
