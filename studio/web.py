@@ -101,9 +101,7 @@ class Web:
         name = unquote(request.headers.get("X-Name", ""))
         data = await received(request, name)
         ref = await run_in_threadpool(session.upload, data, name)
-        described = await run_in_threadpool(self._described, session, ref)
-        brief = await run_in_threadpool(lambda: remade(data, session.state().pictures))
-        return JSONResponse(described | {"brief": brief.to_dict() if brief else None})
+        return JSONResponse(await run_in_threadpool(self._described, session, ref, data))
 
     async def example(self, request: Request) -> Response:
         session, place = await self._session(request), asset("contents", request.path_params["name"])
@@ -157,9 +155,12 @@ class Web:
         key = f"{name} {side}"
         return self._thumbnails.get(key) or self._thumbnails.put(key, pictures.thumbnail(read(), side))
 
-    def _described(self, session: Session, ref: str) -> dict[str, Any]:
-        kept = session.state().pictures[ref.removeprefix("sha256:")]
-        return {"ref": ref, "name": kept.name, "width": kept.width, "height": kept.height}
+    def _described(self, session: Session, ref: str, data: bytes = b"") -> dict[str, Any]:
+        """A picture of the session, and the brief that its file brings along."""
+        known = session.state().pictures
+        kept, brief = known[ref.removeprefix("sha256:")], remade(data, known)
+        facts = {"ref": ref, "name": kept.name, "width": kept.width, "height": kept.height}
+        return facts | {"brief": brief.to_dict() if brief else None}
 
 
 class Remembered:
