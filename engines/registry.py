@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .api import PICTURE, Brief, BriefError, Engine, EngineInfo
+
+if TYPE_CHECKING:
+    from .vision import Eyes
 
 BUILT_IN = ("engines.style",)  # packages that register their engines when imported; none of them imports torch
 
@@ -52,6 +56,13 @@ def load(name: str) -> Engine:
         if name not in _loaded:
             _loaded[name] = _factories[name][1]()
         return _loaded[name]
+
+
+def eyes() -> Eyes:
+    """What looks at pictures, for whoever compares them: one for all, whose weights load when it first looks."""
+    from .vision import shared
+
+    return shared
 
 
 def check(brief: Brief) -> Brief:

@@ -105,3 +105,27 @@ def add_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setitem(registry._loaded, "screen-print", ScreenPrint())
 
     return add
+
+
+@pytest.fixture(scope="session")
+def eyes():
+    """Eyes with a few random weights, in float32: small enough for any test."""
+    import torch
+
+    from engines.device import Choice
+    from engines.vision import CONVOLUTIONS, Eyes
+
+    rng, found, width = torch.Generator().manual_seed(0), {}, (3, 4, 6, 8, 8, 8)
+
+    def add(name: str, out: int, into: int, side: int) -> None:
+        scale = (2 / (into * side * side)) ** 0.5  # He et al. 2015, so that nothing fades on the way
+        found[f"{name}/vars/0"] = scale * torch.randn(out, into, side, side, generator=rng)
+        found[f"{name}/vars/1"] = 0.1 * torch.randn(out, generator=rng)
+
+    for block, at in CONVOLUTIONS:
+        file = ("", "conv2d", "conv2d_1", "conv2d_2")[at]
+        add(f"block{block}/layers/{file}", width[block], width[block - (at == 1)], 3)
+    for block in range(1, 6):
+        add(f"dsn{block}", 1, width[block], 1)
+    add("fuse", 1, 5, 1)
+    return Eyes(lambda: found, lambda: Choice("cpu", "float32", "for a test"))
