@@ -21,7 +21,7 @@ import engines
 
 from ..steering import artists
 from ..steering.artists import Artist, Habit, Wish
-from .policies import Botorch, Evolution, Ours, Policy, Random
+from .policies import Botorch, Evolution, Ground, Ours, Policy, Random, cube
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,8 @@ SCENARIOS = {
     "likes": Scenario(habit="likes"),
     "picks": Scenario(habit="picks"),
 }
-POLICIES: dict[str, Callable[[Array, np.random.Generator], Policy]] = {
+Play = Callable[[Ground, np.random.Generator], Policy]
+POLICIES: dict[str, Play] = {
     "ours": Ours,
     "unsteered": partial(Ours, steering=0.0),
     "random": Random,
@@ -70,11 +71,11 @@ class Episode:
     diversity: list[float]  # mean pairwise distance of the variants, root mean square over the knobs
 
 
-def episode(scenario: Scenario, policy: Callable[[Array, np.random.Generator], Policy], seed: int) -> Episode:
+def episode(scenario: Scenario, policy: Play, seed: int) -> Episode:
     """One artist through `ROUNDS` rounds. The artist, the start and the policy have random numbers of their own."""
     wishing, judging, starting, proposing = (np.random.default_rng([seed, each]) for each in range(4))
     artist = artist_of(scenario, wishing, judging)
-    chosen = policy(starting.random(scenario.dim), proposing)
+    chosen = policy(cube(starting.random(scenario.dim)), proposing)
     made = Episode([], [], [], [], [])
     shown: list[Array] = []
     for _ in range(ROUNDS):
@@ -144,10 +145,10 @@ def digest(policy: str) -> str:
     """Of the code that a result depends on: for a peer that is not our steering, but the packages that it is made of."""
     here = Path(__file__).parent
     files = [here / "policies.py", here / "episodes.py", Path(artists.__file__)]
+    files += [Path(engines.__file__).parent / name for name in ("api.py", "brief.py", "space.py")]
     if policy in ("ours", "unsteered"):
         files += sorted(Path(artists.__file__).parent.glob("*.py"))
         files += [here.parent / name for name in ("events.py", "state.py", "view.py")]
-        files += [Path(engines.__file__).parent / name for name in ("brief.py", "space.py")]
     versions = "".join(metadata.version(name) for name in NEEDED.get(policy, ("numpy",)))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files) + versions.encode()).hexdigest()[:12]
 

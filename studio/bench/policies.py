@@ -1,18 +1,20 @@
 """Ways to choose the next four: ours as the page runs it, and those it is measured against.
 
-Every policy proposes four points of the unit cube and hears what the artist says of them.
+Every policy proposes four points of a space and hears what the artist says of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Brief, EngineInfo, option
+from engines.api import Brief, EngineInfo, Space, option
 
 from ..events import AnyEvent, Judged, Judgement, Made, Proposal, Proposed, Variant
 from ..state import State, fold
@@ -23,6 +25,24 @@ from ..view import next_brief
 Array = NDArray[np.float64]
 
 SHOWN = 4  # variants a round
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where an episode is played: what is known of an engine, and the brief that it begins with."""
+
+    info: EngineInfo
+    brief: Brief
+
+    @cached_property
+    def space(self) -> Space:
+        """What the brief leaves free."""
+        return self.info.space(self.brief)
+
+    @property
+    def start(self) -> Array:
+        """The brief itself as a point, (dim,)."""
+        return self.space.encode(self.space.yours)
 
 
 class Policy(Protocol):
@@ -38,11 +58,11 @@ class Policy(Protocol):
 class Random:
     """The incumbent, which is the winner of the last round, and three uniform points."""
 
-    def __init__(self, start: Array, rng: np.random.Generator) -> None:
-        self._rng, self._winner = rng, start
+    def __init__(self, ground: Ground, rng: np.random.Generator) -> None:
+        self._rng, self._space, self._winner = rng, ground.space, ground.start
 
     def ask(self) -> Array:
-        self._shown = self._rng.random((SHOWN, len(self._winner)))
+        self._shown = self._space.sample(self._rng, SHOWN)
         self._shown[0] = self._winner
         return self._shown
 
@@ -54,12 +74,15 @@ class Random:
 
 
 class Evolution:
-    """CMA-ES (Hansen 2016) as the package `cmaes` has it, with a population of four around the start; its incumbent won the last round."""
+    """CMA-ES (Hansen 2016) as the package `cmaes` has it, with a population of four around the start; its incumbent won the last round.
 
-    def __init__(self, start: Array, rng: np.random.Generator) -> None:
+    For plain knobs: nothing holds its points to a sum.
+    """
+
+    def __init__(self, ground: Ground, rng: np.random.Generator) -> None:
         from cmaes import CMA
 
-        self._winner = start
+        self._winner = start = ground.start
         bounds = np.array([[0.0, 1.0]] * len(start))
         seed = int(rng.integers(2**31))
         self._cma = CMA(mean=start.copy(), sigma=0.3, bounds=bounds, seed=seed, population_size=SHOWN)
@@ -78,11 +101,14 @@ class Evolution:
 
 
 class Botorch:
-    """BoTorch's PairwiseGP with the expected utility of the best option (Astudillo et al. 2023) for three new points."""
+    """BoTorch's PairwiseGP with the expected utility of the best option (Astudillo et al. 2023) for three new points.
 
-    def __init__(self, start: Array, rng: np.random.Generator) -> None:
-        self._rng, self._start = rng, start
-        self._points = np.zeros((0, len(start)))
+    For plain knobs: nothing holds its points to a sum.
+    """
+
+    def __init__(self, ground: Ground, rng: np.random.Generator) -> None:
+        self._rng, self._start = rng, ground.start
+        self._points = np.zeros((0, len(self._start)))
         self._pairs: list[tuple[int, int]] = []
         self._model: object = None
 
@@ -135,12 +161,9 @@ class Botorch:
 class Ours:
     """The studio's own steering: a session's events, folded, and proposals from what they say, as for the page."""
 
-    def __init__(self, start: Array, rng: np.random.Generator, steering: float = 1.0) -> None:
-        self._info = _info(len(start))
-        options = dict(zip(_names(len(start)), start.tolist(), strict=True))
-        self._brief = self._info.check(
-            Brief(engine="space", options=options, seed=int(rng.integers(2**31)), steering=steering)
-        )
+    def __init__(self, ground: Ground, rng: np.random.Generator, steering: float = 1.0) -> None:
+        self._info, self._space = ground.info, ground.space
+        self._brief = replace(ground.brief, seed=int(rng.integers(2**31)), steering=steering)
         self._events: dict[int, AnyEvent] = {}
         self._round = 0
 
@@ -154,11 +177,11 @@ class Ours:
         """What would come next."""
         state = self.state()
         self._brief = next_brief(state) or self._brief
-        return propose(self._info, self._brief, evidence(state, {"space": self._info}))
+        return propose(self._info, self._brief, evidence(state, {self._info.name: self._info}))
 
     def show(self, points: Array) -> Array:
         """Shows these points (4, dim) instead of proposals."""
-        made = [dict(zip(_names(len(point)), point.tolist(), strict=True)) for point in points]
+        made = [self._space.decode(point) for point in points]
         return self._show([Proposal(role="surprise", knobs=knobs, seed=0, reason=[]) for knobs in made])
 
     def _show(self, proposals: list[Proposal]) -> Array:
@@ -167,7 +190,7 @@ class Ours:
         for index, made in enumerate(proposals):
             facts = made.model_dump() | {"index": index, "sha256": "0" * 64, "seconds": 0.0}
             self._add(Made(round=self._round, variant=Variant(**facts)))
-        return np.array([self._point(made.knobs) for made in proposals])
+        return np.array([self._space.encode(made.knobs) for made in proposals])
 
     def tell(self, said: Judgement) -> None:
         self._add(Judged(round=self._round, judgement=said))
@@ -176,13 +199,11 @@ class Ours:
     def incumbent(self) -> Array:
         """The best shown so far by posterior mean."""
         state = self.state()
-        known = evidence(state, {"space": self._info})
-        shown = np.array([self._point(each.knobs) for current in state.rounds.values() for each in current.variants])
-        taste = Taste.of(self._info, self._brief, self._info.space(self._brief), known)
+        known = evidence(state, {self._info.name: self._info})
+        rounds = state.rounds.values()
+        shown = np.array([self._space.encode(each.knobs) for current in rounds for each in current.variants])
+        taste = Taste.of(self._info, self._brief, self._space, known)
         return np.asarray(shown[int(np.argmax(taste.posterior.mean(taste.points(shown))))])
-
-    def _point(self, knobs: dict[str, float | str]) -> Array:
-        return np.array([float(knobs[name]) for name in _names(len(knobs))])
 
     def _add(self, event: AnyEvent) -> None:
         self._events[len(self._events)] = event
@@ -203,12 +224,11 @@ def pairs(said: Judgement) -> list[tuple[int, int]]:
     return [(better, worse) for at, better in enumerate(order) for worse in order[at + 1 :]]
 
 
-def _names(dim: int) -> list[str]:
-    return [f"k{at:02}" for at in range(dim)]
-
-
-def _info(dim: int) -> EngineInfo:
-    """An engine of `dim` plain knobs, which nobody ever runs."""
-    fields = [(name, float, option(0.5, low=0.0, high=1.0, step=0.01, knob=True)) for name in _names(dim)]
+def cube(start: Array) -> Ground:
+    """Plain knobs of an engine that nobody ever runs, as many as `start` has, which begin there."""
+    names = [f"k{at:02}" for at in range(len(start))]
+    fields = [(name, float, option(0.5, low=0.0, high=1.0, step=0.01, knob=True)) for name in names]
     options = dataclasses.make_dataclass("Options", fields, frozen=True)
-    return EngineInfo(name="space", mode="style", version="1", summary="Knobs only.", options=options)
+    info = EngineInfo(name="space", mode="style", version="1", summary="Knobs only.", options=options)
+    brief = Brief(engine=info.name, options=dict(zip(names, start.tolist(), strict=True)))
+    return Ground(info, info.check(brief))

@@ -21,7 +21,7 @@ from ..steering.evidence import Evidence, Statement
 from ..steering.preference import fit
 from .episodes import ROUNDS, SCENARIOS, Episode, Store, missing
 from .plot import svg
-from .policies import SHOWN, Ours
+from .policies import SHOWN, Ours, cube
 from .report import GOALS, Row, note, row
 
 Array = NDArray[np.float64]
@@ -144,7 +144,7 @@ def update(name: str, number: int, turns: int = 5) -> Row:
     """Evidence, fit and proposals after `number` rounds of rankings of ten knobs, as when the artist asks again."""
     rng = np.random.default_rng(0)
     artist = Artist(artists.single(10, rng), 0.1, rng)
-    ours = Ours(rng.random(10), rng)
+    ours = Ours(cube(rng.random(10)), rng)
     for at in range(number):
         points = ours.ask() if at < 20 else ours.show(rng.random((SHOWN, 10)))  # the rest only has to be there
         ours.tell(artist.judge(points))
