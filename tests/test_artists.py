@@ -1,14 +1,19 @@
 """The simulated artists and the bench that they judge for: what they say follows from their wish, and episodes repeat."""
 
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
-from studio.bench import episodes
-from studio.bench.episodes import POLICIES, SCENARIOS, Scenario, Store, episode, spread
+from engines import store
+from engines.api import EngineInfo, option
+from studio.bench import episodes, paintings
+from studio.bench.episodes import POLICIES, SCENARIOS, Scenario, Store, digest, episode, spread
+from studio.bench.paintings import Atelier
 from studio.bench.policies import Ours, Random, cube, pairs, winner
-from studio.bench.steering import lead, ratio
+from studio.bench.steering import beside_random, lead, ratio
 from studio.bench.steering import rows as measured
 from studio.events import Judgement
 from studio.steering import artists
@@ -88,14 +93,17 @@ def test_the_botorch_peer_plays(monkeypatch):
     assert len(first.regret) == 3
 
 
-def test_a_peer_that_is_not_installed_is_said_to_be_missing(monkeypatch, tmp_path):
+def test_a_peer_that_is_not_installed_and_models_that_are_not_here_are_said_to_be_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("STUDIO_HOME", str(tmp_path))
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(episodes.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(episodes.os, "cpu_count", lambda: 1)
-    rows = {each.name: each for each in islice(measured(2, lambda _: None), 3)}
+    rows = {each.name: each for each in islice(measured(2, lambda _: None), 18)}
     assert rows["regret.4d.vs_random"].value is not None
     assert rows["regret.4d.vs_eubo"].value is None
     assert "botorch" in rows["regret.4d.vs_eubo"].detail
+    assert rows["regret.picture.vs_random"].value is None
+    assert "studio models pull style-bank-26" in rows["regret.picture.vs_random"].detail
 
 
 def test_ours_and_random_show_the_start_first():
@@ -131,3 +139,111 @@ def test_episodes_are_kept_and_a_torn_line_is_played_again(tmp_path, monkeypatch
 
 def test_spread_is_the_mean_distance():
     assert spread(np.array([[0.0, 0.0], [1.0, 1.0]])) == 1.0
+
+
+# ── A picture in mind ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class ClothOptions:
+    strength: float = option(0.8, low=0, high=1, step=0.1, knob=True)
+    dye: str = option("plain", choices=("plain", "deep"), knob=True)
+
+
+class Weaver:
+    """Weaves the content into a mix of eight patterns, as fast as it can."""
+
+    info = EngineInfo(
+        name="weaver", mode="style", version="1", summary="", options=ClothOptions, styles=tuple("abcdefgh")
+    )
+
+    def __init__(self):
+        self.woven = 0
+        self._patterns = dict(zip(self.info.styles, rng(7).integers(0, 256, (8, 16, 20, 3)), strict=True))
+
+    def preview(self, brief, settings, pictures, size):
+        self.woven += len(settings)
+        content, made = pictures(brief.content), []
+        for setting in settings:
+            asked = brief.apply(setting.knobs)
+            mix = sum(share * self._patterns[name] for name, share in asked.styles.items())
+            strength = asked.options["strength"]
+            made.append(((1 - strength) * content + strength * mix).astype(np.uint8))
+        return made
+
+
+@pytest.fixture
+def toy(eyes, monkeypatch):
+    """A small atelier, where `episode` finds it."""
+    made = Atelier(Weaver(), eyes, [rng(8).integers(0, 256, (16, 20, 3), dtype=np.uint8)])
+    monkeypatch.setattr(paintings, "atelier", lambda: made)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # pictures this small only wait for a second thread
+    yield made
+    torch.set_num_threads(threads)
+
+
+def test_a_wish_for_a_picture_is_none_at_it_and_regret_is_in_gaps(toy):
+    ground, wish = toy.wish(rng(1), rng(2))
+    points = ground.space.sample(rng(3), 200)
+    regrets = np.array([wish.regret(point) for point in points])
+    assert wish.regret(wish.target) == 0
+    assert regrets.min() > 0
+    assert regrets.mean() == pytest.approx(1, abs=0.15)
+    near = wish.target + 0.1 * (points - wish.target)
+    assert (wish.utility(near) > wish.utility(points)).mean() > 0.95
+    assert wish.spread > 0
+    before = toy.painter.woven
+    assert wish.utility(points[:5]) == pytest.approx(-regrets[:5] * wish.gap)
+    assert toy.painter.woven == before  # each mix is painted once
+
+
+def test_only_six_weights_vary_and_a_seed_says_which(toy):
+    (ground, wish), (again, same) = (toy.wish(rng(1), rng(2)) for _ in range(2))
+    assert [knob.kind for knob in ground.space.knobs] == ["simplex"] * 6
+    assert ground.space.fixed == {"strength": 0.8, "dye": "plain"}
+    assert ground.info.styles == tuple(ground.brief.styles)
+    assert ground.start.sum() == pytest.approx(1)
+    assert (again, same.target.tolist(), same.gap) == (ground, wish.target.tolist(), wish.gap)
+    assert len({toy.wish(rng(seed), rng(2))[0].info.styles for seed in range(9)}) > 1
+
+
+@pytest.mark.parametrize("name", ["ours", "unsteered", "random"])
+def test_policies_stay_on_the_simplex_and_repeat(toy, name):
+    ground, wish = toy.wish(rng(1), rng(2))
+    policy, artist = POLICIES[name](ground, rng(3)), Artist(wish, 0.1, rng(4))
+    for at in range(4):
+        points = policy.ask()
+        assert points.shape == (4, 6)
+        assert points.min() >= 0
+        assert points.sum(1) == pytest.approx(1)
+        assert at or points[0].tolist() == ground.start.tolist()
+        policy.tell(artist.judge(points))
+        assert policy.incumbent().sum() == pytest.approx(1)
+    assert episode(SCENARIOS["picture"], POLICIES[name], 3) == episode(SCENARIOS["picture"], POLICIES[name], 3)
+
+
+def test_without_contents_the_row_of_the_picture_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(paintings, "_models", dict)
+    monkeypatch.setenv("STUDIO_ASSETS", str(tmp_path))
+    found = beside_random(Store(tmp_path / "steering.jsonl"), "picture", 2)
+    assert (found.name, found.value, found.goal) == ("regret.picture.vs_random", None, "<= 0.6")
+    assert str(tmp_path / "contents") in found.detail
+
+
+def test_an_episode_is_kept_for_the_weights_that_it_was_played_with(monkeypatch):
+    monkeypatch.setattr(paintings, "_models", lambda: {"one": "1"})
+    first, other = digest("picture", "random"), digest("6d", "random")
+    monkeypatch.setattr(paintings, "_models", lambda: {"one": "2"})
+    assert digest("picture", "random") != first != other == digest("6d", "random")
+
+
+@pytest.mark.models
+def test_the_picture_is_painted_and_looked_at_by_the_studio_itself(monkeypatch, tmp_path):
+    store.ensure(["style-bank-26", "hed-vgg16"])
+    monkeypatch.setattr(episodes, "ROUNDS", 2)
+    monkeypatch.setattr(paintings, "GAUGE", 6)
+    monkeypatch.setattr(episodes.os, "cpu_count", lambda: 1)
+    found = beside_random(Store(tmp_path / "steering.jsonl"), "picture", 2)
+    assert found.value > 0
+    assert "2 episodes" in found.detail

@@ -21,6 +21,7 @@ import engines
 
 from ..steering import artists
 from ..steering.artists import Artist, Habit, Wish
+from . import paintings
 from .policies import Botorch, Evolution, Ground, Ours, Policy, Random, cube
 
 Array = NDArray[np.float64]
@@ -31,12 +32,12 @@ NEEDED = {"cmaes": ("cmaes",), "eubo": ("botorch", "gpytorch", "torch")}  # pack
 
 @dataclass(frozen=True)
 class Scenario:
-    """Who judges, and in how many knobs."""
+    """Who judges, and in how many knobs; for a picture they are style weights."""
 
     dim: int = 6
     noise: float = 0.1
     habit: Habit = "ranks"
-    wish: str = "single"  # the name of a maker of wishes in `artists`, or "drift"
+    wish: str = "single"  # the name of a maker of wishes in `artists`, "drift" or "picture"
 
 
 SCENARIOS = {
@@ -49,6 +50,7 @@ SCENARIOS = {
     "several": Scenario(wish="several"),
     "likes": Scenario(habit="likes"),
     "picks": Scenario(habit="picks"),
+    "picture": Scenario(wish="picture"),
 }
 Play = Callable[[Ground, np.random.Generator], Policy]
 POLICIES: dict[str, Play] = {
@@ -74,8 +76,12 @@ class Episode:
 def episode(scenario: Scenario, policy: Play, seed: int) -> Episode:
     """One artist through `ROUNDS` rounds. The artist, the start and the policy have random numbers of their own."""
     wishing, judging, starting, proposing = (np.random.default_rng([seed, each]) for each in range(4))
-    artist = artist_of(scenario, wishing, judging)
-    chosen = policy(cube(starting.random(scenario.dim)), proposing)
+    if scenario.wish == "picture":
+        ground, wish = paintings.atelier().wish(wishing, starting)
+        artist = Artist(wish, scenario.noise, judging, scenario.habit)
+    else:
+        ground, artist = cube(starting.random(scenario.dim)), artist_of(scenario, wishing, judging)
+    chosen = policy(ground, proposing)
     made = Episode([], [], [], [], [])
     shown: list[Array] = []
     for _ in range(ROUNDS):
@@ -118,7 +124,8 @@ class Store:
                 continue
 
     def episodes(self, scenario: str, policy: str, count: int) -> list[Episode]:
-        keys = [f"{scenario}/{policy}/{seed}/{digest(policy)}" for seed in range(count)]
+        code = digest(scenario, policy)
+        keys = [f"{scenario}/{policy}/{seed}/{code}" for seed in range(count)]
         unplayed = [seed for seed, key in enumerate(keys) if key not in self._known]
         if unplayed:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +148,7 @@ def _alone() -> None:
     torch.set_num_threads(1)
 
 
-def digest(policy: str) -> str:
+def digest(scenario: str, policy: str) -> str:
     """Of the code that a result depends on: for a peer that is not our steering, but the packages that it is made of."""
     here = Path(__file__).parent
     files = [here / "policies.py", here / "episodes.py", Path(artists.__file__)]
@@ -150,7 +157,8 @@ def digest(policy: str) -> str:
         files += sorted(Path(artists.__file__).parent.glob("*.py"))
         files += [here.parent / name for name in ("events.py", "state.py", "view.py")]
     versions = "".join(metadata.version(name) for name in NEEDED.get(policy, ("numpy",)))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + versions.encode()).hexdigest()[:12]
+    pictures = paintings.origin() if SCENARIOS[scenario].wish == "picture" else b""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + versions.encode() + pictures).hexdigest()[:12]
 
 
 def missing(policy: str) -> list[str]:

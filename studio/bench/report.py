@@ -46,6 +46,7 @@ GOALS = {
     "regret.10d.vs_eubo": Goal("<=", 0.90, "x"),
     "regret.noise30.vs_random": Goal("<=", 0.9, "x"),
     "regret.drift.vs_random": Goal("<=", 0.9, "x"),
+    "regret.picture.vs_random": Goal("<=", 0.6, "x"),
     "lead.round2": Goal(">", 0.0, "of the mean gap"),
     "diversity.r3_over_r1": Goal(">=", 0.7, "x"),
     "kendall.4d": Goal(">=", 0.89, "tau"),

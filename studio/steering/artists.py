@@ -25,7 +25,7 @@ CONTENT = 0.75  # an artist who likes and dislikes likes what lies above this sh
 
 @dataclass(frozen=True)
 class Wish:
-    """A utility, where it is highest, and how it is spread over uniform points of the unit cube."""
+    """A utility, where it is highest, and how it is spread over uniform points of its space."""
 
     utility: Utility
     target: Array  # (dim,)
@@ -34,7 +34,13 @@ class Wish:
 
     @classmethod
     def of(cls, utility: Utility, target: Array, rng: np.random.Generator) -> Wish:
-        values = utility(rng.random((GAUGE, len(target))))
+        """In the unit cube."""
+        return cls.over(utility, target, rng.random((GAUGE, len(target))))
+
+    @classmethod
+    def over(cls, utility: Utility, target: Array, points: Array) -> Wish:
+        """In the space of which these are uniform points, (n, dim)."""
+        values = utility(points)
         best = float(utility(target[None])[0])
         return cls(utility, target, float(values.std()), best - float(values.mean()))
 
