@@ -112,6 +112,18 @@ class Space:
         return np.concatenate(columns, axis=1) if columns else np.zeros((count, 0))
 
     @property
+    def spread(self) -> float:
+        """How far uniform points lie around their mean in a coordinate: root mean square over the coordinates, 0 for none."""
+        count = int(self._simplex.sum())
+        variances: list[float] = []
+        for knob in self.knobs:
+            if knob.kind == "choice":
+                variances += [(1 - 1 / knob.width) / knob.width] * knob.width
+            else:
+                variances.append((count - 1) / (count**2 * (count + 1)) if knob.kind == "simplex" else 1 / 12)
+        return math.sqrt(math.fsum(variances) / len(variances)) if variances else 0.0
+
+    @property
     def _simplex(self) -> NDArray[np.bool_]:
         return np.array([knob.kind == "simplex" for knob in self.knobs for _ in range(knob.width)], dtype=bool)
 

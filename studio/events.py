@@ -14,6 +14,7 @@ from pydantic import (
     PlainSerializer,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 from engines.api import Brief, UserError, check_text, filled, shortened
@@ -233,6 +234,97 @@ class Forgot(Record):
     kind: Literal["forgot"] = "forgot"
 
 
+class Level(Record):
+    """One level of a sheet: the settings of its cells, row by row, and which of them was picked."""
+
+    cells: list[Knobs] = Field(max_length=100)
+    pick: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _whole(self) -> Level:
+        if self.pick >= len(self.cells):
+            raise ValueError(f"cell {self.pick} of {len(self.cells)} was picked")
+        return self
+
+
+class Sheeted(Record):
+    """A sheet of small pictures was searched, from coarse to fine; the last pick is the next `yours`."""
+
+    kind: Literal["sheeted"] = "sheeted"
+    brief: StoredBrief
+    levels: list[Level] = Field(min_length=1, max_length=10)
+
+
+class Believed(Record):
+    """The artist corrects what was learned of a knob: this value is what they like best."""
+
+    kind: Literal["believed"] = "believed"
+    engine: str
+    knob: str
+    value: float
+
+
+class Compared(Record):
+    """An earlier pair came back, and this is what the artist says of it now. `better` is 0 or 1, None where they cannot tell."""
+
+    kind: Literal["compared"] = "compared"
+    pair: tuple[Place, Place]
+    better: Literal[0, 1] | None
+
+
+class Opinion(Record):
+    """One judgement of a taste that is carried along: indices of its points; None stands for the bar of what is good enough."""
+
+    better: NonNegativeInt | None
+    worse: NonNegativeInt | None
+    weight: float = Field(1.0, gt=0, le=1)
+
+    def moved(self, by: int) -> Opinion:
+        """The same of points that stand so much later in a list."""
+        better, worse = (None if index is None else index + by for index in (self.better, self.worse))
+        return Opinion(better=better, worse=worse, weight=self.weight)
+
+
+class Taste(Record):
+    """What was learned, without whom it was learned from: points of named unit coordinates, and what was said of them."""
+
+    points: list[dict[str, float]] = Field([], max_length=1_000)
+    opinions: list[Opinion] = Field([], max_length=1_000)
+    beliefs: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Taste:
+        for said in self.opinions:
+            if max(said.better or 0, said.worse or 0) >= len(self.points) or said.better == said.worse:
+                raise ValueError("an opinion names a point that is not there, or compares one with itself")
+        for value in [*self.beliefs.values(), *(value for point in self.points for value in point.values())]:
+            if not -10 <= value <= 10:
+                raise ValueError(f"{value} is no coordinate")
+        return self
+
+
+class Carried(Record):
+    """A taste that was learned elsewhere: in an earlier session, in a file, or in the sessions of those who share theirs."""
+
+    kind: Literal["carried"] = "carried"
+    source: Literal["session", "file", "pool"]
+    taste: Taste
+
+
+class Shared(Record):
+    """Whether the artist lets others begin from what was learned here, without their name, words or pictures."""
+
+    kind: Literal["shared"] = "shared"
+    on: bool
+
+
+class Withdrawn(Record):
+    """The artist takes back something that they taught: the event with this number no longer holds. Undo brings it back."""
+
+    kind: Literal["withdrawn"] = "withdrawn"
+    event: int
+
+
 class Undone(Record):
     """The event with this number no longer holds."""
 
@@ -240,11 +332,11 @@ class Undone(Record):
     event: int
 
 
-SessionEvent = Annotated[
-    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Undone, Field(discriminator="kind")
-]
-AnyEvent = Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Undone
-_codec: TypeAdapter[AnyEvent] = TypeAdapter(SessionEvent)
+Teaching = Sheeted | Believed | Compared | Carried  # what teaches beside judgements, and can be withdrawn
+AnyEvent = (
+    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Teaching | Shared | Withdrawn | Undone
+)
+_codec: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])
 
 
 def to_json(event: AnyEvent) -> str:
@@ -263,6 +355,6 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
             found.add(event.sha256)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)
-        elif isinstance(event, Proposed):
+        elif isinstance(event, Proposed | Sheeted):
             found |= {ref.removeprefix("sha256:") for ref in event.brief.pictures()}
     return found

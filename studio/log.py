@@ -175,6 +175,16 @@ class Log:
         with self._transaction() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
+    def having(self, kind: str) -> list[str]:
+        """The sessions with an event of this kind, the newest session first."""
+        query = (
+            select(sessions.c.id)
+            .where(sessions.c.id.in_(select(events.c.session).where(events.c.kind == kind)))
+            .order_by(sessions.c.created.desc())
+        )
+        with self._transaction() as connection:
+            return list(connection.execute(query).scalars())
+
     def uses(self, session: str, sha256: str) -> bool:
         """Whether this session has to do with the blob."""
         query = select(uses.c.session).where(uses.c.session == session, uses.c.sha256 == sha256)

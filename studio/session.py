@@ -25,7 +25,6 @@ from .events import (
     Branched,
     Ended,
     EngineUsed,
-    Forgot,
     Judged,
     Judgement,
     Made,
@@ -246,13 +245,6 @@ class Session:
         with self._lock:
             self._append(Starred(place=self._place(round, variant), on=on))
 
-    def unlearn(self) -> None:
-        """Forgets all that was learned; the rounds and their judgements stay. Undo brings it back."""
-        with self._lock:
-            if not evidence(self.state(), registry.infos()):
-                raise StudioError("Nothing was learned yet.")
-            self._append(Forgot())
-
     def undo(self) -> None:
         """Takes back the artist's last act: a judgement, a star, a branch or a whole round. Its variants stay on disk."""
         with self._lock:
@@ -357,6 +349,11 @@ class Session:
         return read_pixels(self._studio.blobs, ref)
 
     # ── Small helpers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def record(self, make: Callable[[State], AnyEvent]) -> None:
+        """Logs the event that is made of the state as it is, with nothing in between."""
+        with self._lock:
+            self._append(make(self.state()))
 
     def _append(self, event: AnyEvent) -> int:
         self._settle()

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from .events import (
     AnyEvent,
+    Believed,
     Branched,
+    Carried,
+    Compared,
     Ended,
     EngineUsed,
     Forgot,
@@ -21,12 +24,16 @@ from .events import (
     Place,
     Proposal,
     Proposed,
+    Shared,
+    Sheeted,
     Starred,
     Status,
     StoredBrief,
+    Teaching,
     Undone,
     Uploaded,
     Variant,
+    Withdrawn,
     Words,
 )
 
@@ -109,6 +116,11 @@ class State(BaseModel):
     open: int | None = None  # the newest round while nothing was chosen since: what comes next is its own brief
     pictures: dict[str, Uploaded] = {}
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
+    teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements
+    ahead: StoredBrief | None = (
+        None  # what was picked from a sheet, while nothing else was chosen since: the next brief
+    )
+    shared: bool = False  # whether others may begin from what was learned here
     forgot: int | None = None  # event number up to which judgements teach nothing
     acts: list[int] = []  # numbers of the artist's acts that hold, in order
     next_round: int = 0  # round numbers are never used twice
@@ -120,6 +132,10 @@ class State(BaseModel):
     def latest(self) -> Round | None:
         return self.rounds[max(self.rounds)] if self.rounds else None
 
+    def taught(self) -> dict[int, Teaching]:
+        """What was taught beside judgements and not forgotten since, by event number."""
+        return {number: each for number, each in self.teachings.items() if self.forgot is None or number > self.forgot}
+
 
 def fold(events: Mapping[int, AnyEvent]) -> State:
     """The state that numbered events add up to; undone and retracted ones count for nothing."""
@@ -128,6 +144,8 @@ def fold(events: Mapping[int, AnyEvent]) -> State:
         event = events[number]
         if number not in void and isinstance(event, Judged) and event.judgement.retract is not None:
             void.add(event.judgement.retract)
+        elif number not in void and isinstance(event, Withdrawn):
+            void.add(event.event)
     state = State()
     for number in sorted(events):
         event = events[number]
@@ -146,7 +164,7 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.rounds[event.round] = Round(
                 number=event.round, event=number, parent=event.parent, brief=event.brief, proposals=event.proposals
             )
-            state.head, state.open = event.parent, event.round
+            state.head, state.open, state.ahead = event.parent, event.round, None
             state.acts.append(number)
         case Made() if event.round in state.rounds:
             state.rounds[event.round].variants.append(event.variant)
@@ -164,10 +182,21 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
         case Branched() if event.place.round in state.rounds:
             state.acts.append(number)
             state.branches[number] = state.head = event.place
-            state.open = None
+            state.open = state.ahead = None
         case Forgot():
             state.acts.append(number)
             state.forgot = number
+        case Believed() | Compared() | Carried() | Sheeted():
+            state.acts.append(number)
+            state.teachings[number] = event
+            if isinstance(event, Sheeted):
+                last = event.levels[-1]
+                state.ahead = event.brief.apply(last.cells[last.pick])
+        case Shared():
+            state.acts.append(number)
+            state.shared = event.on
+        case Withdrawn():
+            state.acts.append(number)
         case _:
             pass
 
@@ -182,6 +211,6 @@ def _judge(state: State, number: int, event: Judged) -> None:
     said = event.judgement.pick is not None or event.judgement.ranking
     here = state.open == event.round if before is None else state.head == Place(round=event.round, variant=before)
     if chosen is not None and (said or (chosen != before and here)):
-        state.head, state.open = Place(round=event.round, variant=chosen), None
+        state.head, state.open, state.ahead = Place(round=event.round, variant=chosen), None, None
     elif chosen is None and before is not None and here:
         state.head, state.open = current.parent, event.round

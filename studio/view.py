@@ -35,7 +35,10 @@ def view(
 
 
 def next_brief(state: State) -> Brief | None:
-    """What the next `yours` would be: the variant that was chosen, or the latest brief, with what was set by hand."""
+    """What the next `yours` would be: what was picked from a sheet, the variant that was chosen, or the latest brief, with what was
+    set by hand."""
+    if state.ahead is not None:
+        return state.ahead
     if state.open is not None:
         current = state.rounds[state.open]
         edits = current.verdict.edits

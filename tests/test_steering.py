@@ -8,7 +8,7 @@ import pytest
 from engines.api import Brief, EngineInfo, Knobs, option
 from studio.events import ROLES, Forgot, Judged, Judgement, Made, Proposed, Undone, Variant
 from studio.state import fold
-from studio.steering import Evidence, evidence, learned, propose
+from studio.steering import Evidence, evidence, learned, preference, propose
 from studio.steering.preference import fit
 
 
@@ -161,8 +161,8 @@ def test_one_judgement_is_no_reason_to_leap(seed):
     yours, best, twist, _ = (
         INFO.space(brief).encode(each.knobs) for each in propose(INFO, replace(brief, seed=seed + 50), game.evidence())
     )
-    assert np.abs(best - yours).max() <= 0.3
-    assert np.abs(twist - best).max() <= 0.3
+    assert np.abs(best - yours).max() <= 0.35
+    assert np.abs(twist - best).max() <= 0.4
 
 
 def test_none_of_these_moves_away_from_what_was_shown():
@@ -282,7 +282,9 @@ def test_learned_shows_value_confidence_and_weight():
     rows = {row["name"]: row for row in found["knobs"]}
     assert found["judgements"] == 5
     assert rows["strength"]["value"] > 0.5
-    assert rows["strength"]["weight"] == max(row["weight"] for row in rows.values())
+    assert rows["strength"]["weight"] > rows["warmth"]["weight"]
+    assert 0 <= rows["strength"]["range"][0] < rows["strength"]["value"] <= rows["strength"]["range"][1] <= 1
+    assert rows["strength"]["curve"][-1] > rows["strength"]["curve"][0]
     assert all(0 <= row["confidence"] <= 1 and 0 <= row["weight"] <= 1 for row in rows.values())
     assert learned(INFO, BRIEF, Evidence()) == {"judgements": 0, "knobs": []}
 
@@ -296,19 +298,33 @@ def test_contradictions_do_not_break_the_fit():
         assert all(np.isfinite(float(value)) for value in proposal.knobs.values())
 
 
-def test_contradictory_judgements_raise_the_noise():
-    def noise(wish):
+def test_contradictory_judgements_make_every_taste_less_sure():
+    def edge(wish):
         known = play(wish, rounds=6).evidence()
-        return fit(known, known.names).noise
+        return fit(known, known.varied).edge
 
     turns = iter(range(1000))
-    assert noise(lambda _: float(next(turns) * 7919 % 101)) > noise(lambda knobs: value(knobs, "strength"))
+    assert edge(lambda _: float(next(turns) * 7919 % 101)) < edge(lambda knobs: value(knobs, "strength"))
 
 
-def test_the_variance_is_the_diagonal_of_the_covariance():
-    posterior = fit(
-        play(lambda knobs: value(knobs, "strength"), rounds=2).evidence(), ["strength", "style:ink", "warmth"]
+def test_the_fit_climbs_along_the_gradient_of_its_likelihood():
+    rng, dim, rounds, features = np.random.default_rng(0), 4, 2, 3
+    latent = rng.standard_normal((3, 2 * dim + 1 + rounds + features))
+    contrast, barred = np.zeros((7, 9)), np.zeros((7, rounds))
+    for at in range(5):
+        contrast[at, at], contrast[at, at + 2] = 1, -1
+    contrast[5, 0], barred[5, 0], contrast[6, 3], barred[6, 1] = 1, -1, -1, 1
+    said = preference._Said(
+        rng.random((9, dim)), rng.standard_normal((9, features)), contrast, barred, rng.exponential(size=(3, 7))
     )
-    points = np.random.default_rng(0).random((20, 3))
-    assert posterior.variance(points) == pytest.approx(np.diag(posterior.covariance(points)), abs=1e-9)
-    assert np.all(np.linalg.eigvalsh(posterior.covariance(points)) > -1e-9)
+    prior = preference.Prior(np.array([0.5, 0.5, 0.2, 0.9]), np.array([0.7, 0.7, 0.05, 0.7]))
+
+    def likelihood(latent):
+        return (said.weights * preference.log_ndtr(preference._contrasts(latent, prior, said)[0])).sum(1)
+
+    slope = preference._gradient(latent, prior, said)
+    for at in range(latent.shape[1]):
+        step = np.zeros_like(latent)
+        step[:, at] = 1e-6
+        rise = (likelihood(latent + step) - likelihood(latent - step)) / 2e-6
+        assert slope[:, at] == pytest.approx(rise, rel=1e-4, abs=1e-4)

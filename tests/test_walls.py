@@ -23,6 +23,7 @@ FLOORS = [
     {"archive", "desk", "rounds", "sheets"},
     {"view"},
     {"session"},
+    {"teaching"},
     {"headless", "render", "theme"},
     {"panels"},
     {"app", "web"},
@@ -33,6 +34,7 @@ FLOORS = [
 ]
 MODELS_ALLOWED = {
     "session",
+    "teaching",
     "rounds",
     "sheets",
     "headless",

@@ -13,7 +13,7 @@ import gradio as gr
 
 from engines.api import Brief, Preview, UserError
 
-from .. import locales, render
+from .. import locales, render, teaching
 from ..desk import Ticket
 from ..events import Ended, Judgement, Made
 from ..session import Session, Studio
@@ -170,7 +170,7 @@ class Acts:
         return self._do(memory, event, act)
 
     def unlearn(self, memory: Memory, event: gr.EventData) -> list[Any]:
-        return self._do(memory, event, lambda session, said: session.unlearn())
+        return self._do(memory, event, lambda session, said: teaching.unlearn(session))
 
     def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))

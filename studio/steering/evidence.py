@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 
-from engines.api import EngineInfo, Knob, Knobs
+from engines.api import Brief, EngineInfo, Knob, Knobs
 
-from ..events import Judgement, Place
+from ..events import Believed, Carried, Compared, Judgement, Opinion, Place, Sheeted, Taste
 from ..state import Round, State
 
 Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is missing counts as 0
 
+STRETCH = 2.0  # of style weights: they share a sum, so half of the mix is as much of one as any other knob can give
+CARRIED = 0.5  # of a statement's weight is left to it when it is carried along
 HINT = 0.5  # weight of what was not said but follows: a liked variant against one that was left alone
 
 
 @dataclass(frozen=True)
 class Statement:
-    """`better` beat `worse`; None stands for the bar. Indices into the points of the evidence."""
+    """`better` beat `worse`; None stands for the bar. Indices into the points of the evidence.
+
+    What was carried along is of the round -1.
+    """
 
     better: int | None
     worse: int | None
@@ -34,18 +39,35 @@ class Evidence:
     points: list[Coordinates] = field(default_factory=list)
     labels: list[Place | None] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    features: dict[int, Sequence[float]] = field(
+        default_factory=dict
+    )  # of a point's result, where the engine gives them
+    beliefs: dict[str, tuple[float, int]] = field(
+        default_factory=dict
+    )  # coordinate -> what it is best at, and who says so
 
     def __bool__(self) -> bool:
-        return bool(self.statements)
+        return bool(self.statements or self.beliefs)
 
-    def add(self, point: Coordinates, label: Place | None = None) -> int:
+    @property
+    def events(self) -> set[int]:
+        """The numbers of the events that this evidence is from."""
+        return {said.event for said in self.statements} | {event for _, event in self.beliefs.values()}
+
+    def add(self, point: Coordinates, label: Place | None = None, features: Sequence[float] | None = None) -> int:
         self.points.append(point)
         self.labels.append(label)
+        if features is not None:
+            self.features[len(self.points) - 1] = features
         return len(self.points) - 1
 
     @property
-    def names(self) -> list[str]:
-        return sorted({name for point in self.points for name in point})
+    def varied(self) -> list[str]:
+        """The coordinates in which points that were judged differ: of the others, nothing can be learned."""
+        used = {index for said in self.statements for index in (said.better, said.worse) if index is not None}
+        points = [self.points[index] for index in sorted(used)]
+        names = sorted({name for point in points for name in point} | set(self.beliefs))
+        return [name for name in names if name in self.beliefs or len({point.get(name, 0.0) for point in points}) > 1]
 
 
 def coordinates(knobs: Iterable[Knob], values: Knobs) -> Coordinates:
@@ -58,32 +80,102 @@ def coordinates(knobs: Iterable[Knob], values: Knobs) -> Coordinates:
         if knob.kind == "choice":
             out[f"{knob.name}={value}"] = 1.0
         else:
-            out[knob.name] = (float(value) - knob.low) / (knob.high - knob.low)
-    return out | {name: float(weight) for name, weight in values.items() if name.startswith("style:")}
+            out[knob.name] = coordinate(knob, float(value))
+    return out | {name: STRETCH * float(weight) for name, weight in values.items() if name.startswith("style:")}
+
+
+def coordinate(knob: Knob, value: float) -> float:
+    """The value of a continuous knob, or the weight of a style, as a coordinate."""
+    return STRETCH * value if knob.kind == "simplex" else (value - knob.low) / (knob.high - knob.low)
 
 
 def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
-    """What all judgements of a session say, oldest first. Rounds of engines that are not here any more say nothing."""
+    """What a session says, oldest first. Rounds of engines that are not here any more say nothing."""
     found = Evidence()
-    places: dict[tuple[int, int], int] = {}
+    taught = state.taught()
+    for event, each in taught.items():
+        if isinstance(each, Carried):
+            _carried(found, each.taste, event)
+    places: dict[Place, int] = {}
     rounds = [_remembered(current, state.forgot) for current in state.rounds.values() if current.brief.engine in infos]
     for current in rounds:
         knobs = infos[current.brief.engine].knobs(current.brief)
         for variant in current.variants:
-            point = coordinates(knobs, variant.knobs)
-            places[current.number, variant.index] = found.add(point, Place(round=current.number, variant=variant.index))
+            place = Place(round=current.number, variant=variant.index)
+            places[place] = found.add(coordinates(knobs, variant.knobs), place, variant.features)
     for current in rounds:
         _judged(found, places, current)
         _edited(found, places, current, infos[current.brief.engine])
     for event, place in state.branches.items():
-        if (place.round, place.variant) not in places or (state.forgot is not None and event < state.forgot):
+        if place not in places or (state.forgot is not None and event < state.forgot):
             continue
-        better = places[place.round, place.variant]
         for variant in state.rounds[place.round].variants:
             if variant.index != place.variant:
-                worse = places[place.round, variant.index]
-                found.statements.append(Statement(better, worse, HINT, place.round, event))
+                worse = places[Place(round=place.round, variant=variant.index)]
+                found.statements.append(Statement(places[place], worse, HINT, place.round, event))
+    for event, each in taught.items():
+        number = max((current.number for current in rounds if current.event < event), default=0)
+        match each:
+            case Sheeted() if each.brief.engine in infos:
+                _searched(found, each, infos[each.brief.engine], number, event)
+            case Compared() if each.pair[0] in places and each.pair[1] in places:
+                _compared(found, each, places, number, event)
+            case Believed() if each.engine in infos:
+                _believed(found, each, infos[each.engine], event)
+    found.statements.sort(key=lambda statement: statement.round)
     return found
+
+
+def carried(found: Evidence, most: int) -> Taste:
+    """The newest statements as something to carry along. Pictures that serve as styles mean nothing elsewhere: they are left out."""
+    statements = found.statements[-most:]
+    used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
+    place = {None: None} | {index: at for at, index in enumerate(used)}
+    points = [
+        {name: round(value, 6) for name, value in found.points[index].items() if ":sha256:" not in name}
+        for index in used
+    ]
+    opinions = [Opinion(better=place[said.better], worse=place[said.worse], weight=said.weight) for said in statements]
+    beliefs = {name: value for name, (value, _) in found.beliefs.items() if ":sha256:" not in name}
+    return Taste(points=points, opinions=opinions, beliefs=beliefs)
+
+
+def _carried(found: Evidence, taste: Taste, event: int) -> None:
+    points = [found.add(dict(point)) for point in taste.points]
+    for said in taste.opinions:
+        better = None if said.better is None else points[said.better]
+        worse = None if said.worse is None else points[said.worse]
+        found.statements.append(Statement(better, worse, said.weight * CARRIED, -1, event))
+    found.beliefs |= {name: (value, event) for name, value in taste.beliefs.items()}
+
+
+def _searched(found: Evidence, sheet: Sheeted, info: EngineInfo, number: int, event: int) -> None:
+    """On each level the cell that was picked beat those around it and the corners of the sheet."""
+    knobs = info.knobs(sheet.brief)
+    for level in sheet.levels:
+        side = round(len(level.cells) ** 0.5)
+        row, column = divmod(level.pick, side)
+        beside = {(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
+        corners = {(down, right) for down in (0, side - 1) for right in (0, side - 1)}
+        points = [found.add(coordinates(knobs, cell)) for cell in level.cells]
+        for down, right in sorted((beside | corners) - {(row, column)}):
+            if 0 <= down < side and 0 <= right < side:
+                worse = points[down * side + right]
+                found.statements.append(Statement(points[level.pick], worse, HINT, number, event))
+
+
+def _compared(found: Evidence, said: Compared, places: Mapping[Place, int], number: int, event: int) -> None:
+    """An earlier pair, judged anew. Who says the opposite now leaves both statements standing, and the fit less sure."""
+    if said.better is not None:
+        better, worse = (places[said.pair[at]] for at in (said.better, 1 - said.better))
+        found.statements.append(Statement(better, worse, 1.0, number, event))
+
+
+def _believed(found: Evidence, said: Believed, info: EngineInfo, event: int) -> None:
+    known = info.knobs(Brief(mode=info.mode, styles={said.knob.removeprefix("style:"): 1.0}))
+    for knob in known:
+        if knob.name == said.knob and knob.kind != "choice":
+            found.beliefs[said.knob] = (coordinate(knob, said.value), event)
 
 
 def _remembered(current: Round, forgot: int | None) -> Round:
@@ -94,7 +186,7 @@ def _remembered(current: Round, forgot: int | None) -> Round:
     return current.model_copy(update={"judgements": kept})
 
 
-def _judged(found: Evidence, places: dict[tuple[int, int], int], current: Round) -> None:
+def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> None:
     """Likes, dislikes, a pick, a ranking, or none of these. Of two statements on the same pair the first here counts."""
     verdict, everyone = current.verdict, {variant.index for variant in current.variants}
     said: dict[tuple[int | None, int | None], tuple[float, int]] = {}
@@ -131,22 +223,24 @@ def _judged(found: Evidence, places: dict[tuple[int, int], int], current: Round)
     for shown in sorted(everyone) if verdict.none else ():
         say(None, shown, 1.0, none)
     for (better, worse), (weight, number) in said.items():
-        first = None if better is None else places[current.number, better]
-        second = None if worse is None else places[current.number, worse]
+        first = None if better is None else places[Place(round=current.number, variant=better)]
+        second = None if worse is None else places[Place(round=current.number, variant=worse)]
         found.statements.append(Statement(first, second, weight, current.number, number))
-    if verdict.none and current.parent and (current.parent.round, current.parent.variant) in places:
-        anchor = places[current.parent.round, current.parent.variant]
+    if verdict.none and current.parent is not None and current.parent in places:
+        anchor = places[current.parent]
         for shown in sorted(everyone):
-            found.statements.append(Statement(anchor, places[current.number, shown], 1.0, current.number, none))
+            found.statements.append(
+                Statement(anchor, places[Place(round=current.number, variant=shown)], 1.0, current.number, none)
+            )
 
 
-def _edited(found: Evidence, places: dict[tuple[int, int], int], current: Round, info: EngineInfo) -> None:
+def _edited(found: Evidence, places: Mapping[Place, int], current: Round, info: EngineInfo) -> None:
     """A knob set by hand: the chosen variant with that value is better than as it was."""
     for event, judgement in current.judgements.items():
         if not judgement.edit:
             continue
         chosen = current.verdict.chosen or 0
-        before = places.get((current.number, chosen))
+        before = places.get(Place(round=current.number, variant=chosen))
         if before is None:
             continue
         made = next(variant for variant in current.variants if variant.index == chosen)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Brief, EngineInfo
+from engines.api import Brief, EngineInfo, Knob
 
-from .evidence import Evidence, coordinates
-from .preference import fit
+from .evidence import Evidence, coordinate, coordinates
+from .preference import Posterior, fit
 
 Array = NDArray[np.float64]
 
@@ -20,47 +20,49 @@ STEPS = 21  # points on the line along which a knob is varied
 def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any]:
     """JSON values: the number of judgements and, for each knob, what they say of it and the `judgements` behind that.
 
-    `value` maximises what may be believed along the knob, from what the brief sets; `confidence`, 0-1, is the share of prior
-    variance that the judgements took from the difference between its ends; `trend` is 1 where more of it is liked, -1 where
-    less; `weight`, 0-1, is how much the mean varies along it, 1 for the most.
+    `value` is what the artist likes best, and `range` where it lies with a chance of two in three; `confidence`, 0-1, is the share
+    of the first uncertainty that the judgements took away; `trend` is 1 where more of it is liked, -1 where less; `weight`, 0-1, is
+    how much liking changes along it, 1 for the most. `curve` is how liking changes along it from `low` to `high`, and `band` its
+    standard deviation, in units of the most that any knob changes it. `said` is the event by which the artist said it, if any.
     """
-    events = sorted({said.event for said in evidence.statements})
     if not evidence:
         return {"judgements": 0, "knobs": []}
-    knobs = info.knobs(brief)
-    here = coordinates(knobs, {knob.name: knob.value for knob in knobs})
-    posterior = fit(evidence, sorted({*evidence.names, *here}))
+    knobs = [knob for knob in info.knobs(brief) if knob.kind != "choice"]
+    here = coordinates(info.knobs(brief), {knob.name: knob.value for knob in info.knobs(brief)})
+    posterior = fit(evidence, sorted({*evidence.varied, *here}))
     nothing = fit(Evidence(), posterior.names)
-    rows: list[dict[str, Any]] = []
-    for knob in knobs:
-        if knob.kind == "choice":
-            continue
-        line = np.linspace(0.0, 1.0, STEPS)
-        points = np.array([posterior.vector(here | {knob.name: float(value)}) for value in line])
-        mean = posterior.mean(points)
-        ends = points[[0, -1]]
-        after, before = _difference(posterior.covariance(ends)), _difference(nothing.covariance(ends))
-        best = knob.low + float(line[int(np.argmax(posterior.cautious(points)))]) * (knob.high - knob.low)
-        rows.append(
-            {
-                "name": knob.name,
-                "value": best,
-                "low": knob.low,
-                "high": knob.high,
-                "confidence": float(np.clip(1 - after / before, 0.0, 1.0)),
-                "trend": 1 if mean[-1] > mean[0] else -1,
-                "weight": float(np.ptp(mean)),
-                "judgements": _behind(evidence, knob.name),
-            }
-        )
-    most = max((row["weight"] for row in rows), default=0.0)
+    rows = [_row(knob, here, posterior, nothing, evidence) for knob in knobs]
+    most = max((row["weight"] for row in rows), default=0.0) or 1.0
     for row in rows:
-        row["weight"] = row["weight"] / most if most > 0 else 0.0
-    return {"judgements": len(events), "knobs": rows}
+        row["weight"] /= most
+        row["curve"], row["band"] = ([round(float(value) / most, 4) for value in row[key]] for key in ("curve", "band"))
+    return {"judgements": len(evidence.events), "knobs": rows}
 
 
-def _difference(covariance: Array) -> float:
-    return float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+def _row(
+    knob: Knob, here: dict[str, float], posterior: Posterior, nothing: Posterior, evidence: Evidence
+) -> dict[str, Any]:
+    least, most = coordinate(knob, knob.low), coordinate(knob, knob.high)
+    line = np.linspace(least, most, STEPS)
+    along = posterior.values(np.array([posterior.vector(here | {knob.name: float(at)}) for at in line]))  # (K, STEPS)
+    along = along - along.mean(1, keepdims=True)  # what the other knobs are worth is not the matter here
+    mean, column = along.mean(0), posterior.names.index(knob.name)
+    targets, before = (np.clip(each.targets[:, column], least, most) for each in (posterior, nothing))
+    low, value, high = np.interp(np.quantile(targets, (1 / 6, 0.5, 5 / 6)), (least, most), (knob.low, knob.high))
+    return {
+        "name": knob.name,
+        "value": float(value),
+        "range": [float(low), float(high)],
+        "low": knob.low,
+        "high": knob.high,
+        "confidence": float(np.clip(1 - targets.var() / before.var(), 0.0, 1.0)),
+        "trend": 1 if mean[-1] > mean[0] else -1,
+        "weight": float(np.ptp(mean)),
+        "curve": mean,
+        "band": along.std(0),
+        "said": evidence.beliefs.get(knob.name, (0.0, None))[1],
+        "judgements": _behind(evidence, knob.name),
+    }
 
 
 def _behind(evidence: Evidence, name: str) -> list[int]:

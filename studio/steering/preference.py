@@ -1,28 +1,46 @@
-"""A Gaussian process over knobs, fed by statements that one point is better than another or than the bar.
+"""What an artist likes, learned from statements that one point is better than another or than the bar of what is good enough.
 
-Chu and Ghahramani 2005, "Preference learning with Gaussian processes": a probit likelihood of utility differences and
-Laplace's approximation. Departures: a statement may compare with a bar at utility 0 (likes and dislikes); statements carry
-weights, so that old ones count less; the kernel adds a linear part to the squared exponential, because a few judgements say
-more about directions ("more of this") than about distances. Length scale and noise are those with the largest marginal
-likelihood, so judgements that contradict each other raise the noise instead of bending the taste.
+The model is an ideal point (Coombs 1964, "A Theory of Data"): somewhere in the space of the knobs lies what the artist wants, and
+a point is liked less the farther away it is, each knob by a weight of its own. Nothing of that is known for sure, so the posterior
+is an ensemble of such tastes. Each member begins at a draw from the prior and is fitted to statements with random weights, held
+back by its own draw: the weighted likelihood bootstrap (Newton and Raftery 1994) with randomised priors (Osband et al. 2018). Where
+the members agree, something was learned. Statements that contradict each other make every member less sure of itself (`edge`
+falls), instead of bending the taste. Compared with a Gaussian process of pairwise comparisons (Chu and Ghahramani 2005; BoTorch's
+`PairwiseGP`) it needs about half the rounds, because one summit is all that a few judgements can tell of.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .evidence import Coordinates, Evidence
+from .evidence import Evidence
 
 Array = NDArray[np.float64]
 
-LENGTH_SCALES = (0.25, 0.4, 0.7, 1.2)  # of the unit cube's edge, per square root of the dimension they are scaled by
-LINEAR = 0.5  # prior variance of the linear part, beside 1 of the squared exponential
-NOISE = 0.2  # where the search for the noise begins
-NOISES = (0.1, 0.2, 0.4, 0.8)  # standard deviations of a judgement, in units of the prior utility, that are weighed
+MEMBERS = 96
+ASCENT = 60  # steps of the fit
+RATE = 0.35  # of the first, in units of the prior's standard deviations
+POWER = 1.5  # of the distance by which liking falls: between a cone, 1, and a bowl, 2
+TARGET = (
+    0.7  # prior standard deviation of where the target lies, around the middle: it may lie beyond what a knob can do
+)
+WEIGHT = 0.8  # prior standard deviation of the logarithm of a knob's weight
+EDGE = (
+    1.3,
+    0.5,
+)  # prior mean and deviation of the logarithm of how many times its own noise a uniform point differs in utility
+BAR = (
+    0.5,
+    0.6,
+    0.3,
+)  # the bar: prior mean, deviation, and its step from round to round, in the spread of uniform points
+BELIEF = 0.05  # the same deviation where the artist says what they like best of a knob
+LOOKS = 0.5  # prior deviation of what a result's own features add to its knobs, in the spread of uniform points
 CAUTION = (
     1.0  # posterior standard deviations that what is unsure is docked, where something is believed rather than tried
 )
@@ -31,114 +49,210 @@ MEMORY = 200  # statements that are kept in the fit, newest first: some thirty r
 
 
 @dataclass(frozen=True)
+class Prior:
+    """Where each knob's target is expected, (d,), and how far from there it may lie: near where the artist says, or anywhere."""
+
+    centre: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, evidence: Evidence, names: list[str]) -> Prior:
+        said = {name: value for name, (value, _) in evidence.beliefs.items()}
+        scale = [BELIEF if name in said else TARGET for name in names]
+        return cls(np.array([said.get(name, 0.5) for name in names]), np.array(scale))
+
+    def targets(self, latent: Array) -> Array:
+        """Most are near the centre, but a few lie far outside, where a taste is a direction: "always more of this"."""
+        return self.centre + self.scale * np.sinh(latent[:, : len(self.centre)])
+
+
+@dataclass(frozen=True)
 class Posterior:
-    """The fitted utility. Points have shape (n, d) in the coordinates `names`; utility is in prior standard deviations."""
+    """The fitted ensemble of K tastes over d coordinates `names`. Utility is in standard deviations of a judgement's noise."""
 
     names: list[str]
-    points: Array  # (m, d)
-    scale: float
-    noise: float  # standard deviation of a judgement, in units of the prior utility
-    weights: Array  # (m,) so that mean = K weights
-    shrink: Array  # (m, m) so that covariance = K - K shrink K'
+    prior: Prior
+    latent: Array  # (K, 2 d + 1 or more) standard normal under the prior: targets, weights, edge, and what only the fit needs
 
-    def vector(self, coordinates: Coordinates) -> Array:
+    def vector(self, coordinates: dict[str, float]) -> Array:
         return np.array([coordinates.get(name, 0.0) for name in self.names])
+
+    @property
+    def targets(self) -> Array:
+        """Where each member believes the best to lie, (K, d); it may lie outside the unit cube."""
+        return self.prior.targets(self.latent)
+
+    @property
+    def weights(self) -> Array:
+        """How much each coordinate matters on average, (d,), as a factor of the squared distance."""
+        dim = len(self.names)
+        return cast(Array, np.exp(WEIGHT * self.latent[:, dim : 2 * dim]).mean(0))
+
+    @property
+    def edge(self) -> float:
+        """By how many times its own noise a uniform point differs from another in utility: how sure the artist seems to be."""
+        return float(np.exp(EDGE[0] + EDGE[1] * self.latent[:, 2 * len(self.names)].mean()))
+
+    def values(self, points: Array) -> Array:
+        """What each member makes of the points, (n, d) -> (K, n); 0 is a uniform point on average."""
+        return _utility(self.latent, self.prior, points)[0]
 
     def mean(self, points: Array) -> Array:
         """Posterior mean utility, (n, d) -> (n,)."""
-        return kernel(points, self.points, self.scale) @ self.weights
+        return cast(Array, self.values(points).mean(0))
 
     def cautious(self, points: Array) -> Array:
         """What may be believed of the utility: a lower bound that falls where nobody has judged, (n, d) -> (n,)."""
-        return self.mean(points) - CAUTION * np.sqrt(self.variance(points))
-
-    def covariance(self, points: Array) -> Array:
-        """Posterior covariance of the utility, (n, d) -> (n, n)."""
-        cross = kernel(points, self.points, self.scale)
-        return kernel(points, points, self.scale) - cross @ self.shrink @ cross.T
-
-    def variance(self, points: Array) -> Array:
-        """Posterior variance of the utility, (n, d) -> (n,): the diagonal of the covariance, without the rest."""
-        cross = kernel(points, self.points, self.scale)
-        prior = 1.0 + LINEAR * ((points - 0.5) ** 2).sum(-1)
-        return cast(Array, np.maximum(prior - ((cross @ self.shrink) * cross).sum(-1), 0.0))
-
-    def sample(self, points: Array, rng: np.random.Generator) -> Array:
-        """One utility function drawn from the posterior, at the points: (n, d) -> (n,)."""
-        root = np.linalg.cholesky(self.covariance(points) + 1e-6 * np.eye(len(points)))
-        return self.mean(points) + root @ rng.standard_normal(len(points))
-
-
-def kernel(a: Array, b: Array, scale: float) -> Array:
-    """Squared exponential plus linear, (n, d), (m, d) -> (n, m)."""
-    squares = np.maximum((a**2).sum(-1)[:, None] + (b**2).sum(-1)[None] - 2 * a @ b.T, 0.0)
-    return cast(Array, np.exp(-squares / (2 * scale**2)) + LINEAR * ((a - 0.5) @ (b - 0.5).T))
+        values = self.values(points)
+        return cast(Array, values.mean(0) - CAUTION * values.std(0))
 
 
 def fit(evidence: Evidence, names: list[str]) -> Posterior:
-    """The posterior given all statements, at the length scale and then the noise with the largest marginal likelihood."""
-    statements = evidence.statements[-MEMORY:]
-    used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
-    row = {index: at for at, index in enumerate(used)}
-    points = np.array([[evidence.points[index].get(name, 0.0) for name in names] for index in used]).reshape(
-        -1, len(names)
+    """The posterior given all that was said. A pure function: the ensemble's random numbers are always the same."""
+    rng, prior = np.random.default_rng(0), Prior.of(evidence, names)
+    drawn = rng.standard_normal((MEMBERS, 2 * len(names) + 1))
+    said = _Said.of(evidence, names)
+    if said is None or not names:
+        return Posterior(names, prior, drawn)
+    said = replace(said, weights=said.weights * rng.exponential(size=(MEMBERS, said.weights.shape[-1])))
+    more = rng.standard_normal((MEMBERS, said.barred.shape[1] + said.features.shape[1]))
+    fitted = _ascend(np.concatenate([drawn, more], axis=1), lambda latent: _gradient(latent, prior, said))
+    return Posterior(names, prior, fitted)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The statements as matrices: m points, S statements, R rounds in which something was held against the bar."""
+
+    points: Array  # (m, d)
+    features: Array  # (m, F) of the results, each with deviation 1; 0 where there are none
+    contrast: Array  # (S, m) so that contrast @ utility is the utility of the better minus that of the worse
+    barred: Array  # (S, R) the same for the bar of each round
+    weights: Array  # (S,), or (K, S)
+
+    @classmethod
+    def of(cls, evidence: Evidence, names: list[str]) -> _Said | None:
+        statements = evidence.statements[-MEMORY:]
+        if not statements:
+            return None
+        used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
+        row = {index: at for at, index in enumerate(used)}
+        points = np.array([[evidence.points[index].get(name, 0.0) for name in names] for index in used])
+        rounds = sorted({said.round for said in statements if said.better is None or said.worse is None})
+        contrast, barred = np.zeros((len(statements), len(used))), np.zeros((len(statements), len(rounds)))
+        for at, said in enumerate(statements):
+            for index, sign in ((said.better, 1.0), (said.worse, -1.0)):
+                if index is None:
+                    barred[at, rounds.index(said.round)] = sign
+                else:
+                    contrast[at, row[index]] += sign
+        latest = max(said.round for said in statements)
+        weights = np.array([said.weight * FADE ** (latest - max(said.round, 0)) for said in statements])
+        return cls(points, _looks(evidence, used), contrast, barred, weights)
+
+
+def _looks(evidence: Evidence, used: list[int]) -> Array:
+    """The features of these points' results, (m, F), centred and scaled; F is 0 where no engine gives any."""
+    given = {at: evidence.features[index] for at, index in enumerate(used) if index in evidence.features}
+    width = max(map(len, given.values()), default=0)
+    rows = {at: each for at, each in given.items() if len(each) == width}
+    out = np.zeros((len(used), width))
+    if rows:
+        known = np.array(list(rows.values()))
+        out[list(rows)] = (known - known.mean(0)) / np.maximum(known.std(0), 1e-9) / np.sqrt(width)
+    return out
+
+
+@dataclass(frozen=True)
+class _Distance:
+    """The parts of a utility that its slopes need again."""
+
+    target: Array  # (K, d)
+    weight: Array  # (K, d)
+    edge: Array  # (K, 1)
+    spread: Array  # (K, 1) roughly the deviation of `squares ** (POWER / 2)` over uniform points
+    usual: Array  # (K, 1) mean of `squares` over uniform points
+    squares: Array  # (K, m) weighted squared distances
+
+
+def _utility(latent: Array, prior: Prior, points: Array) -> tuple[Array, _Distance]:
+    """Utilities (K, m) of the points (m, d): edge * (usual ** (POWER / 2) - squares ** (POWER / 2)) / spread."""
+    dim = points.shape[1]
+    target, weight = prior.targets(latent), np.exp(WEIGHT * latent[:, dim : 2 * dim])
+    edge = np.exp(EDGE[0] + EDGE[1] * latent[:, 2 * dim : 2 * dim + 1])
+    aside = (target - 0.5) ** 2
+    squares = weight @ (points**2).T - 2 * (weight * target) @ points.T + (weight * target**2).sum(1, keepdims=True)
+    squares = np.maximum(squares, 1e-6)
+    usual = (weight * (aside + 1 / 12)).sum(1, keepdims=True)
+    variance = (weight**2 * (aside / 3 + 1 / 180)).sum(1, keepdims=True)
+    spread = POWER / 2 * usual ** (POWER / 2 - 1) * np.sqrt(variance)
+    values = edge * (usual ** (POWER / 2) - squares ** (POWER / 2)) / spread
+    return values, _Distance(target, weight, edge, spread, usual, squares)
+
+
+def _contrasts(latent: Array, prior: Prior, said: _Said) -> tuple[Array, Array, _Distance]:
+    """By how much each statement's better side is better, in noise, (K, S); the points' utilities (K, m), and their parts."""
+    dim = said.points.shape[1]
+    values, far = _utility(latent, prior, said.points)
+    bars, looks = np.split(latent[:, 2 * dim + 1 :], [said.barred.shape[1]], axis=1)
+    bars = BAR[0] + bars @ _bar_steps(said).T  # (K, R), in spreads, as what the looks add, (K, m)
+    z = (values + far.edge * LOOKS * (looks @ said.features.T)) @ said.contrast.T + far.edge * (bars @ said.barred.T)
+    return z, values, far
+
+
+def _bar_steps(said: _Said) -> Array:
+    """(R, R): each round's bar is the one before it and a step."""
+    count = said.barred.shape[1]
+    steps = np.tril(np.full((count, count), BAR[2]))
+    steps[:, :1] = BAR[1]
+    return steps
+
+
+def _gradient(latent: Array, prior: Prior, said: _Said) -> Array:
+    """Of the weighted log likelihood (a probit of utility differences) by the latent numbers, (K, 2 d + 1 + R + F)."""
+    z, values, far = _contrasts(latent, prior, said)
+    slope = said.weights * np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)  # (K, S)
+    by_value, by_bar = slope @ said.contrast, far.edge * (slope @ said.barred)
+    by_target, by_weight = _slopes(far, said.points, values, by_value)
+    by_target *= prior.scale * np.cosh(latent[:, : said.points.shape[1]])
+    by_edge = EDGE[1] * (slope * z).sum(1, keepdims=True)
+    by_look = LOOKS * far.edge * (by_value @ said.features)
+    by_weight = WEIGHT * far.weight * by_weight
+    return np.concatenate([by_target, by_weight, by_edge, by_bar @ _bar_steps(said), by_look], axis=1)
+
+
+def _slopes(far: _Distance, points: Array, values: Array, by_value: Array) -> tuple[Array, Array]:
+    """By the targets and by the weights, (K, d) each, given the slope by each point's utility (K, m)."""
+    aside, half = far.target - 0.5, POWER / 2
+    pull = by_value * half * far.squares ** (half - 1)  # (K, m)
+    total, first, second = pull.sum(1, keepdims=True), pull @ points, pull @ points**2
+    centre = by_value.sum(1, keepdims=True) * half * far.usual ** (half - 1)
+    whole = (by_value * values).sum(1, keepdims=True)
+    variance = (far.spread / (half * far.usual ** (half - 1))) ** 2
+    scale = far.edge / far.spread
+    by_target = scale * 2 * far.weight * (centre * aside + first - far.target * total)
+    by_target -= whole * ((half - 1) / far.usual * 2 * far.weight * aside + far.weight**2 * aside / (3 * variance))
+    moment = second - 2 * far.target * first + far.target**2 * total
+    by_weight = scale * (centre * (aside**2 + 1 / 12) - moment)
+    by_weight -= whole * (
+        (half - 1) / far.usual * (aside**2 + 1 / 12) + far.weight * (aside**2 / 3 + 1 / 180) / variance
     )
-    contrast = np.zeros((len(statements), len(used)))  # each row: utility of the better minus that of the worse
-    latest = max((said.round for said in statements), default=0)
-    weights = np.array([said.weight * FADE ** (latest - said.round) for said in statements])
-    for at, said in enumerate(statements):
-        if said.better is not None:
-            contrast[at, row[said.better]] += 1.0
-        if said.worse is not None:
-            contrast[at, row[said.worse]] -= 1.0
-    width = np.sqrt(max(1, len(names)))
-
-    def tried(scale: float, noise: float) -> tuple[float, Posterior]:
-        return _laplace(names, points, contrast, weights, scale * width, noise)
-
-    best = max((tried(scale, NOISE) for scale in LENGTH_SCALES), key=_first)
-    others = (tried(best[1].scale / width, noise) for noise in NOISES if noise != NOISE)
-    return max([best, *others], key=_first)[1]
+    return by_target, by_weight
 
 
-def _first(found: tuple[float, Posterior]) -> float:
-    return found[0]
+def _ascend(prior: Array, gradient: Callable[[Array], Array]) -> Array:
+    """The mode of every member, held back by its own prior draw, by Adam (Kingma and Ba 2015) with a falling rate."""
+    latent, first, second = prior.copy(), np.zeros_like(prior), np.zeros_like(prior)
+    for step in range(ASCENT):
+        slope = gradient(latent) - (latent - prior)
+        first, second = 0.8 * first + 0.2 * slope, 0.95 * second + 0.05 * slope**2
+        rate = RATE * (1 - 0.95 * step / ASCENT)
+        latent = latent + rate * (first / (1 - 0.8 ** (step + 1))) / (np.sqrt(second / (1 - 0.95 ** (step + 1))) + 1e-8)
+    return latent
 
 
-def _laplace(
-    names: list[str], points: Array, contrast: Array, weights: Array, scale: float, noise: float
-) -> tuple[float, Posterior]:
-    """Log marginal likelihood and posterior at one length scale and noise, by Newton's method on the utilities at the points."""
-    count = len(points)
-    prior = kernel(points, points, scale) + 1e-6 * np.eye(count)
-    utility = np.zeros(count)
-    for _ in range(30):
-        gradient, curvature = _likelihood(contrast, weights, utility, noise)
-        hessian = contrast.T @ (curvature[:, None] * contrast)  # (m, m), minus the log likelihood's
-        right = hessian @ utility + contrast.T @ gradient
-        step = prior @ np.linalg.solve(np.eye(count) + hessian @ prior, right)
-        change, utility = np.abs(step - utility).max(initial=0.0), step
-        if change < 1e-6:
-            break
-    _, curvature = _likelihood(contrast, weights, utility, noise)
-    hessian = contrast.T @ (curvature[:, None] * contrast)
-    middle = np.eye(count) + hessian @ prior
-    alpha = cast(Array, np.linalg.solve(prior, utility))
-    fitted = (weights * _log_ndtr(contrast @ utility / noise)).sum()
-    evidence = fitted - 0.5 * utility @ alpha - 0.5 * np.linalg.slogdet(middle)[1]
-    shrink = cast(Array, np.linalg.solve(middle, hessian))
-    return float(evidence), Posterior(names, points, scale, noise, alpha, shrink)
-
-
-def _likelihood(contrast: Array, weights: Array, utility: Array, noise: float) -> tuple[Array, Array]:
-    """First derivative and minus the second of each statement's weighted log likelihood, by its utility difference."""
-    z = contrast @ utility / noise
-    ratio = np.exp(-0.5 * z**2 - _log_ndtr(z)) / np.sqrt(2 * np.pi)
-    return weights * ratio / noise, weights * ratio * (z + ratio) / noise**2
-
-
-def _log_ndtr(z: Array) -> Array:
+def log_ndtr(z: Array) -> Array:
     """Logarithm of the normal distribution function."""
-    from scipy.special import log_ndtr  # a third of a second to import, which the first page need not wait for
+    from scipy import special  # a third of a second to import, which the first page need not wait for
 
-    return cast(Array, log_ndtr(z))
+    return cast(Array, special.log_ndtr(z))

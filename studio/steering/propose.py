@@ -1,9 +1,10 @@
 """What to try next: one proposal a role. A pure function of the brief and the evidence, so the same events propose the same.
 
 `yours` is what the artist set, untouched. `best` is where the posterior is high and sure: a few judgements say more of a direction
-than of how far to go in it, so what is unsure counts against it. `twist` is the best, not far from there, of one utility drawn
-from the posterior (Thompson sampling). `surprise` is far and informative, and it may bring in a style that is not in the mix.
-Where nothing is known, or at steering 0, they are steps of growing length from `yours`, driven by the seed.
+than of how far to go in it, so what is unsure counts against it. `twist` and `surprise` make the round worth judging: each is the
+point that raises the expected utility of the round's best option most (EUBO, Lin et al. 2022; Astudillo et al. 2023), near what is
+there already or anywhere, and a surprise may bring in a style that is not in the mix. Where nothing is known, or at steering 0, they
+are steps of growing length from `yours`, driven by the seed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from engines.api import Brief, EngineInfo, Space
 
 from ..events import ROLES, Proposal, Role, Words
-from .evidence import Evidence, coordinates
+from .evidence import STRETCH, Evidence, coordinates
 from .preference import Posterior, fit
 from .reasons import reason
 
@@ -24,12 +25,14 @@ Array = NDArray[np.float64]
 Settings = dict[str, float | str]
 
 CANDIDATES = 600  # points that are weighed for each proposal
-DRAWN = 180  # and for `twist`, whose draw costs their number cubed
-STEPS = {"best": 0.2, "twist": 0.45, "surprise": 0.75}  # exploring: how far from yours towards a random point
-REACH = 0.5  # how far `best` looks from yours towards a random point, once it is trusted; `twist` half as far from both
-HESITATION = 0.6  # share of that way which is held back after one judged round, its square after two, and so on
-CURIOSITY = 1.0  # posterior standard deviations that `surprise` is granted
-FLOOR = 0.1  # least distance between two variants, as root mean square over the coordinates
+STEPS = {"best": 0.25, "twist": 0.5, "surprise": 0.85}  # exploring: how far from yours towards a random point
+NEAR = 0.5  # how far `twist` looks from yours and from the best towards a random point
+LIKING = 0.1  # what a point's own utility counts beside its chance of being the round's best
+FLOOR = 0.35  # least distance between two variants, of the spread of the space (root mean square over the coordinates)
+HESITATION = (
+    0.5  # share of the way that `best` and `twist` hold back after one judged round, its square after two, and so on
+)
+POLISH = 0.2  # how far `best` looks around the best that it found, in the same unit
 NEWCOMER = (0.3, 0.6)  # share of the free style weights that a new style takes
 SEEDS = 2**31  # past the last one they begin again at 0
 CRUMB = 0.03  # a style below this share cannot be seen, only clutters the mix
@@ -42,27 +45,40 @@ class Taste:
     posterior: Posterior
     base: Array  # (d,) what the fixed knobs contribute
     columns: Array  # (dim, d) what each coordinate of the space contributes
-    reach: float  # how far what was learned may lead in one round
+    reach: float  # how far what was learned may lead in one round: a direction is soon known, how far it goes is not
 
     @classmethod
     def of(cls, info: EngineInfo, brief: Brief, space: Space, evidence: Evidence) -> Taste:
         mine = coordinates(info.knobs(brief), space.yours)
-        names = sorted({*evidence.names, *mine, *(f"style:{name}" for name in info.styles)})
         free = {knob.name for knob in space.knobs}
         fixed = {name: value for name, value in mine.items() if name.partition("=")[0] not in free}
-        columns: list[Array] = []
-        for knob in space.knobs:
-            labels = [f"{knob.name}={choice}" for choice in knob.choices] or [knob.name]
-            share = space.budget if knob.kind == "simplex" else 1.0
-            columns += [np.array([share * (name == label) for name in names]) for label in labels]
+        labels = [f"{knob.name}={choice}" for knob in space.knobs for choice in knob.choices or ("",)]
+        labels = [label.removesuffix("=") for label in labels]
+        names = sorted({*evidence.varied, *labels})
+        shares = [
+            STRETCH * space.budget if knob.kind == "simplex" else 1.0 for knob in space.knobs for _ in range(knob.width)
+        ]
+        columns = [[share * (name == label) for name in names] for label, share in zip(labels, shares, strict=True)]
         posterior = fit(evidence, names)
-        judged = len({said.round for said in evidence.statements})
-        reach = REACH * (1 - HESITATION**judged)  # after one round a direction is known, but not how far it goes
+        reach = 1 - HESITATION ** len({said.round for said in evidence.statements})
         return cls(posterior, posterior.vector(fixed), np.array(columns).reshape(-1, len(names)), reach)
 
     def points(self, points: Array) -> Array:
         """Points of the space, (n, dim), as points of the posterior, (n, d)."""
         return self.base + points @ self.columns
+
+    def targets(self) -> Array:
+        """What each member of the posterior wants, as points of the space before they are made to fit it: (K, dim)."""
+        return (self.posterior.targets @ (self.columns > 0).T) / self._shares
+
+    def weights(self) -> Array:
+        """How much each coordinate of the space matters, in squares of utility's distance: (dim,), positive."""
+        return (self.posterior.weights @ (self.columns > 0).T) * self._shares**2
+
+    @property
+    def _shares(self) -> Array:
+        share = self.columns.sum(1)
+        return np.where(share > 0, share, 1.0)
 
 
 def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal]:
@@ -112,45 +128,47 @@ def _try(
         candidates = space.project(start + steps * (space.sample(rng, CANDIDATES) - start))
         score = -np.arange(CANDIDATES, dtype=np.float64)  # the first that keeps its distance
     else:
-        candidates = _candidates(role, space, taste, chosen, rng)
-        score = _score(role, taste, candidates, rng)
+        shown = np.array([space.encode(settings) for settings in chosen])
+        candidates = _candidates(role, space, taste, shown, rng)
+        score = _score(role, taste, candidates, shown)
         score = brief.steering * score + (1 - brief.steering) * rng.standard_normal(len(score)) * score.std()
-    decoded = _apart(space, candidates, score, chosen)
-    return _swept(space, decoded)
+    return _swept(space, _apart(space, candidates, score, chosen))
 
 
-def _candidates(role: Role, space: Space, taste: Taste, chosen: list[Settings], rng: np.random.Generator) -> Array:
-    """Random points: for `best` around yours and around the best of these, for `twist` around both, for `surprise` everywhere."""
-    start, half = space.encode(chosen[0]), (DRAWN if role == "twist" else CANDIDATES) // 2
+def _candidates(role: Role, space: Space, taste: Taste, shown: Array, rng: np.random.Generator) -> Array:
+    """Points around those that are `shown` already, and, unless the role is to stay near, everywhere and where the targets may lie."""
+    half = CANDIDATES // 2
 
     def near(point: Array, reach: float) -> Array:
-        return point + rng.uniform(0.05, reach, (half, 1)) * (space.sample(rng, half) - point)
+        return point + rng.uniform(0.02, reach, (half, 1)) * (space.sample(rng, half) - point)
 
-    if role == "best":
-        rough = space.project(near(start, taste.reach))
-        best = rough[int(np.argmax(_score(role, taste, rough, rng)))]
-        points = [rough, best + rng.normal(0.0, 0.06, (half, space.dim)), best[None]]
-    elif role == "twist":
-        points = [near(start, taste.reach / 2), near(space.encode(chosen[1]), taste.reach / 2)]
-    else:
-        points = [space.sample(rng, half), near(start, 1.0)]
-    return space.project(np.concatenate(points))
-
-
-def _score(role: Role, taste: Taste, candidates: Array, rng: np.random.Generator) -> Array:
-    points = taste.points(candidates)
     if role == "twist":
-        return taste.posterior.sample(points, rng)
+        reach = NEAR * taste.reach
+        return space.project(np.concatenate([near(shown[0], reach), near(shown[-1], reach)]))
+    wide = space.project(np.concatenate([near(shown[0], 1.0), space.sample(rng, half), taste.targets()]))
+    if role == "surprise":
+        return wide
+    wide = shown[0] + taste.reach * (wide - shown[0])
+    best = wide[int(np.argmax(_score(role, taste, wide, shown)))]
+    return np.concatenate(
+        [wide, space.project(best + rng.normal(0.0, POLISH * taste.reach * space.spread, (half, space.dim)))]
+    )
+
+
+def _score(role: Role, taste: Taste, candidates: Array, shown: Array) -> Array:
+    """For `best` what may be believed of its utility, else the expected utility of the round's best option with it (EUBO)."""
     if role == "best":
-        return taste.posterior.cautious(points)
-    return taste.posterior.mean(points) + CURIOSITY * np.sqrt(taste.posterior.variance(points))
+        return taste.posterior.cautious(taste.points(candidates))
+    values = taste.posterior.values(taste.points(candidates))
+    others = taste.posterior.values(taste.points(shown)).max(1, keepdims=True)
+    return np.asarray(np.maximum(values, others).mean(0) + LIKING * values.mean(0))
 
 
 def _apart(space: Space, candidates: Array, score: Array, chosen: list[Settings]) -> Settings:
     """The candidate with the highest score among those that differ enough from what was chosen; else the most different."""
     others = np.array([space.encode(settings) for settings in chosen])
     distance = np.sqrt(((candidates[:, None, :] - others[None]) ** 2).mean(-1)).min(1)
-    allowed = distance >= min(FLOOR, float(distance.max()))
+    allowed = distance >= min(FLOOR * space.spread, float(distance.max()))
     return space.decode(candidates[int(np.argmax(np.where(allowed, score, -np.inf)))])
 
 
