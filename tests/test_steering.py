@@ -9,6 +9,7 @@ from engines.api import Brief, EngineInfo, Knobs, option
 from studio.events import ROLES, Forgot, Judged, Judgement, Made, Proposed, Undone, Variant
 from studio.state import fold
 from studio.steering import Evidence, evidence, learned, preference, propose
+from studio.steering.evidence import Statement
 from studio.steering.preference import fit
 
 
@@ -328,3 +329,21 @@ def test_the_fit_climbs_along_the_gradient_of_its_likelihood():
         step[:, at] = 1e-6
         rise = (likelihood(latent + step) - likelihood(latent - step)) / 2e-6
         assert slope[:, at] == pytest.approx(rise, rel=1e-4, abs=1e-4)
+
+
+def test_what_the_looks_explain_is_not_taken_for_carelessness():
+    """An artist who judges by something that no knob moves seems to contradict themselves, until the results' features are known."""
+    rng = np.random.default_rng(5)
+    points, looks = rng.random((40, 3)), rng.standard_normal((40, 4))
+    names = ["a", "b", "c"]
+    said = []
+    for at in range(0, 40, 4):
+        order = sorted(range(at, at + 4), key=lambda index: -looks[index, 0])
+        said += [
+            Statement(better, worse, 1.0, at // 4, at)
+            for place, better in enumerate(order)
+            for worse in order[place + 1 :]
+        ]
+    known = Evidence([dict(zip(names, point, strict=True)) for point in points.tolist()], [None] * 40, said)
+    seen = replace(known, features=dict(enumerate(looks.tolist())))
+    assert fit(seen, names).edge > 1.3 * fit(known, names).edge
