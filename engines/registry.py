@@ -14,7 +14,10 @@ from .api import PICTURE, Brief, BriefError, Engine, EngineInfo
 if TYPE_CHECKING:
     from .vision import Eyes
 
-BUILT_IN = ("engines.style",)  # packages that register their engines when imported; none of them imports torch
+BUILT_IN = (
+    "engines.style",
+    "engines.text",
+)  # packages that register their engines when imported; none of them imports torch
 
 STAND_IN = "sha256:" + "0" * 64  # the picture that a `then` brief works on, before it exists
 

@@ -1,0 +1,71 @@
+"""Text engines: a language model that goes on with what the artist wrote, or answers it. Facts only; torch loads with the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..api import Engine, EngineInfo, option
+from ..registry import register
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    decoding: str = option(
+        "sample",
+        choices=("sample", "greedy", "beam"),
+        help="How words are chosen: by chance, always the likeliest, or the likeliest whole among several that are kept.",
+    )
+    reply: bool = option(False, help="Answers the prompt instead of going on with it.")
+    length: int = option(96, low=1, high=1024, step=1, help="Tokens that a text has at most; a word is one or two.")
+    least: int = option(0, low=0, high=1024, step=1, advanced=True, help="Tokens before which a text may not end.")
+    temperature: float = option(0.8, low=0, high=2, step=0.05, knob=True, help="How daring the choice of words is.")
+    top_p: float = option(0.95, low=0.05, high=1, step=0.01, knob=True, help="Share of all chances that is drawn from.")
+    repetition_penalty: float = option(
+        1.1, low=1, high=2, step=0.01, knob=True, help="How much words are avoided that were used already."
+    )
+    top_k: int = option(
+        0, low=0, high=1000, step=1, advanced=True, help="Likeliest tokens that are drawn from; 0 for all."
+    )
+    min_p: float = option(
+        0.05, low=0, high=0.9, step=0.01, advanced=True, help="Least chance, as a share of the likeliest token's."
+    )
+    typical_p: float = option(
+        1.0,
+        low=0.05,
+        high=1,
+        step=0.01,
+        advanced=True,
+        help="Share of the tokens that are about as surprising as expected.",
+    )
+    no_repeat_ngram: int = option(
+        0, low=0, high=20, step=1, advanced=True, help="Runs of so many tokens never come twice; 0 lets them."
+    )
+    beams: int = option(4, low=1, high=8, step=1, advanced=True, help="Texts that beam search keeps for each variant.")
+    diversity: float = option(
+        0.8, low=0, high=5, step=0.1, advanced=True, help="How far beam search holds the variants apart."
+    )
+    length_penalty: float = option(
+        1.0, low=0, high=3, step=0.1, advanced=True, help="How much beam search likes long texts; 0 is for short ones."
+    )
+    stop: str = option("", advanced=True, help="A text ends before these words; several stand on lines of their own.")
+
+
+WRITER = EngineInfo(
+    name="writer",
+    mode="text",
+    version="1",
+    summary="Goes on with your text, or answers it, on a small language model.",
+    options=TextOptions,
+    needs=("prompt",),
+    models=("smollm2-135m-instruct",),
+    random=True,
+)
+
+
+def _writer() -> Engine:
+    from .writer import Writer
+
+    return Writer()
+
+
+register(WRITER, _writer)
