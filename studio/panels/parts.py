@@ -17,6 +17,7 @@ SCRIPTS = (
     "brief.js",
     "round.js",
     "light.js",
+    "plane.js",
     "learned.js",
     "history.js",
     "keys.js",
@@ -62,8 +63,8 @@ def brief(head: str) -> gr.HTML:
 
 
 def round_(head: str) -> gr.HTML:
-    """Progress and Stop, the tiles and their judgement, the ranking."""
-    return panel("round", head, "judge", "star", "branch", "halt")
+    """Progress and Stop, the tiles and their judgement, the ranking, and the sheet."""
+    return panel("round", head, "judge", "star", "branch", "halt", "explore")
 
 
 def learned(head: str) -> gr.HTML:
