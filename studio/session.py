@@ -151,7 +151,9 @@ class Session:
         events = self.events()
         state = fold(events)
         running, latest = self.running(), state.latest()
-        why = refusal(next_brief(state), self.pixels, running is None and latest is not None and latest.status == "done")
+        why = refusal(
+            next_brief(state), self.pixels, running is None and latest is not None and latest.status == "done"
+        )
         return view(self.id, events, state, running, self.learned(state), Words.of(why) if why else None)
 
     def learned(self, state: State | None = None) -> dict[str, Any]:

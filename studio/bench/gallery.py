@@ -96,7 +96,9 @@ def rounds_to_90(name: str, file: Path, episodes: int) -> Row:
     counts = np.array([needed(each) for each in visits(file, episodes)])
     late, mean = float((counts > ROUNDS).mean()), float(np.minimum(counts, ROUNDS + 1).mean())
     spread = "-".join(f"{value:g}" for value in np.quantile(counts, (0.25, 0.75)))
-    detail = f"median; mean {mean:.1f}, quartiles {spread}, {late:.0%} not within {ROUNDS}; {DIM} knobs, {episodes} episodes"
+    detail = (
+        f"median; mean {mean:.1f}, quartiles {spread}, {late:.0%} not within {ROUNDS}; {DIM} knobs, {episodes} episodes"
+    )
     return row(name, float(np.median(counts)), detail)
 
 

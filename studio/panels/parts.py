@@ -22,7 +22,7 @@ SCRIPTS = (
     "history.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css")
 
 Address = Callable[[str], str]  # name of a file in studio/static -> its address
 
