@@ -37,7 +37,6 @@ from .view import next_brief
 
 FORMAT = "duet taste 1"  # what a taste's file says of itself
 MAX_TASTE = 2 * 2**20  # bytes
-ALIKE = 0.005  # settings that differ by less in every coordinate are the same to the eye
 KEPT = 150  # newest statements that are carried along
 POOLED = 60  # newest statements that each session gives to the pool
 LEAST, MOST = 3, 8  # sessions that make a pool; the newest count
@@ -125,18 +124,13 @@ def sheet(
 
 def small(
     session: Session, after: int, picks: Sequence[int], asked: Brief | None = None
-) -> tuple[list[Knobs], list[bytes], bool]:
-    """The settings of a sheet's newest level, a small JPEG of each, and whether the middle one is where the artist stands.
-
-    Raises `StudioError` where none is offered, and why.
-    """
+) -> tuple[list[Knobs], list[bytes]]:
+    """The settings of a sheet's newest level, and a small JPEG of each. Raises `StudioError` where none is offered, and why."""
     brief, cells = sheet(session, after, picks, asked)
     why = sheets.refusal(brief, session.pixels, ready=True)
     if why is not None:
         raise why
-    space, middle = registry.info(brief.engine).space(brief), cells[0][len(cells[0]) // 2]
-    here = bool(picks) or bool(abs(space.encode(middle) - space.encode(space.yours)).max() < ALIKE)
-    return cells[-1], sheets.paint(brief, cells[-1], session.pixels), here
+    return cells[-1], sheets.paint(brief, cells[-1], session.pixels)
 
 
 def explore(session: Session, after: int, picks: Sequence[int], asked: Brief | None = None) -> None:

@@ -150,9 +150,9 @@ class Web:
         picks, asked = numbers(said.get("picks", [])), said.get("brief")
         (after,) = numbers([said.get("after", 0)])
         brief = None if asked is None else Brief.from_dict(asked)
-        cells, painted, here = teaching.small(session, after, picks, brief)
+        cells, painted = teaching.small(session, after, picks, brief)
         named = replace(text, names=render.names(session.state()))
-        return render.plane(render.Scene(session.id, named, self._studio.engines), cells, painted, picks, here)
+        return render.plane(render.Scene(session.id, named, self._studio.engines), cells, painted, picks)
 
     async def export(self, request: Request) -> Response:
         session = await self._session(request)

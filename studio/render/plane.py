@@ -14,15 +14,14 @@ MOST = 2  # controls that a word is said of, at each end of an axis
 
 
 def plane(
-    scene: Scene, cells: Sequence[Mapping[str, float | str]], painted: Sequence[bytes], picks: Sequence[int], here: bool
+    scene: Scene, cells: Sequence[Mapping[str, float | str]], painted: Sequence[bytes], picks: Sequence[int]
 ) -> Value:
-    """The cells row by row. `picks` led here; the middle is where the artist stands, or `here` is false."""
+    """The cells row by row; in the middle one the artist stands. `picks` led here."""
     side, middle = round(len(cells) ** 0.5), len(cells) // 2
     across, down = (cells[middle - side // 2], cells[middle + side // 2]), (cells[side // 2], cells[-1 - side // 2])
     return {
         "side": side,
         "middle": middle,
-        "mark": scene.text("sheet_here" if here else "sheet_best"),
         "level": len(picks),
         "cells": [
             {"src": f"data:image/jpeg;base64,{base64.b64encode(data).decode()}", "facts": facts(scene, knobs)}

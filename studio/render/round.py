@@ -69,7 +69,7 @@ def round_panel(
     words |= text.texts(
         "waiting_tile", "seed", "brief", "again", "place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping"
     )
-    words |= text.texts("sheet", "sheet_title", "sheet_level", "sheet_use", "sheet_hint", "sheet_last")
+    words |= text.texts("sheet", "sheet_title", "sheet_here", "sheet_level", "sheet_use", "sheet_hint", "sheet_last")
     words |= text.texts("sheet_back", "sheet_painting", "lost", "empty_round")
     offer = sheet(scene, view)
     if past is None:

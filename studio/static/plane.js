@@ -115,9 +115,9 @@
     const here = index === found.middle;
     const place = `${Math.floor(index / found.side) + 1}, ${index % found.side + 1}`;
     return h('button.cell', { type: 'button', role: 'gridcell', tabindex: index === at ? '0' : '-1', class: here ? 'here' : '',
-      'aria-label': [place, here && found.mark, each.facts.join(', ')].filter(Boolean).join('. '), title: each.facts.join(' · '),
+      'aria-label': [place, here && text.sheet_here, each.facts.join(', ')].filter(Boolean).join('. '), title: each.facts.join(' · '),
       data: { click: 'pick', index, key: `cell-${index}` } },
-      h('img', { src: each.src, alt: '', draggable: 'false' }), here && h('span.mark', {}, found.mark));
+      h('img', { src: each.src, alt: '', draggable: 'false' }), here && h('span.mark', {}, text.sheet_here));
   }
 
   function grid(found, aspect, text) {
