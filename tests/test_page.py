@@ -635,7 +635,8 @@ def test_a_pick_can_be_used_at_once_and_closing_keeps_nothing(visit, running):
     level_of(page, 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     grid = page.locator(".duet-plane .grid").bounding_box()
-    assert grid and grid["width"] > 0.9 * PHONE["width"]
+    assert grid
+    assert grid["width"] > 0.9 * PHONE["width"]
     page.locator(".duet-plane .shut").click()
     expect(page.locator(".duet-plane .veil")).to_have_count(0)
     assert [each.kind for each in session_of(page, running).events().values()][-1] == "ended"

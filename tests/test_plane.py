@@ -75,7 +75,8 @@ def test_the_middle_is_where_one_stands_and_every_cell_is_allowed(rounds):
     known = play(lambda knobs: value(knobs, "strength"), rounds=rounds).evidence() if rounds else None
     space, picks = INFO.space(BRIEF), [3, 20]
     found = levels(space, of(known), picks)
-    assert len(found) == LEVELS and all(len(level) == SIDE**2 for level in found)
+    assert len(found) == LEVELS
+    assert all(len(level) == SIDE**2 for level in found)
     assert np.allclose(encoded(found[0])[MIDDLE], space.encode(space.yours))
     for level, pick, following in zip(found, picks, found[1:], strict=False):
         assert np.allclose(encoded(following)[MIDDLE], encoded(level)[pick], atol=1e-9)
@@ -136,7 +137,8 @@ def test_a_pick_from_a_sheet_teaches():
         game.add(Sheeted(brief=brief, levels=[Level(cells=c, pick=p) for c, p in zip(cells, picks, strict=True)]))
     assert float(next_brief(fold(game.events)).options["strength"]) > 0.8
     known = evidence(fold(game.events), {INFO.name: INFO})
-    assert known.statements and all(said.better != said.worse for said in known.statements)
+    assert known.statements
+    assert all(said.better != said.worse for said in known.statements)
 
 
 # ── A session's sheet ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +218,8 @@ def test_a_level_in_words(session, language):
     cells, painted = teaching.small(session, max(session.events()), [4])
     scene = render.Scene(session.id, locales.table(language), registry.infos())
     found = render.plane(scene, cells, painted, [4])
-    assert found["level"] == 1 and found["middle"] == MIDDLE
+    assert found["level"] == 1
+    assert found["middle"] == MIDDLE
     assert all(each["facts"] for each in found["cells"])
     image = Image.open(io.BytesIO(base64.b64decode(found["cells"][0]["src"].partition(",")[2])))
     assert image.size == (sheets.CELL, sheets.CELL)
@@ -243,11 +246,12 @@ def test_the_route_answers_with_pictures_or_with_what_is_wrong(session):
     client = TestClient(Starlette(routes=web.routes(session._studio)))
     after, path = max(session.events()), f"/duet/{session.id}/plane"
     found = client.post(path, json={"after": after, "picks": [7]}).json()
-    assert len(found["cells"]) == SIDE**2 and found["level"] == 1
+    assert len(found["cells"]) == SIDE**2
+    assert found["level"] == 1
     assert max(session.events()) == after
     for said in ({"after": after, "picks": [25]}, {"after": after, "picks": ["x"]}, {"after": None}, [], {"brief": 5}):
         answer = client.post(path, content=json.dumps(said))
-        assert answer.status_code == 400 and answer.json()["error"], said
+        assert (answer.status_code, bool(answer.json()["error"])) == (400, True), said
     assert client.post(path, content=b"{").status_code == 400
     assert client.post("/duet/nobody/plane", json={}).status_code == 400
 

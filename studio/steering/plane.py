@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 SIDE = 5  # cells a side, odd, so that the middle is where one stands
 LEVELS = 3  # the whole plane, and twice closer
-WIDTH = 1.5  # half a side of the plane, in standard deviations of where the targets lie
+WIDTH = 2.0  # half a side of the plane, in standard deviations of where the targets lie
 ZOOM = 0.5  # of a side is left on the next level
 
 
