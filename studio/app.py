@@ -43,7 +43,7 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
         panels["header"].speak(acts.speak, queue=False, api_name="page_speak", **whole)
         panels["brief"].again(acts.again, api_name="page_again", **common)
         for panel, names in {
-            "round": ("judge", "star", "branch", "halt"),
+            "round": ("judge", "star", "branch", "halt", "explore"),
             "learned": ("retract", "unlearn"),
             "history": ("look", "undo"),
         }.items():

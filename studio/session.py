@@ -40,7 +40,7 @@ from .events import (
 )
 from .log import Log
 from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain, sides_of
-from .sheets import sheet
+from .sheets import refusal, sheet
 from .state import Round, State, fold
 from .steering import evidence, learned, propose
 from .view import continued, next_brief, view
@@ -150,7 +150,11 @@ class Session:
         """The session as JSON values, for the endpoints and for the page."""
         events = self.events()
         state = fold(events)
-        return view(self.id, events, state, self.running(), self.learned(state))
+        running, latest = self.running(), state.latest()
+        why = refusal(
+            next_brief(state), self.pixels, running is None and latest is not None and latest.status == "done"
+        )
+        return view(self.id, events, state, running, self.learned(state), Words.of(why) if why else None)
 
     def learned(self, state: State | None = None) -> dict[str, Any]:
         """What the judgements taught so far, at what would be proposed next."""
@@ -206,7 +210,7 @@ class Session:
             state = self.state()
             if not exact:
                 brief = registry.check(continued(state, brief))
-            self._check_pictures(brief, state)
+            self.check_pictures(brief, state)
             self._studio.desk.admit(self.id)
             proposals = propose(registry.info(brief.engine), brief, evidence(state, registry.infos()))
             number = state.next_round
@@ -386,7 +390,7 @@ class Session:
             )
         return Place(round=number, variant=variant)
 
-    def _check_pictures(self, brief: Brief, state: State) -> None:
+    def check_pictures(self, brief: Brief, state: State) -> None:
         """Every picture is here, and the result's sides are not too short."""
         for ref in sorted(brief.pictures()):
             if not self._studio.log.uses(self.id, ref.removeprefix("sha256:")):

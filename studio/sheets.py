@@ -1,17 +1,24 @@
-"""Sheets of small pictures: the same content in every style of the bank, so that an artist chooses by eye."""
+"""Sheets of small pictures: the same content in every style of the bank, or in every cell of a plane, to choose by eye."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 from typing import cast
 
 from engines import registry
-from engines.api import Brief, Pictures, Previewer, Setting
+from engines.api import Brief, Knobs, Pictures, Previewer, Setting, UserError
 
 from . import pictures
+from .events import StudioError
 
 ENGINE = "style-bank"
 SIDE = 160  # pixels of a thumbnail's long side
+CELL = 128  # the same of a cell of a plane
+CELLS = 25  # of a plane; what a preview takes is measured on as many
+QUICK = 80.0  # milliseconds that a preview may take where planes are offered
+HOPELESS = 2.0  # seconds for the first picture, after which no more are painted to measure
 
 _turn = threading.Lock()  # 26 thumbnails are asked for at once, and one sheet answers them all
 _latest: tuple[str, dict[str, bytes]] | None = None
@@ -34,3 +41,58 @@ def sheet(content: str, pixels: Pictures) -> dict[str, bytes]:
             made = {name: pictures.encode_jpeg(image) for name, image in zip(info.styles, painted, strict=True)}
             _latest = (content, made)
         return _latest[1]
+
+
+# ── Planes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_measuring = threading.Lock()
+_speeds: dict[str, float] = {}  # engine -> milliseconds that one of a sheet's previews takes in this process
+
+
+def refusal(brief: Brief | None, pixels: Pictures, ready: bool) -> StudioError | None:
+    """Why no sheet is offered where this brief is the next one, or None. Engines are measured once they are `ready`."""
+    if brief is None or brief.engine not in registry.infos():
+        return StudioError("Ask for a round first.")
+    if registry.info(brief.engine).space(brief).dim < 2:
+        return StudioError("A sheet needs two knobs that may vary.", "Unlock one.")
+    if brief.engine not in _speeds and not ready:
+        return StudioError("Ask for a round first.")
+    if brief.then is not None or not callable(getattr(registry.load(brief.engine), "preview", None)):
+        return StudioError("This engine paints no quick previews.", "Its rounds work as ever.")
+    try:
+        took = milliseconds(brief, pixels)
+    except UserError as error:  # a model that is missing, a picture that cannot be read
+        return StudioError(error.message, error.remedy, **error.values)
+    if took >= QUICK:
+        return StudioError(
+            "A preview takes {took} ms on this machine; a sheet needs {limit} or less.",
+            "Its rounds work as ever.",
+            took=round(took),
+            limit=round(QUICK),
+        )
+    return None
+
+
+def milliseconds(brief: Brief, pixels: Pictures) -> float:
+    """What one of a sheet's previews takes here, once it is warm: measured once for each engine, on what this brief asks."""
+    with _measuring:
+        if brief.engine not in _speeds:
+            knobs = registry.info(brief.engine).space(brief).yours
+            took = _seconds(brief, [knobs], pixels)
+            if took < HOPELESS:
+                took = _seconds(brief, [knobs] * CELLS, pixels) / CELLS
+            _speeds[brief.engine] = took * 1000
+        return _speeds[brief.engine]
+
+
+def paint(brief: Brief, cells: Sequence[Knobs], pixels: Pictures) -> list[bytes]:
+    """A small JPEG for each of these settings."""
+    settings = [Setting(dict(knobs), brief.seed) for knobs in cells]
+    painted = cast(Previewer, registry.load(brief.engine)).preview(brief, settings, pixels, CELL)
+    return [pictures.encode_jpeg(image) for image in painted]
+
+
+def _seconds(brief: Brief, cells: Sequence[Knobs], pixels: Pictures) -> float:
+    began = time.perf_counter()
+    paint(brief, cells, pixels)
+    return time.perf_counter() - began

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from engines import registry
 from engines.api import Brief
 
+from . import sheets
 from .events import (
     Believed,
     Carried,
@@ -99,10 +100,18 @@ def compare(session: Session, pair: Sequence[Any], better: Literal[0, 1] | None)
 # ── Sheets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def sheet(session: Session, after: int, picks: Sequence[int]) -> tuple[Brief, list[list[Knobs]]]:
-    """The settings of a sheet's cells, level by level, as it stood after the event with the number `after`."""
+def sheet(
+    session: Session, after: int, picks: Sequence[int], asked: Brief | None = None
+) -> tuple[Brief, list[list[Knobs]]]:
+    """The settings of a sheet's cells, level by level, as it stood after the event with the number `after`.
+
+    Around what is `asked`, where the form says something else than the next brief: what was locked there stays.
+    """
     state = fold({number: event for number, event in session.events().items() if number <= after})
     brief = _next(state)
+    if asked is not None:
+        brief = registry.check(asked)
+        session.check_pictures(brief, state)
     info = registry.info(brief.engine)
     if info.space(brief).dim < 2:
         raise StudioError("A sheet needs two knobs that may vary.", "Unlock one.")
@@ -113,11 +122,22 @@ def sheet(session: Session, after: int, picks: Sequence[int]) -> tuple[Brief, li
     return brief, levels(info.space(brief), Plane.of(info, brief, evidence(state, registry.infos())), picks)
 
 
-def explore(session: Session, after: int, picks: Sequence[int]) -> None:
+def small(
+    session: Session, after: int, picks: Sequence[int], asked: Brief | None = None
+) -> tuple[list[Knobs], list[bytes]]:
+    """The settings of a sheet's newest level, and a small JPEG of each. Raises `StudioError` where none is offered, and why."""
+    brief, cells = sheet(session, after, picks, asked)
+    why = sheets.refusal(brief, session.pixels, ready=True)
+    if why is not None:
+        raise why
+    return cells[-1], sheets.paint(brief, cells[-1], session.pixels)
+
+
+def explore(session: Session, after: int, picks: Sequence[int], asked: Brief | None = None) -> None:
     """Keeps what was picked from a sheet, level by level: the next `yours`."""
     if not picks:
         raise StudioError("Nothing was picked from the sheet.")
-    brief, cells = sheet(session, after, picks)
+    brief, cells = sheet(session, after, picks, asked)
     chosen = [Level(cells=level, pick=pick) for level, pick in zip(cells, picks, strict=False)]
     session.record(lambda _: Sheeted(brief=brief, levels=chosen))
 

@@ -9,14 +9,19 @@ from typing import Any
 from engines.api import Brief
 
 from .desk import Ticket
-from .events import AnyEvent, Place, Variant
+from .events import AnyEvent, Place, Variant, Words
 from .state import Round, State
 
 
 def view(
-    session: str, events: Mapping[int, AnyEvent], state: State, running: Ticket | None, learned: dict[str, Any]
+    session: str,
+    events: Mapping[int, AnyEvent],
+    state: State,
+    running: Ticket | None,
+    learned: dict[str, Any],
+    no_sheet: Words | None,
 ) -> dict[str, Any]:
-    """The whole session. Rounds and variants count from 0; undone ones are left out."""
+    """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered."""
     following = next_brief(state)
     return {
         "session": session,
@@ -30,6 +35,13 @@ def view(
         "running": {"round": running.round} if running else None,
         "undo": None if state.last_act is None else {"event": state.last_act, "kind": events[state.last_act].kind},
         "learned": learned,
+        "sheet": {
+            "offered": no_sheet is None,
+            "why": str(no_sheet) if no_sheet else None,
+            "why_words": no_sheet.model_dump() if no_sheet else None,
+            "after": max(events, default=0),
+            "picked": state.ahead is not None,
+        },
         "forgot": state.forgot,
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engines.api import UserError
+from engines.api import Brief, UserError
 
-from . import config, locales, pictures, sheets
+from . import config, locales, pictures, render, sheets, teaching
 from .events import StudioError
 from .rounds import remade
 from .session import Session, Studio
@@ -55,6 +57,7 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/upload", answering(web.upload), methods=["POST"]),
         Route("/duet/{session}/example/{name}", answering(web.example), methods=["POST"]),
         Route("/duet/{session}/sheet/{sha}/{style}", answering(web.sheet)),
+        Route("/duet/{session}/plane", answering(web.plane), methods=["POST"]),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/{sha}", answering(web.blob)),
     ]
@@ -136,6 +139,21 @@ class Web:
             data = made[style]
         return Response(data, media_type="image/jpeg", headers=GUARD)
 
+    async def plane(self, request: Request) -> Response:
+        """One level of a sheet of settings: its small pictures, what each is made of, and what its axes mean, in words."""
+        session, said = await self._session(request), read_json(await received(request, ""))
+        text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
+        answer = await run_in_threadpool(self._plane, session, said, text)
+        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+    def _plane(self, session: Session, said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
+        picks, asked = numbers(said.get("picks", [])), said.get("brief")
+        (after,) = numbers([said.get("after", 0)])
+        brief = None if asked is None else Brief.from_dict(asked)
+        cells, painted = teaching.small(session, after, picks, brief)
+        named = replace(text, names=render.names(session.state()))
+        return render.plane(render.Scene(session.id, named, self._studio.engines), cells, painted, picks)
+
     async def export(self, request: Request) -> Response:
         session = await self._session(request)
         folder = tempfile.TemporaryDirectory(prefix="duet-")
@@ -198,6 +216,24 @@ async def received(request: Request, name: str) -> bytes:
             raise pictures.too_many_bytes(name, size)
         parts.append(part)
     return b"".join(parts)
+
+
+def read_json(data: bytes) -> dict[str, Any]:
+    """The JSON object that somebody sent."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StudioError("What was sent is not valid JSON: {why}.", "Mend it and try again.", why=error) from None
+    if not isinstance(found, dict):
+        raise StudioError("What was sent is not a JSON object.", "Mend it and try again.")
+    return found
+
+
+def numbers(said: object) -> list[int]:
+    """Whole numbers that somebody sent."""
+    if not isinstance(said, list) or len(said) > 100 or not all(type(each) is int for each in said):
+        raise StudioError("{value} is no list of whole numbers.", "Mend it and try again.", value=said)
+    return said
 
 
 def asset(kind: str, name: str) -> Path:

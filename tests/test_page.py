@@ -590,3 +590,83 @@ def test_a_phone_is_enough(visit, running):
     expect(page.locator(".duet-round h2")).to_have_text("Round 2")
     expect(page.locator(".tile.made")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# ── The sheet ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def level_of(page: Page, number: int) -> None:
+    expect(page.locator(".duet-plane .level")).to_have_text(f"Level {number} of 3")
+    expect(page.locator(".duet-plane .cell img")).to_have_count(25)
+
+
+def test_a_sheet_is_searched_by_key_and_its_last_pick_is_what_comes_next(visit, running):
+    page = visit()
+    expect(page.locator("button.explore")).to_be_enabled()
+    before, events = page.locator(".duet-brief output").all_inner_texts(), len(session_of(page, running).events())
+    page.keyboard.press("e")
+    level_of(page, 1)
+    expect(page.locator('.cell[data-index="12"]')).to_be_focused()
+    expect(page.locator('.cell[data-index="12"] .mark')).to_have_text("where you are")
+    assert all(page.locator(".duet-plane .axis").all_inner_texts())
+    for key in ("ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    level_of(page, 2)
+    page.keyboard.press("Backspace")
+    level_of(page, 1)
+    expect(page.locator('.cell[data-index="8"]')).to_be_focused()
+    page.keyboard.press("Enter")
+    level_of(page, 2)
+    page.locator('.cell[data-index="3"]').click()
+    level_of(page, 3)
+    assert len(session_of(page, running).events()) == events  # nothing is logged on the way
+    page.locator('.cell[data-index="20"]').click()
+    expect(page.locator(".duet-plane .veil")).to_have_count(0)
+    expect(page.locator(".duet-round .hint")).to_contain_text("From the sheet")
+    assert page.locator(".duet-brief output").all_inner_texts() != before
+    page.keyboard.press("z")
+    expect(page.locator(".duet-round .hint")).not_to_contain_text("From the sheet")
+    assert page.locator(".duet-brief output").all_inner_texts() == before
+
+
+def test_a_pick_can_be_used_at_once_and_closing_keeps_nothing(visit, running):
+    page = visit(viewport=PHONE, has_touch=True)
+    page.locator("button.explore").click()
+    level_of(page, 1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    grid = page.locator(".duet-plane .grid").bounding_box()
+    assert grid
+    assert grid["width"] > 0.9 * PHONE["width"]
+    page.locator(".duet-plane .shut").click()
+    expect(page.locator(".duet-plane .veil")).to_have_count(0)
+    assert [each.kind for each in session_of(page, running).events().values()][-1] == "ended"
+    page.locator("button.explore").click()
+    level_of(page, 1)
+    page.locator('.cell[data-index="4"]').focus()
+    page.locator(".duet-plane .act.pick").click()
+    expect(page.locator(".duet-round .hint")).to_contain_text("From the sheet")
+    (last,) = [each for each in session_of(page, running).events().values() if each.kind == "sheeted"]
+    assert [level.pick for level in last.levels] == [4]
+
+
+def test_escape_closes_the_sheet_and_what_goes_wrong_is_said(visit):
+    page = visit()
+    expect(page.locator("button.explore")).to_be_enabled()
+    page.route("**/plane?*", lambda route: route.abort())
+    page.keyboard.press("e")
+    expect(page.locator(".duet-plane .problem")).to_contain_text("does not answer")
+    page.keyboard.press("Escape")
+    expect(page.locator(".duet-plane .veil")).to_have_count(0)
+
+
+def test_why_there_is_no_sheet_is_said_on_its_button(visit):
+    page = visit()
+    names = page.locator('.duet-brief [data-click="lock"]')
+    for at in range(names.count()):
+        names.nth(at).click()
+    page.keyboard.press("Enter")
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    expect(page.locator("button.explore")).to_be_disabled()
+    expect(page.locator("button.explore")).to_have_attribute(
+        "title", "A sheet needs two knobs that may vary. Unlock one."
+    )

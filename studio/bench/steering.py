@@ -19,7 +19,7 @@ from ..steering import artists
 from ..steering.artists import Artist
 from ..steering.evidence import Evidence, Statement
 from ..steering.preference import fit
-from . import paintings
+from . import gallery, paintings
 from .episodes import ROUNDS, SCENARIOS, Episode, Store, missing
 from .plot import svg
 from .policies import SHOWN, Ours, cube
@@ -74,6 +74,8 @@ def rows(episodes: int, tell: Tell) -> Iterator[Row]:
     for name in ("noise30", "drift", "exact", "several", "likes", "picks", "picture"):
         tell(f"Artists: {name}")
         yield beside_random(store, name, episodes)
+    tell("Sheets, 5 knobs")
+    yield gallery.rounds_to_90("sheet.5d.rounds_to_90", config.home() / "bench" / "sheets.jsonl", episodes)
     tell("Rank correlation and time")
     yield kendall("kendall.4d")
     for number in (30, 200):

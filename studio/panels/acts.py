@@ -172,6 +172,14 @@ class Acts:
     def unlearn(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: teaching.unlearn(session))
 
+    def explore(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """Keeps what was picked from a sheet as the next `yours`."""
+
+        def act(session: Session, said: Any) -> None:
+            teaching.explore(session, said["after"], said["picks"], Brief.from_dict(said["brief"]))
+
+        return self._do(memory, event, act)
+
     def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))
 
@@ -222,8 +230,7 @@ class Acts:
         return self._studio.session(str((memory or {}).get("session", "")))
 
     def _scene(self, session: Session, memory: Memory, state: State | None = None, version: int = 0) -> render.Scene:
-        names = {f"sha256:{sha}": stem(kept.name) for sha, kept in (state.pictures if state else {}).items()}
-        text = locales.table(memory.get("language"), names)
+        text = locales.table(memory.get("language"), render.names(state) if state else {})
         return render.Scene(session.id, text, self._studio.engines, version)
 
     def _everything(self, session: Session, memory: Memory, looking: int | None) -> Values:
@@ -284,7 +291,3 @@ def answered(values: Values, said: Any) -> Values:
     """Tells the page which of its acts this answers."""
     reply = {"reply": said.get("ask")}
     return {name: value | reply if isinstance(value, dict) else value for name, value in values.items()}
-
-
-def stem(name: str) -> str:
-    return name.rpartition(".")[0] or name

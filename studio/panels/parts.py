@@ -17,11 +17,12 @@ SCRIPTS = (
     "brief.js",
     "round.js",
     "light.js",
+    "plane.js",
     "learned.js",
     "history.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css")
 
 Address = Callable[[str], str]  # name of a file in studio/static -> its address
 
@@ -62,8 +63,8 @@ def brief(head: str) -> gr.HTML:
 
 
 def round_(head: str) -> gr.HTML:
-    """Progress and Stop, the tiles and their judgement, the ranking."""
-    return panel("round", head, "judge", "star", "branch", "halt")
+    """Progress and Stop, the tiles and their judgement, the ranking, and the sheet."""
+    return panel("round", head, "judge", "star", "branch", "halt", "explore")
 
 
 def learned(head: str) -> gr.HTML:

@@ -2,7 +2,8 @@
 
 from .brief import brief
 from .frame import Scene, header, notice
+from .plane import names, plane
 from .recall import history, learned
 from .round import Waiting, round_panel
 
-__all__ = ["Scene", "Waiting", "brief", "header", "history", "learned", "notice", "round_panel"]
+__all__ = ["Scene", "Waiting", "brief", "header", "history", "learned", "names", "notice", "plane", "round_panel"]

@@ -59,6 +59,7 @@ KEYS = (
     ("Z", "undo"),
     ("S", "star"),
     ("C", "compare"),
+    ("E", "explore"),
     ("␣", "original"),
     ("← → ↑ ↓", "move"),
     ("?", "help"),

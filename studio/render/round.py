@@ -69,8 +69,12 @@ def round_panel(
     words |= text.texts(
         "waiting_tile", "seed", "brief", "again", "place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping"
     )
+    words |= text.texts("sheet", "sheet_title", "sheet_here", "sheet_level", "sheet_use", "sheet_hint", "sheet_last")
+    words |= text.texts("sheet_back", "sheet_painting", "lost", "empty_round")
+    offer = sheet(scene, view)
     if past is None:
-        return scene.value(round=None, title="", tiles=[], total=0, busy=False, hint=text("empty_round"), text=words)
+        empty = text("empty_round")
+        return scene.value(round=None, title="", tiles=[], total=0, busy=False, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
     busy = past["status"] == "running"
     tiles = [
@@ -92,10 +96,20 @@ def round_panel(
         tiles=tiles,
         total=len(past["proposals"]),
         none=past["none"],
-        hint=hint(scene, past),
+        hint=text("hint_sheet") if view and view.get("sheet", {}).get("picked") and not busy else hint(scene, past),
+        sheet=offer,
         problem=problem(scene, past),
         text=words,
     )
+
+
+def sheet(scene: Scene, view: Mapping[str, Any] | None) -> Value:
+    """Whether a sheet is offered, and if not, why."""
+    found = (view or {}).get("sheet")
+    if found is None:  # while a round is being made
+        return {"offered": False, "why": scene.text("hint_running"), "after": 0}
+    why = Words(**found["why_words"]) if found["why_words"] else None
+    return {"offered": found["offered"], "why": scene.text.say(why) if why else "", "after": found["after"]}
 
 
 def tile(

@@ -321,7 +321,7 @@
   document.addEventListener('drop', event => event.preventDefault());
 
   Object.assign(Duet, {
-    again,
+    again, asked: () => (ready() ? asked() : null),
     drawer(open) { document.body.classList.toggle('drawer', open); },
     paintSheets() { if (!sheets) { sheets = true; redraw('brief'); } },
   });

@@ -52,6 +52,7 @@
   Duet.help = (show = !open) => {
     if (show === open || !Duet.value('header')) return;
     Duet.lightClose();
+    Duet.planeClose();
     const before = document.activeElement;
     open = show;
     Duet.redraw('header');

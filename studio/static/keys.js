@@ -21,7 +21,7 @@
 
   const LETTERS = {
     l: () => Duet.judging.like(at()), d: () => Duet.judging.dislike(at()), s: () => Duet.judging.star(at()),
-    c: () => Duet.compare(), z: () => Duet.undo(), '?': () => Duet.help(),
+    c: () => Duet.compare(), e: () => Duet.plane(), z: () => Duet.undo(), '?': () => Duet.help(),
   };
 
   document.addEventListener('keydown', event => {
@@ -30,9 +30,11 @@
     const which = number(event);
     if (key === 'Escape') {
       if (Duet.helpIsOpen()) Duet.help(false);
+      else if (Duet.planeIsOpen()) Duet.planeClose();
       else if (Duet.lightIsOpen()) Duet.lightClose();
       else Duet.drawer(false);
-    } else if (Duet.helpIsOpen() && key !== '?') return;
+    } else if (Duet.planeIsOpen()) { if (!Duet.planeKey(event)) return; }
+    else if (Duet.helpIsOpen() && key !== '?') return;
     else if (which === 0) Duet.judging.none();
     else if (which >= 1 && which <= 4) {
       if (event.repeat) return;

@@ -141,6 +141,7 @@
         h('button.stop', { type: 'button', data: { click: 'halt' } }, icon('stop'), text.stop)),
       !busy && round.problem && h('p.problem', { role: 'status' }, round.problem),
       !busy && !round.problem && h('p.hint', {}, round.hint),
+      !busy && h('button.quiet.explore', { type: 'button', disabled: !round.sheet.offered, title: round.sheet.why || text.sheet_title, data: { click: 'explore' } }, icon('grid'), text.sheet, h('kbd', {}, 'E')),
       h('div.bar', { 'aria-hidden': 'true', style: { '--done': busy ? progress?.done ?? 0 : 0 } }));
   }
 
@@ -165,7 +166,7 @@
       drag: dragStart, none,
       place(button) { if (button.dataset.index !== '') unrank(Number(button.dataset.index)); },
       halt() { tell('round', 'halt'); },
-      again() { Duet.again(); }, drawer() { Duet.drawer(true); },
+      explore() { Duet.plane(); }, again() { Duet.again(); }, drawer() { Duet.drawer(true); },
       nothing() {},
     },
     mounted(panel) {

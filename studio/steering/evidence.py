@@ -15,6 +15,7 @@ Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is 
 
 STRETCH = 2.0  # of style weights: they share a sum, so half of the mix is as much of one as any other knob can give
 CARRIED = 0.5  # of a statement's weight is left to it when it is carried along
+GLANCE = 0.4  # weight of a cell of a sheet that was not picked: one look says something of many
 HINT = 0.5  # weight of what was not said but follows: a liked variant against one that was left alone
 
 
@@ -150,18 +151,18 @@ def _carried(found: Evidence, taste: Taste, event: int) -> None:
 
 
 def _searched(found: Evidence, sheet: Sheeted, info: EngineInfo, number: int, event: int) -> None:
-    """On each level the cell that was picked beat those around it and the corners of the sheet."""
+    """On each level the cell that was picked beat the middle, the corners and the middles of the edges.
+
+    It beat the others too, but they lie between: they would say little more, and crowd older judgements out of the fit.
+    """
     knobs = info.knobs(sheet.brief)
     for level in sheet.levels:
-        side = round(len(level.cells) ** 0.5)
-        row, column = divmod(level.pick, side)
-        beside = {(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
-        corners = {(down, right) for down in (0, side - 1) for right in (0, side - 1)}
-        points = [found.add(coordinates(knobs, cell)) for cell in level.cells]
-        for down, right in sorted((beside | corners) - {(row, column)}):
-            if 0 <= down < side and 0 <= right < side:
-                worse = points[down * side + right]
-                found.statements.append(Statement(points[level.pick], worse, HINT, number, event))
+        side, best = round(len(level.cells) ** 0.5), level.cells[level.pick]
+        lines = range(0, side, max(1, side // 2))
+        picked = found.add(coordinates(knobs, best))
+        for cell in (level.cells[row * side + column] for row in lines for column in lines):
+            if cell != best:  # at the edge of the space two cells can be the same
+                found.statements.append(Statement(picked, found.add(coordinates(knobs, cell)), GLANCE, number, event))
 
 
 def _compared(found: Evidence, said: Compared, places: Mapping[Place, int], number: int, event: int) -> None:
