@@ -147,11 +147,15 @@ def from_file(session: Session, data: bytes) -> None:
         if found["format"] != FORMAT:
             raise ValueError(str(found["format"])[:40])
         read = Taste.model_validate(found["taste"])
+        if not read.opinions and not read.beliefs:
+            raise ValueError("it says nothing")
     except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StudioError(
-            "That file is not a taste that we can read.", "Save one with “Save this taste”, and load that."
-        ) from error
+        raise no_taste() from error
     session.record(lambda _: Carried(source="file", taste=read))
+
+
+def no_taste() -> StudioError:
+    return StudioError("That file is not a taste that we can read.", "Save one with “Save this taste”, and load that.")
 
 
 def carry(session: Session, earlier: Session) -> None:
