@@ -171,7 +171,8 @@ def test_charts_share_one_scale_and_the_rest_waits(scene):
     many[0]["curve"], many[1]["band"] = [-1.0, 2.0], [0.1, 0.4]
     found = rows(scene, {"knobs": many[::-1]})
     assert [each["weight"] for each in found] == sorted((each["weight"] for each in found), reverse=True)
-    assert max(abs(m) + s for each in found for m, s in zip(each["curve"], each["band"], strict=True)) <= 1.001
+    ends = [m + way * s for each in found for m, s in zip(each["curve"], each["band"], strict=True) for way in (-1, 1)]
+    assert (min(ends), max(ends)) == pytest.approx((0, 1), abs=0.002)
     assert [each["quiet"] for each in found] == [
         False,
         False,

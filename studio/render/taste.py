@@ -20,11 +20,13 @@ TRUSTED = 0.7  # of the pairs that came back: who says the same so often is cons
 def rows(scene: Scene, learned: Mapping[str, Any]) -> list[Value]:
     """A chart each, what matters most first. Curves share one scale, so that what matters is tall and what is unsure is wide."""
     found = sorted(learned["knobs"], key=lambda row: -row["weight"])
-    reach = max((abs(m) + s for row in found for m, s in zip(row["curve"], row["band"], strict=True)), default=1.0) or 1
-    return [row_value(scene, row, reach, quiet=at >= LOUD) for at, row in enumerate(found)]
+    line = [(mean, spread) for row in found for mean, spread in zip(row["curve"], row["band"], strict=True)]
+    low, high = min((m - s for m, s in line), default=0.0), max((m + s for m, s in line), default=1.0)
+    return [row_value(scene, row, low, (high - low) or 1.0, quiet=at >= LOUD) for at, row in enumerate(found)]
 
 
-def row_value(scene: Scene, row: Mapping[str, Any], reach: float, quiet: bool) -> Value:
+def row_value(scene: Scene, row: Mapping[str, Any], bottom: float, height: float, quiet: bool) -> Value:
+    """One control; its curve and band lie between 0 and 1."""
     text, name, span = scene.text, row["name"], row["high"] - row["low"]
     low, high = row["range"]
     told = [amount(name, value) for value in (row["value"], low, high)]
@@ -42,14 +44,15 @@ def row_value(scene: Scene, row: Mapping[str, Any], reach: float, quiet: bool) -
         "to": (high - row["low"]) / span,
         "share": name.startswith("style:"),
         "vague": vague(row),
+        "mine": row["said"] is not None,
         "shown": told[0] if not vague(row) else text("anywhere") if wide(row) else f"{told[1]} – {told[2]}",
         "confidence": round(row["confidence"], 3),
         "weight": round(row["weight"], 3),
         "sure": sure,
         "matters": "" if vague(row) else matters,  # what is only guessed has no weight to speak of yet
         "told": text("row_told", value=told[0], low=told[1], high=told[2], sure=sure, matters=matters),
-        "curve": [round(value / reach, 3) for value in row["curve"]],
-        "band": [round(value / reach, 3) for value in row["band"]],
+        "curve": [round((value - bottom) / height, 3) for value in row["curve"]],
+        "band": [round(value / height, 3) for value in row["band"]],
         "events": sorted({*row["judgements"], *([row["said"]] if row["said"] is not None else [])}),
         "quiet": quiet and row["said"] is None,
     }
@@ -67,11 +70,11 @@ def wide(row: Mapping[str, Any]) -> bool:
 
 def level(row: Mapping[str, Any]) -> int:
     """How sure, from 0, a guess, to 3; what is known only as a wide range is a guess."""
-    return 0 if vague(row) else sum(bool(row["confidence"] >= least) for least in SURE)
+    return 0 if vague(row) else len([least for least in SURE if row["confidence"] >= least])
 
 
 def percent(row: Mapping[str, Any]) -> int:
-    return round(100 * row["confidence"])
+    return int(round(100 * row["confidence"]))
 
 
 def amount(name: str, value: float) -> str:

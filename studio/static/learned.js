@@ -28,7 +28,7 @@
   function belief(row, value) {
     const mine = draft?.name === row.name && draft.moved ? draft : null, at = mine ? mine.at : row.at;
     const told = mine ? inWords(row, at) : row.told;
-    return h('li', { class: [row.vague && !mine ? 'vague' : '', mine ? 'drafted' : '', lit === row.name ? 'lit' : '', row.sure && row.quiet ? 'quieter' : ''].filter(Boolean).join(' '),
+    return h('li', { class: [row.vague && !mine ? 'vague' : '', mine ? 'drafted' : '', lit === row.name ? 'lit' : '', row.quiet ? 'quieter' : ''].filter(Boolean).join(' '),
       data: { key: row.name, click: 'light', name: row.name }, style: { '--at': at, '--from': row.from, '--to': row.to } },
     h('span.label', {}, row.label), h('span.shown', {}, mine ? inWords(row, at) : row.shown),
     h('div.chart', {}, chart(row, at),

@@ -21,9 +21,10 @@ def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any
     """JSON values: the number of judgements and, for each knob, what they say of it and the `judgements` behind that.
 
     `value` is what the artist likes best, `set` what would come next, and `range` where the best lies with a chance of two in
-    three; `confidence`, 0-1, is the share of the first uncertainty that the judgements took away; `trend` is 1 where more of it is liked, -1 where less; `weight`, 0-1, is
-    how much liking changes along it, 1 for the most. `curve` is how liking changes along it from `low` to `high`, and `band` its
-    standard deviation, in units of the most that any knob changes it. `said` is the event by which the artist said it, if any.
+    three; `confidence`, 0-1, is the share of the first uncertainty that the judgements took away; `trend` is 1 where more of it
+    is liked, -1 where less; `weight`, 0-1, is how much liking changes along it, 1 for the most. `curve` is how liking changes
+    along it from `low` to `high`, and `band` its standard deviation, in units of the most that any knob changes it. `said` is
+    the event by which the artist said it, if any.
     """
     if not evidence:
         return {"judgements": 0, "knobs": []}
