@@ -28,7 +28,7 @@ def learned(scene: Scene, view: Mapping[str, Any], offers: Sequence[str] = ()) -
         "learned", "learned_empty", "said", "take_back", "believed", "unlearn", "unlearn_help", "more_knobs"
     )
     words |= text.texts(
-        "keep", "save_taste", "load_taste", "share", "share_help", "carry", "pool", "pool_help", "adjust"
+        "keep", "save_taste", "load_taste", "share", "share_help", "carry", "pool", "pool_help", "adjust", "adjust_keep"
     )
     return scene.value(
         judged=found["judgements"],

@@ -17,7 +17,7 @@
 
   // ── The chart: how liking changes along a control, how unsure that is, and where the best lies ──────────────────────
   function chart(row, at) {
-    const x = index => (WIDE * index) / (row.curve.length - 1), y = height => (HIGH / 2) * (1 - 0.94 * height);
+    const x = index => (WIDE * index) / (row.curve.length - 1), y = height => 1 + (HIGH - 2) * (1 - height);
     const along = (values, sign) => values.map((value, index) => `${x(index).toFixed(1)} ${y(value + sign * row.band[index]).toFixed(1)}`);
     const band = `M${along(row.curve, 1).join('L')}L${along(row.curve, -1).reverse().join('L')}Z`;
     const line = `M${row.curve.map((value, index) => `${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join('L')}`;
@@ -28,14 +28,14 @@
   function belief(row, value) {
     const mine = draft?.name === row.name && draft.moved ? draft : null, at = mine ? mine.at : row.at;
     const told = mine ? inWords(row, at) : row.told;
-    return h('li', { class: [row.vague && !mine ? 'vague' : '', mine ? 'drafted' : '', lit === row.name ? 'lit' : '', row.quiet ? 'quieter' : ''].filter(Boolean).join(' '),
+    return h('li', { class: [row.vague && !mine ? 'vague' : '', row.mine ? 'mine' : '', mine ? 'drafted' : '', lit === row.name ? 'lit' : '', row.quiet ? 'quieter' : ''].filter(Boolean).join(' '),
       data: { key: row.name, click: 'light', name: row.name }, style: { '--at': at, '--from': row.from, '--to': row.to } },
-    h('span.label', {}, row.label), h('span.shown', {}, mine ? inWords(row, at) : row.shown),
+    h('div.line', {}, h('span.label', {}, row.label), h('span.shown', {}, mine ? inWords(row, at) : row.shown)),
     h('div.chart', {}, chart(row, at),
       h('span.axis', {}, h('i.range', {})),
       h('span.marker', { role: 'slider', tabindex: '0', 'aria-label': row.label, 'aria-valuemin': row.low, 'aria-valuemax': row.high, 'aria-valuenow': Number(valueAt(row, at).toFixed(3)),
         'aria-valuetext': told, title: value.text.adjust, data: { key: 'marker', pointerdown: 'grab', keydown: 'nudge', name: row.name } })),
-    h('span.sure', {}, row.sure), h('span.matters', {}, row.matters));
+    mine && !mine.track ? h('div.line', {}, h('span.sure', {}, value.text.adjust_keep)) : h('div.line', {}, h('span.sure', {}, row.sure), h('span.matters', {}, row.matters)));
   }
 
   function commit() {
@@ -134,7 +134,11 @@
         else tell('learned', 'withdraw', { event: events[0] });
       },
       unlearn() { tell('learned', 'unlearn'); },
-      light(row, event) { if (!event.target.closest('.marker')) light(row.dataset.name); },
+      light(row, event) { // who presses a row wants to see what it stands on
+        if (event.target.closest('.marker')) return;
+        light(row.dataset.name);
+        row.closest('.duet-learned').querySelector('.said .speaks')?.scrollIntoView({ block: 'nearest' });
+      },
       more(details) { shown = details.open; },
       kept(details) { kept = details.open; },
       carry() { tell('learned', 'carry'); },
