@@ -199,7 +199,7 @@ class Acts:
         before = str((memory or {}).get("before", ""))
         return self._do(memory, event, lambda session, said: teaching.carry_from(session, self._studio, before))
 
-    def share(self, memory: Memory, event: gr.EventData) -> list[Any]:
+    def lend(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: teaching.share(session, bool(said["on"])))
 
     def pool(self, memory: Memory, event: gr.EventData) -> list[Any]:

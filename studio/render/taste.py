@@ -45,7 +45,11 @@ def row_value(scene: Scene, row: Mapping[str, Any], bottom: float, height: float
         "share": name.startswith("style:"),
         "vague": vague(row),
         "mine": row["said"] is not None,
-        "shown": told[0] if not vague(row) else text("anywhere") if wide(row) else f"{told[1]} – {told[2]}",
+        "shown": told[0]
+        if not vague(row)
+        else text("anywhere")
+        if wide(row)
+        else f"{told[1].removesuffix(' %')} – {told[2]}",
         "confidence": round(row["confidence"], 3),
         "weight": round(row["weight"], 3),
         "sure": sure,
@@ -74,7 +78,8 @@ def level(row: Mapping[str, Any]) -> int:
 
 
 def percent(row: Mapping[str, Any]) -> int:
-    return int(round(100 * row["confidence"]))
+    confidence: float = row["confidence"]
+    return round(100 * confidence)
 
 
 def amount(name: str, value: float) -> str:

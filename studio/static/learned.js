@@ -143,7 +143,7 @@
       kept(details) { kept = details.open; },
       carry() { tell('learned', 'carry'); },
       pool() { tell('learned', 'pool'); },
-      share(box) { tell('learned', 'share', { on: box.checked }); },
+      share(box) { tell('learned', 'lend', { on: box.checked }); },
       save,
       load(input) { load(input.files[0]); input.value = ''; },
       later() { later = Duet.value('learned').check.round; redraw('learned'); },
