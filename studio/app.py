@@ -44,7 +44,7 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
         panels["brief"].again(acts.again, api_name="page_again", **common)
         for panel, names in {
             "round": ("judge", "star", "branch", "halt", "explore"),
-            "learned": ("retract", "unlearn"),
+            "learned": parts.LESSONS,
             "history": ("look", "undo"),
         }.items():
             for name in names:

@@ -22,6 +22,7 @@ from engines.api import Brief, UserError, check_text, filled, shortened
 Role = Literal["yours", "best", "twist", "surprise"]
 ROLES: tuple[Role, ...] = ("yours", "best", "twist", "surprise")
 MAX_NOTE, MAX_TEXT = 2_000, 20_000  # characters of what an artist may say of a round, and write instead of a variant
+MAX_COORDINATES, MAX_COORDINATE = 200, 120  # of a taste from elsewhere: how many it may name, and characters of a name
 Status = Literal["running", "done", "cancelled", "failed", "interrupted"]
 
 
@@ -297,6 +298,9 @@ class Taste(Record):
         for said in self.opinions:
             if max(said.better or 0, said.worse or 0) >= len(self.points) or said.better == said.worse:
                 raise ValueError("an opinion names a point that is not there, or compares one with itself")
+        names = set(self.beliefs).union(*self.points)
+        if len(names) > MAX_COORDINATES or any(len(name) > MAX_COORDINATE for name in names):
+            raise ValueError(f"{len(names)} coordinates, or one with a very long name")
         for value in [*self.beliefs.values(), *(value for point in self.points for value in point.values())]:
             if not -10 <= value <= 10:
                 raise ValueError(f"{value} is no coordinate")

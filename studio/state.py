@@ -136,6 +136,13 @@ class State(BaseModel):
         """What was taught beside judgements and not forgotten since, by event number."""
         return {number: each for number, each in self.teachings.items() if self.forgot is None or number > self.forgot}
 
+    def remembered(self, current: Round) -> Round:
+        """The round without the judgements that were to be forgotten: what is said of it afterwards counts as if said first."""
+        if self.forgot is None:
+            return current
+        kept = {number: said for number, said in current.judgements.items() if number > self.forgot}
+        return current.model_copy(update={"judgements": kept})
+
 
 def fold(events: Mapping[int, AnyEvent]) -> State:
     """The state that numbered events add up to; undone and retracted ones count for nothing."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -166,11 +167,15 @@ def from_file(session: Session, data: bytes) -> None:
         if found["format"] != FORMAT:
             raise ValueError(str(found["format"])[:40])
         read = Taste.model_validate(found["taste"])
+        if not read.opinions and not read.beliefs:
+            raise ValueError("it says nothing")
     except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StudioError(
-            "That file is not a taste that we can read.", "Save one with “Save this taste”, and load that."
-        ) from error
+        raise no_taste() from error
     session.record(lambda _: Carried(source="file", taste=read))
+
+
+def no_taste() -> StudioError:
+    return StudioError("That file is not a taste that we can read.", "Save one with “Save this taste”, and load that.")
 
 
 def carry(session: Session, earlier: Session) -> None:
@@ -181,23 +186,53 @@ def carry(session: Session, earlier: Session) -> None:
     session.record(lambda _: Carried(source="session", taste=found))
 
 
+def taught(studio: Studio, id: str) -> bool:
+    """Whether there is a session of this id, and something was learned in it."""
+    try:
+        return bool(evidence(studio.session(id).state(), registry.infos()))
+    except StudioError:
+        return False
+
+
+def carry_from(session: Session, studio: Studio, id: str) -> None:
+    """Brings along what was learned in the session with this id, which the answer never names: an id is a key."""
+    try:
+        earlier = studio.session(id)
+    except StudioError as error:
+        raise StudioError("The earlier session is not here any more.", "Begin afresh, or load a taste.") from error
+    carry(session, earlier)
+
+
 def share(session: Session, on: bool) -> None:
     """Whether others may begin from what was learned here: knobs and judgements only, mixed with those of others."""
     session.record(lambda _: Shared(on=on))
 
 
 def pool(studio: Studio) -> Taste | None:
-    """What artists who said yes judged themselves, together; None while they are so few that one of them could be recognised."""
+    """What artists who said yes judged themselves, together; None while they are so few that one of them could be recognised.
+
+    Two sessions of one artist count as two: nothing here knows who somebody is.
+    """
     points: list[dict[str, float]] = []
     opinions: list[Opinion] = []
     givers = 0
     for id in studio.log.having("shared"):
-        given = _given(studio.session(id))
-        if given is not None and givers < MOST:
-            givers += 1
-            opinions += [said.moved(len(points)) for said in given.opinions]
-            points += given.points
+        with suppress(
+            StudioError
+        ):  # forgotten in this moment, or written by another version: the others give all the same
+            given = _given(studio.session(id))
+            if given is not None:
+                givers += 1
+                opinions += [said.moved(len(points)) for said in given.opinions]
+                points += given.points
+        if givers == MOST:
+            break
     return Taste(points=points, opinions=opinions) if givers >= LEAST else None
+
+
+def pooled(studio: Studio) -> bool:
+    """Whether there is a pool to begin from. Sessions are opened only where enough of them ever spoke of sharing."""
+    return len(studio.log.having("shared")) >= LEAST and pool(studio) is not None
 
 
 def _given(session: Session) -> Taste | None:

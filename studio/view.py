@@ -9,8 +9,9 @@ from typing import Any
 from engines.api import Brief
 
 from .desk import Ticket
-from .events import AnyEvent, Place, Variant, Words
+from .events import AnyEvent, Believed, Carried, Compared, Place, Sheeted, Teaching, Variant, Words
 from .state import Round, State
+from .steering import drift
 
 
 def view(
@@ -23,6 +24,7 @@ def view(
 ) -> dict[str, Any]:
     """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered."""
     following = next_brief(state)
+    agreed, count = drift.agreement(state)
     return {
         "session": session,
         "head": state.head.model_dump() if state.head else None,
@@ -43,7 +45,22 @@ def view(
             "picked": state.ahead is not None,
         },
         "forgot": state.forgot,
+        "teachings": [{"event": event, **teaching_view(each)} for event, each in state.taught().items()],
+        "check": {"pair": [place.model_dump() for place in asked]} if (asked := drift.due(state)) else None,
+        "agreement": {"agreed": agreed, "asked": count} if count else None,
+        "shared": state.shared,
     }
+
+
+def teaching_view(said: Teaching) -> dict[str, Any]:
+    """What was taught beside judgements, without the tables that only the fit reads."""
+    match said:
+        case Sheeted():
+            return {"kind": said.kind, "picks": [level.pick for level in said.levels]}
+        case Believed() | Compared():
+            return said.model_dump(mode="json")
+        case Carried():
+            return {"kind": said.kind, "source": said.source, "opinions": len(said.taste.opinions)}
 
 
 def next_brief(state: State) -> Brief | None:

@@ -59,6 +59,8 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/sheet/{sha}/{style}", answering(web.sheet)),
         Route("/duet/{session}/plane", answering(web.plane), methods=["POST"]),
         Route("/duet/{session}/export", answering(web.export)),
+        Route("/duet/{session}/taste", answering(web.taste)),
+        Route("/duet/{session}/taste", answering(web.learn), methods=["POST"]),
         Route("/duet/{session}/{sha}", answering(web.blob)),
     ]
 
@@ -102,7 +104,7 @@ class Web:
     async def upload(self, request: Request) -> Response:
         session = await self._session(request)
         name = unquote(request.headers.get("X-Name", ""))
-        data = await received(request, name)
+        data = await received(request, pictures.MAX_BYTES, lambda size: pictures.too_many_bytes(name, size))
         ref = await run_in_threadpool(session.upload, data, name)
         return JSONResponse(await run_in_threadpool(self._described, session, ref, data))
 
@@ -165,6 +167,19 @@ class Web:
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return FileResponse(file, filename=file.name, headers=headers, background=BackgroundTask(folder.cleanup))
 
+    async def taste(self, request: Request) -> Response:
+        """What was learned, as a file."""
+        data = await run_in_threadpool(teaching.to_file, await self._session(request))
+        headers = {"Content-Disposition": 'attachment; filename="duet-taste.json"', "Cache-Control": "no-store"}
+        return Response(data, media_type="application/json", headers={**GUARD, **headers})
+
+    async def learn(self, request: Request) -> Response:
+        """Carries in a taste from a file."""
+        session = await self._session(request)
+        data = await received(request, teaching.MAX_TASTE, lambda _: teaching.no_taste())
+        await run_in_threadpool(teaching.from_file, session, data)
+        return JSONResponse({})
+
     async def _session(self, request: Request) -> Session:
         """Reads the session's log where it was not open yet, which must not hold up everybody else."""
         return await run_in_threadpool(self._studio.session, request.path_params["session"])
@@ -204,16 +219,16 @@ class Remembered:
         return data
 
 
-async def received(request: Request, name: str) -> bytes:
-    """The body, up to the most we read. What is larger is refused as soon as that is known."""
+async def received(request: Request, limit: int, refusal: Callable[[int], UserError]) -> bytes:
+    """The body, up to the most bytes we read. What is larger is refused as soon as that is known."""
     stated = request.headers.get("Content-Length", "")
-    if stated.isdigit() and int(stated) > pictures.MAX_BYTES:
-        raise pictures.too_many_bytes(name, int(stated))
+    if stated.isdigit() and int(stated) > limit:
+        raise refusal(int(stated))
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > pictures.MAX_BYTES:
-            raise pictures.too_many_bytes(name, size)
+        if size > limit:
+            raise refusal(size)
         parts.append(part)
     return b"".join(parts)
 

@@ -124,3 +124,76 @@ def test_a_round_is_asked_for_beside_the_loop(acts, session, monkeypatch):
 
     assert len(tiles(asyncio.run(heard())[-1])) == 4
     assert len(session.state().rounds) == 2
+
+
+def learned(values: list[Any]) -> dict[str, Any]:
+    return dict(values[PANELS.index("learned")])
+
+
+def test_a_correction_is_told_and_taken_back(acts, session):
+    memory = {"session": session.id, "language": "en"}
+    acts.judge(memory, said(round=0, judgement={"pick": 1}))
+    told = learned(acts.believe(memory, said(knob="strength", value=0.6)))
+    assert told["said"][0]["text"] == "Strength about 0.60"
+    event = told["said"][0]["events"][0]
+    assert event in next(row for row in told["rows"] if row["name"] == "strength")["events"]
+    gone = acts.withdraw(memory, said(event=event))
+    assert len(learned(gone)["said"]) == 1
+    assert gone[PANELS.index("history")]["undo"] == "Bring back what was taken back"
+    assert learned(acts.undo(memory, said()))["said"] == told["said"]
+    assert "lies between" in acts.believe(memory, said(knob="strength", value=7))[PANELS.index("notice")]["message"]
+
+
+def test_a_pair_that_comes_back_is_answered_once(acts, session):
+    memory = {"session": session.id, "language": "en"}
+    for number in range(4):
+        shown = learned(acts.judge(memory, said(round=number, judgement={"pick": 1})))
+        if number < 3:
+            list(session.propose(Brief.from_dict(session.view()["next"])))
+    assert len(shown["check"]["choices"]) == 2
+    answer = acts.recheck(memory, said(pair=shown["check"]["pair"], better=0))
+    assert learned(answer)["check"] is None
+    assert learned(answer)["agreement"].startswith("When a pair came back")
+    late = acts.recheck(memory, said(pair=shown["check"]["pair"], better=0))
+    assert "not asked any more" in late[PANELS.index("notice")]["message"]
+
+
+def test_a_new_session_offers_what_the_one_before_taught(acts, studio, session):
+    acts.judge({"session": session.id}, said(round=0, judgement={"pick": 1}))
+    memory, *values = enter(acts, {"session": session.id, "language": "en"}, sid="new")[-1]
+    assert memory["before"] == session.id != memory["session"]
+    assert learned(values)["offers"] == ["carry"]
+    assert session.id not in str(values)
+    assert acts.speak(memory, said(language="zh"))[0]["before"] == session.id
+    assert learned(acts.carry(memory, said()))["judged"] == 1
+    acts.undo(memory, said())
+    session.forget()
+    assert learned(acts.look(memory, said()))["offers"] == []
+    told = acts.carry(memory, said())[PANELS.index("notice")]["message"]
+    assert told.startswith("The earlier session is not here any more.")
+    assert session.id[:6] not in told
+
+
+def test_a_session_that_taught_nothing_is_not_offered(acts, session):
+    memory, *values = enter(acts, {"session": session.id, "language": "en"}, sid="new")[-1]
+    assert "before" not in memory
+    assert learned(values)["offers"] == []
+
+
+def test_a_pool_is_offered_to_beginners_and_not_looked_for_each_time(acts, studio, session, monkeypatch):
+    memory, asked = {"session": session.id, "language": "en"}, []
+    counted = studio.log.having
+    monkeypatch.setattr(studio.log, "having", lambda kind: asked.append(kind) or counted(kind))
+    for _ in range(5):
+        assert learned(acts.look(memory, said()))["offers"] == []
+    assert len(asked) == 1
+    for _ in range(3):
+        giver = {"session": studio.new_session().id, "language": "en"}
+        list(studio.session(giver["session"]).propose(BRIEF))
+        acts.judge(giver, said(round=0, judgement={"pick": 1}))
+        assert learned(acts.lend(giver, said(on=True)))["shared"]
+    acts._pool = (-1e9, False)
+    assert learned(acts.look(memory, said()))["offers"] == ["pool"]
+    begun = learned(acts.pool(memory, said()))
+    assert begun["offers"] == []
+    assert begun["said"][0]["text"].startswith("Begun with what others like")

@@ -19,8 +19,10 @@ import pytest
 from PIL import Image
 
 from engines import fake
+from engines.api import Brief
 from studio import server
 from studio.bench.visit import free_port
+from studio.events import Judgement
 
 BRIEF = {"mode": "style", "engine": "fake", "styles": {"ember": 0.7, "tide": 0.3}, "size": 64, "seed": 5}
 
@@ -293,6 +295,35 @@ def test_errors_of_uploads_come_in_the_pages_language(running, client):
     code, body = status(running, f"duet/{session}/upload?lang=zh", b"hello", {"X-Name": "a.png"})
     assert code == 400
     assert "不是我们能读的图片" in json.loads(body)["error"]
+
+
+def test_a_taste_is_saved_and_loaded_beside_gradio(running, client):
+    mine, other = (running.studio.session(call(client, "/new_session")) for _ in range(2))
+    code, body = status(running, f"duet/{mine.id}/taste?lang=zh")
+    assert code == 404
+    assert json.loads(body)["error"] == "还没有学到什么。"
+    list(mine.propose(Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=32)))
+    mine.judge(0, Judgement(pick=2))
+    headers, data = get(running, f"duet/{mine.id}/taste")
+    assert headers["Content-Disposition"] == 'attachment; filename="duet-taste.json"'
+    assert headers["Cache-Control"] == "no-store"
+    assert mine.id not in data.decode() + str(headers)
+    code, body = status(running, f"duet/{other.id}/taste", data)
+    assert (code, json.loads(body)) == (200, {})
+    assert [event.kind for event in other.events().values()] == ["carried"]
+    code, body = status(running, f"duet/{other.id}/taste", b"hello")
+    assert code == 400
+    assert "not a taste" in json.loads(body)["error"]
+    assert len(other.events()) == 1
+
+
+def test_a_taste_that_says_it_is_too_large_is_not_read(running, client):
+    session = call(client, "/new_session")
+    with socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])), timeout=10) as line:
+        line.sendall(
+            f"POST /duet/{session}/taste HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n\r\n".encode()
+        )
+        assert b"400" in line.recv(4096)
 
 
 @pytest.mark.parametrize(

@@ -203,12 +203,101 @@ def test_all_that_was_learned_can_be_forgotten(visit):
     page = visit()
     page.keyboard.press("2")
     expect(page.locator(".bars li").first).to_be_visible()
+    page.locator(".keep summary").click()
     page.locator("button.unlearn").click()
     expect(page.locator(".duet-learned .empty")).to_be_visible()
     expect(page.locator(".bars li")).to_have_count(0)
     expect(tile(page, 2)).to_have_class(re.compile("is-picked"))  # what was said stays said
     page.keyboard.press("z")
     expect(page.locator(".bars li").first).to_be_visible()
+
+
+def test_a_belief_is_corrected_by_key_and_by_drag_and_taken_back(visit, running):
+    page = visit()
+    page.keyboard.press("2")
+    row = page.locator(".bars li", has_text="Strength")
+    marker = row.get_by_role("slider")
+    marker.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(row.locator(".shown")).to_have_text("0.02")
+    page.keyboard.press("Escape")  # nothing was said yet
+    expect(row.locator(".shown")).not_to_have_text("0.02")
+    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator(".said li").first).to_contain_text("Strength about 0.22")
+    expect(row.locator(".sure")).to_have_text("you said so")
+    expect(marker).to_be_focused()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")  # Enter kept the correction, and asked for nothing
+    page.locator(".said button").first.click()
+    expect(page.locator(".said li")).to_have_count(1)
+    expect(row.locator(".sure")).not_to_have_text("you said so")
+    page.keyboard.press("z")
+    expect(page.locator(".said li")).to_have_count(2)
+    track, box = row.locator(".axis").bounding_box(), marker.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + 0.8 * track["width"], box["y"], steps=5)
+    page.mouse.up()
+    expect(page.locator(".said li").first).to_contain_text(re.compile(r"Strength about 0\.(79|80|81)"))
+    said = list(session_of(page, running).state().taught().values())
+    assert [round(each.value, 1) for each in said] == [0.2, 0.8]
+    row.locator(".label").hover()
+    expect(page.locator(".said .speaks")).to_have_count(2)  # the pick, and what holds now
+
+
+def test_a_taste_is_saved_loaded_and_brought_along(visit, running, tmp_path):
+    page = visit()
+    page.keyboard.press("3")
+    expect(page.locator(".said li")).to_have_count(1)
+    page.locator(".keep summary").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save this taste").click()
+    assert download.value.suggested_filename == "duet-taste.json"
+    download.value.save_as(tmp_path / "taste.json")
+    old = page.url
+    page.get_by_role("link", name="New").click()
+    expect(page.locator(".offers")).to_have_count(1)
+    assert page.url != old
+    assert old.rpartition("sid=")[2] not in page.content() + page.url
+    page.locator(".keep summary").click()
+    (tmp_path / "other.json").write_text("{}")
+    page.get_by_label("Load a taste").set_input_files(tmp_path / "other.json")
+    expect(page.locator(".notice")).to_contain_text("not a taste that we can read")
+    expect(page.locator(".bars li")).to_have_count(0)
+    page.get_by_label("Load a taste").set_input_files(tmp_path / "taste.json")
+    expect(page.locator(".said li")).to_contain_text("Loaded from a file")
+    expect(page.locator(".bars li").first).to_be_visible()
+    expect(page.locator(".offers")).to_have_count(0)
+    page.locator(".said button").click()
+    page.get_by_role("button", name="Bring along").click()
+    expect(page.locator(".said li")).to_contain_text("Brought along")
+    page.get_by_role("checkbox").check()
+    expect(page.locator(".duet-history button.quiet")).to_have_attribute(
+        "title", "Take back the last change of sharing"
+    )
+    assert session_of(page, running).state().shared
+
+
+def test_a_pair_comes_back_beside_the_work(visit, running):
+    page = visit()
+    for number in range(1, 5):
+        expect(page.locator(".duet-learned .check")).to_have_count(0)
+        page.keyboard.press("2")
+        expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+        if number < 4:
+            again(page, number + 1)
+    expect(page.locator(".duet-learned .check img")).to_have_count(2)
+    page.keyboard.press("1")  # a key is for the round, as ever
+    expect(tile(page, 1)).to_have_class(re.compile("is-picked"))
+    page.get_by_role("button", name="Not now").click()
+    expect(page.locator(".duet-learned .check")).to_have_count(0)
+    again(page, 5)
+    page.get_by_role("button", name="The first").click()
+    expect(page.locator(".duet-learned .check")).to_have_count(0)
+    expect(page.locator(".agreement")).to_contain_text("When a pair came back")
+    expect(page.locator(".said li").first).to_contain_text("Once more")
+    assert session_of(page, running).view()["agreement"]["asked"] == 1
 
 
 def test_ranking_by_key_by_drag_and_by_tapping(visit, running):

@@ -15,6 +15,7 @@ from studio import locales, render
 from studio.desk import Queued
 from studio.events import Judgement, Made
 from studio.render.recall import said_in_words, sentence, standing
+from studio.render.taste import rows
 from studio.session import Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
@@ -127,9 +128,9 @@ def test_a_later_ranking_replaces_an_earlier_one_in_the_list():
 
 def test_the_sentence_names_what_matters_most(scene):
     rows = [
-        {"name": "style:ember", "value": 1.0, "trend": 1, "weight": 1.0},
-        {"name": "strength", "value": 0.1, "trend": -1, "weight": 0.6},
-        {"name": "grain", "value": 0.1, "trend": -1, "weight": 0.1},
+        row("strength", value=0.1, weight=0.6),
+        row("style:ember", value=0.9, weight=1.0),
+        row("grain", value=0.1, weight=0.1),
     ]
     told = sentence(scene, rows)
     assert scene.text.style("ember") in told
@@ -138,6 +139,49 @@ def test_the_sentence_names_what_matters_most(scene):
     assert told.index(scene.text.style("ember")) < told.index(
         scene.text.spoken("strength")
     )  # more of this, less of that
+
+
+def row(name, value=0.5, weight=1.0, **more):
+    """What steering says of one control; set to the middle and known well, where nothing else is said."""
+    known = {"name": name, "value": value, "range": [value - 0.1, value + 0.1], "low": 0.0, "high": 1.0, "set": 0.5}
+    curve = {"curve": [-0.5, 0.5], "band": [0.1, 0.1], "confidence": 0.8, "said": None, "judgements": [3]}
+    return {**known, **curve, "weight": weight, **more}
+
+
+def test_the_sentence_claims_nothing_that_is_only_guessed_or_set_already(scene):
+    guessed = sentence(scene, [row("strength", value=0.9, confidence=0.2)])
+    assert guessed == scene.text("believe_nothing") == sentence(scene, [row("grain", 0.9, range=[0.3, 1.0])])
+    assert sentence(scene, [row("strength", value=0.53)]) == scene.text("believe_near")
+
+
+def test_what_is_unsure_is_told_as_a_range_and_what_was_said_as_a_value(scene):
+    def shown(**more):
+        (found,) = rows(scene, {"knobs": [row("strength", value=0.6, **more)]})
+        return found["shown"], found["vague"]
+
+    assert shown() == ("0.60", False)
+    assert shown(confidence=0.1, range=[0.2, 0.7]) == ("0.20 – 0.70", True)
+    assert shown(confidence=0.1, range=[0.0, 0.95]) == (scene.text("anywhere"), True)
+    assert shown(confidence=0.1, range=[0.0, 0.95], said=7) == ("0.60", False)
+
+
+def test_charts_share_one_scale_and_the_rest_waits(scene):
+    many = [row(f"knob {at}", weight=1 - at / 10, judgements=[at]) for at in range(6)]
+    many[5]["said"] = 9
+    many[0]["curve"], many[1]["band"] = [-1.0, 2.0], [0.1, 0.4]
+    found = rows(scene, {"knobs": many[::-1]})
+    assert [each["weight"] for each in found] == sorted((each["weight"] for each in found), reverse=True)
+    ends = [m + way * s for each in found for m, s in zip(each["curve"], each["band"], strict=True) for way in (-1, 1)]
+    assert (min(ends), max(ends)) == pytest.approx((0, 1), abs=0.002)
+    assert [each["quiet"] for each in found] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]  # what was said is never hidden
+    assert found[5]["events"] == [5, 9]
 
 
 def test_judgements_are_told_as_the_artist_would(scene):

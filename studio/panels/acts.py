@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 PANELS = ("header", "notice", "brief", "round", "learned", "history")
 NEW = "new"  # in the page's address, where a session's id would be
-KEPT = ("session", "language")  # what the browser's memory holds
+KEPT = ("session", "language", "before")  # what the browser's memory holds
+POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
 OFTEN = 0.1  # seconds between two reports of progress
 FIRST_CONTENT = "still-life"
 FIRST_BRIEF = {
@@ -35,7 +36,9 @@ FIRST_BRIEF = {
     "seed": 5,
 }
 
-Memory = dict[str, str]  # what the browser keeps: the session's id, and the language
+Memory = dict[
+    str, str
+]  # what the browser keeps: the session's id, the one before that taught something, and the language
 Values = dict[str, Any]  # panel -> its new value
 
 
@@ -58,6 +61,7 @@ class Acts:
 
     def __init__(self, studio: Studio, assets: Assets, language: str | None) -> None:
         self._studio, self._assets, self._language = studio, assets, language
+        self._pool = (-POOL_HOLDS, False)  # when it was last looked whether there is a pool, and whether there was
 
     # ── Coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -76,6 +80,7 @@ class Acts:
             session, lost = await asyncio.to_thread(self._find, asked, memory.get("session", ""))
             fresh = session is None
             if session is None:
+                await asyncio.to_thread(self._remember, memory)
                 session = await asyncio.to_thread(self._studio.new_session)
             memory["session"] = session.id
             values = await asyncio.to_thread(self._everything, session, memory, None)
@@ -105,6 +110,11 @@ class Acts:
             except UserError as error:
                 lost = lost or (error if id == asked else None)
         return None, lost
+
+    def _remember(self, memory: Memory) -> None:
+        """What the browser's session taught may be brought along into the next one. Its id stays in the browser's memory."""
+        if (ended := memory.get("session")) and teaching.taught(self._studio, ended):
+            memory["before"] = ended
 
     def _begin(self, session: Session) -> Ticket:
         content = session.upload(self._assets.first(), f"{FIRST_CONTENT}.jpg")
@@ -180,6 +190,30 @@ class Acts:
 
         return self._do(memory, event, act)
 
+    def believe(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """The artist says what they like best of a knob."""
+        return self._do(memory, event, lambda session, said: teaching.believe(session, said["knob"], said["value"]))
+
+    def withdraw(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """Takes back what was taught beside judgements."""
+        return self._do(memory, event, lambda session, said: teaching.withdraw(session, said["event"]))
+
+    def recheck(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """What is said of the earlier pair that came back."""
+        return self._do(memory, event, lambda session, said: teaching.compare(session, said["pair"], said["better"]))
+
+    def carry(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """Brings along what this browser's session before taught."""
+        before = str((memory or {}).get("before", ""))
+        return self._do(memory, event, lambda session, said: teaching.carry_from(session, self._studio, before))
+
+    def lend(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        return self._do(memory, event, lambda session, said: teaching.share(session, bool(said["on"])))
+
+    def pool(self, memory: Memory, event: gr.EventData) -> list[Any]:
+        """Begins with what others like."""
+        return self._do(memory, event, lambda session, said: teaching.begin_from_pool(session, self._studio))
+
     def star(self, memory: Memory, event: gr.EventData) -> list[Any]:
         return self._do(memory, event, lambda session, said: session.star(said["round"], said["variant"], said["on"]))
 
@@ -199,7 +233,7 @@ class Acts:
         """All panels in another language, which is remembered."""
         language = str(payload(event).get("language"))
         spoken = language if language in locales.LANGUAGES else "en"
-        memory = {"session": str((memory or {}).get("session", "")), "language": spoken}
+        memory = {name: str(value) for name, value in (memory or {}).items() if name in KEPT} | {"language": spoken}
         return [memory, *self._do(memory, event, lambda session, said: None, renamed=True)]
 
     def _do(
@@ -246,9 +280,25 @@ class Acts:
         return {
             "brief": render.brief(scene, view, self._assets.contents, self._assets.styles),
             "round": render.round_panel(scene, view, past),
-            "learned": render.learned(scene, view),
+            "learned": render.learned(scene, view, self._offers(view, memory)),
             "history": render.history(scene, view),
         }
+
+    def _offers(self, view: Values, memory: Memory) -> list[str]:
+        """Where nothing was learned yet, what an artist could begin with: what they taught before, or what others like."""
+        if view["learned"]["judgements"] or view["teachings"]:
+            return []
+        before = (memory or {}).get("before")
+        mine = bool(before) and before != view["session"] and teaching.taught(self._studio, str(before))
+        return ["carry"] * mine + ["pool"] * self._pooled()
+
+    def _pooled(self) -> bool:
+        """Whether there is a pool, as it was a moment ago: the page asks far more often than that changes."""
+        looked, found = self._pool
+        if time.monotonic() - looked >= POOL_HOLDS:
+            found = teaching.pooled(self._studio)
+            self._pool = (time.monotonic(), found)
+        return found
 
     def _round(self, session: Session, memory: Memory, number: int, waiting: render.Waiting) -> Values | None:
         """The panel of a round that is being made, None where it was undone meanwhile."""

@@ -24,6 +24,17 @@ SCRIPTS = (
 )
 STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css")
 
+LESSONS = (
+    "retract",
+    "unlearn",
+    "believe",
+    "withdraw",
+    "recheck",
+    "carry",
+    "share",
+    "pool",
+)  # what the learned panel tells
+
 Address = Callable[[str], str]  # name of a file in studio/static -> its address
 
 
@@ -69,7 +80,7 @@ def round_(head: str) -> gr.HTML:
 
 def learned(head: str) -> gr.HTML:
     """What the judgements taught, and the judgements themselves, to take back."""
-    return panel("learned", head, "retract", "unlearn")
+    return panel("learned", head, *LESSONS)
 
 
 def history(head: str) -> gr.HTML:

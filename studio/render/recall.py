@@ -7,36 +7,39 @@ from typing import Any
 
 from ..events import Judgement
 from .frame import STRIP, Scene, Value, shown
+from .taste import agreement, check, rows, teaching_in_words, vague
 
 CLEAR = 0.35  # weight from which a control is worth a word in the sentence of what was learned
+AWAY = 0.06  # of a control's length: what is set so near to what is believed is well set
 
 
-def learned(scene: Scene, view: Mapping[str, Any]) -> Value:
-    """Each control's believed best value and how sure that is; the judgements behind it, which can be taken back."""
+def learned(scene: Scene, view: Mapping[str, Any], offers: Sequence[str] = ()) -> Value:
+    """Each control's chart, all that was said behind it, which can be taken back, and what a beginner could begin with: `offers`."""
     text, found = scene.text, view["learned"]
-    rows = sorted(found["knobs"], key=lambda row: -row["weight"])
+    said = [
+        {"round": past["round"], "events": events, "text": said_in_words(scene, past["round"], words)}
+        for past in view["rounds"]
+        for events, words in standing(past["judgements"])
+        if view["forgot"] is None or events[0] > view["forgot"]
+    ] + [
+        {"round": None, "events": [each["event"]], "text": teaching_in_words(scene, each)} for each in view["teachings"]
+    ]
+    words = text.texts(
+        "learned", "learned_empty", "said", "take_back", "believed", "unlearn", "unlearn_help", "more_knobs"
+    )
+    words |= text.texts(
+        "keep", "save_taste", "load_taste", "share", "share_help", "carry", "pool", "pool_help", "adjust", "adjust_keep"
+    )
     return scene.value(
         judged=found["judgements"],
-        sentence=sentence(scene, rows) if found["judgements"] else "",
-        rows=[
-            {
-                "name": row["name"],
-                "label": text.knob(row["name"]),
-                "at": (row["value"] - row["low"]) / (row["high"] - row["low"]),
-                "shown": f"{round(100 * row['value'])} %" if row["name"].startswith("style:") else shown(row["value"]),
-                "confidence": round(row["confidence"], 3),
-                "sure": text("sure", percent=round(100 * row["confidence"])),
-                "weight": round(row["weight"], 3),
-            }
-            for row in rows
-        ],
-        said=[
-            {"round": past["round"], "events": events, "text": said_in_words(scene, past["round"], words)}
-            for past in reversed(view["rounds"])
-            for events, words in standing(past["judgements"])
-            if view["forgot"] is None or events[0] > view["forgot"]
-        ],
-        text=text.texts("learned", "learned_empty", "said", "take_back", "believed", "unlearn", "unlearn_help"),
+        sentence=sentence(scene, found["knobs"]) if found["judgements"] else "",
+        rows=rows(scene, found),
+        said=sorted(said, key=lambda each: -each["events"][0]),
+        check=check(scene, view),
+        agreement=agreement(scene, view),
+        offers=list(offers),
+        shared=view["shared"],
+        text=words,
     )
 
 
@@ -57,15 +60,17 @@ def standing(judgements: Mapping[Any, Mapping[str, Any]]) -> list[tuple[list[int
 
 
 def sentence(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The clearest of what was learned, in one sentence."""
+    """The clearest of what was learned, in one sentence: where the artist's taste lies from what is set now."""
     text = scene.text
-    clear = [row for row in rows if row["weight"] >= CLEAR][:4]
-    more, less = ([text.spoken(row["name"]) for row in clear if row["trend"] == way][:2] for way in (1, -1))
+    known = [row for row in rows if not vague(row)]
+    clear = sorted((row for row in known if row["weight"] >= CLEAR), key=lambda row: -row["weight"])
+    away = {row["name"]: (row["value"] - row["set"]) / (row["high"] - row["low"]) for row in clear}
+    more, less = ([text.spoken(name) for name in away if way * away[name] > AWAY][:2] for way in (1, -1))
     if more and less:
         return text("believe_both", more=text.list(more), less=text.list(less))
     if more or less:
         return text("believe_more" if more else "believe_less", names=text.list(more or less))
-    return text("believe_nothing")
+    return text("believe_near" if clear else "believe_nothing")
 
 
 def said_in_words(scene: Scene, number: int, words: Mapping[str, Any]) -> str:

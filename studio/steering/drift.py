@@ -19,8 +19,8 @@ AGO = 2  # rounds that lie between at least, so that the hand does not remember
 
 
 def due(state: State) -> Pair | None:
-    """The pair to show again, in no particular order; None while none is due."""
-    judged = [current for current in state.rounds.values() if _pairs(current)]
+    """The pair to show again, in no particular order; None while none is due. What was forgotten does not come back."""
+    judged = [current for current in map(state.remembered, state.rounds.values()) if _pairs(current)]
     asked = [each for each in state.taught().values() if isinstance(each, Compared)]
     if len(judged) < EVERY * (len(asked) + 1):
         return None
@@ -45,7 +45,7 @@ def agreement(state: State) -> tuple[int, int]:
     agreed = asked = 0
     for each in state.taught().values():
         if isinstance(each, Compared) and each.better is not None and each.pair[0].round in state.rounds:
-            before = _pairs(state.rounds[each.pair[0].round])
+            before = _pairs(state.remembered(state.rounds[each.pair[0].round]))
             now = (each.pair[each.better], each.pair[1 - each.better])
             agreed += now in before
             asked += now in before or now[::-1] in before

@@ -98,7 +98,7 @@ def evidence(state: State, infos: Mapping[str, EngineInfo]) -> Evidence:
         if isinstance(each, Carried):
             _carried(found, each.taste, event)
     places: dict[Place, int] = {}
-    rounds = [_remembered(current, state.forgot) for current in state.rounds.values() if current.brief.engine in infos]
+    rounds = [state.remembered(current) for current in state.rounds.values() if current.brief.engine in infos]
     for current in rounds:
         knobs = infos[current.brief.engine].knobs(current.brief)
         for variant in current.variants:
@@ -177,14 +177,6 @@ def _believed(found: Evidence, said: Believed, info: EngineInfo, event: int) -> 
     for knob in known:
         if knob.name == said.knob and knob.kind != "choice":
             found.beliefs[said.knob] = (coordinate(knob, said.value), event)
-
-
-def _remembered(current: Round, forgot: int | None) -> Round:
-    """The round without the judgements that were to be forgotten: what is said of it afterwards counts as if said first."""
-    if forgot is None:
-        return current
-    kept = {number: said for number, said in current.judgements.items() if number > forgot}
-    return current.model_copy(update={"judgements": kept})
 
 
 def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> None:

@@ -20,10 +20,11 @@ STEPS = 21  # points on the line along which a knob is varied
 def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any]:
     """JSON values: the number of judgements and, for each knob, what they say of it and the `judgements` behind that.
 
-    `value` is what the artist likes best, and `range` where it lies with a chance of two in three; `confidence`, 0-1, is the share
-    of the first uncertainty that the judgements took away; `trend` is 1 where more of it is liked, -1 where less; `weight`, 0-1, is
-    how much liking changes along it, 1 for the most. `curve` is how liking changes along it from `low` to `high`, and `band` its
-    standard deviation, in units of the most that any knob changes it. `said` is the event by which the artist said it, if any.
+    `value` is what the artist likes best, `set` what would come next, and `range` where the best lies with a chance of two in
+    three; `confidence`, 0-1, is the share of the first uncertainty that the judgements took away; `trend` is 1 where more of it
+    is liked, -1 where less; `weight`, 0-1, is how much liking changes along it, 1 for the most. `curve` is how liking changes
+    along it from `low` to `high`, and `band` its standard deviation, in units of the most that any knob changes it. `said` is
+    the event by which the artist said it, if any.
     """
     if not evidence:
         return {"judgements": 0, "knobs": []}
@@ -53,6 +54,7 @@ def _row(
         "name": knob.name,
         "value": float(value),
         "range": [float(low), float(high)],
+        "set": float(knob.value),
         "low": knob.low,
         "high": knob.high,
         "confidence": float(np.clip(1 - targets.var() / before.var(), 0.0, 1.0)),
