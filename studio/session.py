@@ -150,11 +150,9 @@ class Session:
         """The session as JSON values, for the endpoints and for the page."""
         events = self.events()
         state = fold(events)
-        running, latest = self.running(), state.latest()
-        why = refusal(
-            next_brief(state), self.pixels, running is None and latest is not None and latest.status == "done"
-        )
-        return view(self.id, events, state, running, self.learned(state), Words.of(why) if why else None)
+        ready = self.running() is None and any(each.status == "done" for each in state.rounds.values())
+        why = refusal(next_brief(state), self.pixels, ready)
+        return view(self.id, events, state, self.running(), self.learned(state), Words.of(why) if why else None)
 
     def learned(self, state: State | None = None) -> dict[str, Any]:
         """What the judgements taught so far, at what would be proposed next."""
