@@ -30,7 +30,7 @@ LESSONS = (
     "withdraw",
     "recheck",
     "carry",
-    "share",
+    "lend",
     "pool",
 )  # what the learned panel tells
 
