@@ -215,6 +215,7 @@ def test_all_that_was_learned_can_be_forgotten(visit):
 def test_a_belief_is_corrected_by_key_and_by_drag_and_taken_back(visit, running):
     page = visit()
     page.keyboard.press("2")
+    page.locator(".less summary").click()
     row = page.locator(".bars li", has_text="Strength")
     marker = row.get_by_role("slider")
     marker.focus()

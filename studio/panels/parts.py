@@ -31,7 +31,7 @@ LESSONS = (
     "withdraw",
     "recheck",
     "carry",
-    "share",
+    "lend",
     "pool",
 )  # what the learned panel tells
 

@@ -73,8 +73,9 @@ def wide(row: Mapping[str, Any]) -> bool:
 
 
 def level(row: Mapping[str, Any]) -> int:
-    """How sure, from 0, a guess, to 3; what is known only as a wide range is a guess."""
-    return 0 if vague(row) else len([least for least in SURE if row["confidence"] >= least])
+    """How sure, from 0, a guess, to 3; what is known only as a wide range is a first idea at most."""
+    found = len([least for least in SURE if row["confidence"] >= least])
+    return min(found, 1) if vague(row) else found
 
 
 def percent(row: Mapping[str, Any]) -> int:

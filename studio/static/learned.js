@@ -8,6 +8,8 @@
   let lit = null;       // the control whose judgements are marked in the list
   let shown = false;    // whether the controls that matter less are shown
   let kept = false;     // whether the menu at the foot is open
+  let held = null;      // the control that has the focus, which a row keeps when it moves
+  let drawing = false;
   let later = null;     // the round in which the pair that came back was put off
 
   const clip = at => Math.min(1, Math.max(0, at));
@@ -171,12 +173,19 @@
       root.addEventListener('pointermove', drag);
       root.addEventListener('pointerup', () => { if (draft?.track) commit(); });
       root.addEventListener('pointercancel', drop);
-      root.addEventListener('focusout', event => { if (draft && !draft.track && event.target.matches('.marker')) drop(); });
+      root.addEventListener('focusout', event => { if (draft && !draft.track && !drawing && event.target.matches('.marker')) drop(); });
       root.addEventListener('pointerover', event => { if (event.pointerType === 'mouse' && !draft) light(nameUnder(event)); });
       root.addEventListener('pointerleave', event => { if (event.pointerType === 'mouse' && !draft) light(null); });
       root.addEventListener('focusin', event => light(nameUnder(event)));
     },
+    drawn(value, panel) {
+      drawing = false;
+      if (held === null || document.activeElement?.matches('.duet-learned .marker')) return;
+      panel.root.querySelector(`.marker[data-name="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+    },
     draw(value) {
+      drawing = true;
+      held = document.activeElement?.matches('.duet-learned .marker') ? document.activeElement.dataset.name : null;
       const text = value.text, loud = value.rows.filter(row => !row.quiet), quiet = value.rows.filter(row => row.quiet);
       const speaks = new Set(lit === null ? [] : rowOf(value, lit)?.events);
       return [
