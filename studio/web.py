@@ -44,6 +44,7 @@ GUARD = {
     "Referrer-Policy": "no-referrer",
 }
 ASSETS = ("contents", "styles")
+MAX_ASKED = 2**18  # bytes of what is asked in JSON
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -143,7 +144,7 @@ class Web:
 
     async def plane(self, request: Request) -> Response:
         """One level of a sheet of settings: its small pictures, what each is made of, and what its axes mean, in words."""
-        session, said = await self._session(request), read_json(await received(request, ""))
+        session, said = await self._session(request), read_json(await received(request, MAX_ASKED, too_long))
         text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
         answer = await run_in_threadpool(self._plane, session, said, text)
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
@@ -231,6 +232,10 @@ async def received(request: Request, limit: int, refusal: Callable[[int], UserEr
             raise refusal(size)
         parts.append(part)
     return b"".join(parts)
+
+
+def too_long(size: int) -> UserError:
+    return StudioError("What was sent has {value} bytes.", "At most {allowed} are read.", value=size, allowed=MAX_ASKED)
 
 
 def read_json(data: bytes) -> dict[str, Any]:

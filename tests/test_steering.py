@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.api import Brief, EngineInfo, Knobs, option
-from studio.events import ROLES, Forgot, Judged, Judgement, Made, Proposed, Undone, Variant
+from studio.events import ROLES, Believed, Forgot, Judged, Judgement, Made, Proposed, Undone, Variant
 from studio.state import fold
 from studio.steering import Evidence, evidence, learned, preference, propose
 from studio.steering.evidence import Statement
@@ -347,3 +347,20 @@ def test_what_the_looks_explain_is_not_taken_for_carelessness():
     known = Evidence([dict(zip(names, point, strict=True)) for point in points.tolist()], [None] * 40, said)
     seen = replace(known, features=dict(enumerate(looks.tolist())))
     assert fit(seen, names).edge > 1.3 * fit(known, names).edge
+
+
+def test_a_belief_holds_at_first_and_gives_way_to_what_is_judged_later():
+    """The artist says 0.2 and goes on to pick what is near 0.8: taste may change."""
+    game = Play()
+    game.show()
+    game.judge(pick=1)
+    game.add(Believed(engine="steered", knob="strength", value=0.2))
+
+    def believed():
+        return next(row["value"] for row in learned(INFO, BRIEF, game.evidence())["knobs"] if row["name"] == "strength")
+
+    assert believed() == pytest.approx(0.2, abs=0.05)
+    for _ in range(10):
+        shown = game.show()
+        game.judge(pick=min(range(4), key=lambda index: abs(value(shown[index].knobs, "strength") - 0.8)))
+    assert believed() > 0.5

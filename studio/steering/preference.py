@@ -40,6 +40,7 @@ BAR = (
     0.3,
 )  # the bar: prior mean, deviation, and its step from round to round, in the spread of uniform points
 BELIEF = 0.05  # the same deviation where the artist says what they like best of a knob
+HOLDS = 2  # rounds judged since then after which a belief holds half as tightly: judgements may move it
 LOOKS = 0.5  # prior deviation of what a result's own features add to its knobs, in the spread of uniform points
 CAUTION = (
     1.0  # posterior standard deviations that what is unsure is docked, where something is believed rather than tried
@@ -58,7 +59,11 @@ class Prior:
     @classmethod
     def of(cls, evidence: Evidence, names: list[str]) -> Prior:
         said = {name: value for name, (value, _) in evidence.beliefs.items()}
-        scale = [BELIEF if name in said else TARGET for name in names]
+        since = {
+            name: len({said.round for said in evidence.statements if said.event > event})
+            for name, (_, event) in evidence.beliefs.items()
+        }
+        scale = [min(TARGET, BELIEF * (1 + since[name] / HOLDS)) if name in said else TARGET for name in names]
         return cls(np.array([said.get(name, 0.5) for name in names]), np.array(scale))
 
     def targets(self, latent: Array) -> Array:
