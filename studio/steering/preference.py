@@ -5,8 +5,8 @@ a point is liked less the farther away it is, each knob by a weight of its own. 
 is an ensemble of such tastes. Each member begins at a draw from the prior and is fitted to statements with random weights, held
 back by its own draw: the weighted likelihood bootstrap (Newton and Raftery 1994) with randomised priors (Osband et al. 2018). Where
 the members agree, something was learned. Statements that contradict each other make every member less sure of itself (`edge`
-falls), instead of bending the taste. Compared with a Gaussian process of pairwise comparisons (Chu and Ghahramani 2005; BoTorch's
-`PairwiseGP`) it needs about half the rounds, because one summit is all that a few judgements can tell of.
+falls), instead of bending the taste. Against a Gaussian process of pairwise comparisons (Chu and Ghahramani 2005; BoTorch's
+`PairwiseGP`, the peer of `studio bench steering`) it finds more in the same rounds: one summit is all that a few judgements can tell of.
 """
 
 from __future__ import annotations
