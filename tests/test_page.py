@@ -510,6 +510,9 @@ def test_a_round_that_still_runs_is_found_again_and_one_that_failed_says_why(vis
     assert session.state().rounds[1].status == "cancelled"
     broken = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"fail_at": 2})
     list(session.propose(broken))
+    page.wait_for_timeout(
+        1000
+    )  # a stream that a reload cuts short is an error on Gradio's console: let that of the stopped round end
     page.reload()
     expect(page.locator(".problem")).to_contain_text("told to fail at variant 2. Set fail_at to -1.")
     expect(page.locator(".tile.made")).to_have_count(2)
