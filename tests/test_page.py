@@ -490,6 +490,8 @@ def test_a_restart_of_the_server_brings_everything_back(visit, tmp_path, monkeyp
 
 def test_a_round_that_still_runs_is_found_again_and_one_that_failed_says_why(visit, running):
     page = visit()
+    painted(page, 1)  # a stream that a reload cuts short is an error on Gradio's console
+    page.wait_for_timeout(500)
     session = session_of(page, running)
     slow = Brief(mode="style", engine="fake", styles={"ember": 1.0}, size=64, options={"pause": 6.0})
     session.propose(slow)
