@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ __all__ = [
     "BriefError",
     "Cancelled",
     "Done",
+    "Draft",
     "Engine",
     "EngineError",
     "EngineInfo",
@@ -52,6 +53,7 @@ __all__ = [
     "Preview",
     "Previewer",
     "Progress",
+    "Remark",
     "Result",
     "Setting",
     "Space",
@@ -71,9 +73,20 @@ __all__ = [
 ]
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W, 4) RGBA
-Pictures = Callable[[str], Pixels]  # a picture's reference (`sha256:…` or the name of a drawn style) -> its pixels
 
 STEERABLE_STYLES = 6  # a mix may hold more, but an artist's judgements cannot inform more directions than this
+
+
+class Pictures(Protocol):
+    """The stored files that a brief names."""
+
+    def __call__(self, ref: str, /) -> Pixels:
+        """The pixels of a picture: `sha256:…`, or the name of a drawn style."""
+        ...
+
+    def data(self, ref: str) -> bytes:
+        """What is in any file, `sha256:…`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -105,8 +118,27 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """A text as far as it is written."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know of a result: a template in English, filled from `values` and translated by the page."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Result:
-    """One variant: pixels or text, a fixed-length embedding for the taste model, and what made it."""
+    """One variant: pixels or text, a fixed-length embedding for the taste model, and what made it.
+
+    `raw` is the text before the filters that changed it, and `remarks` say what they did.
+    """
 
     index: int
     knobs: Knobs
@@ -114,6 +146,8 @@ class Result:
     seconds: float
     pixels: Pixels | None = None
     text: str | None = None
+    raw: str | None = None
+    remarks: tuple[Remark, ...] = ()
     features: NDArray[np.float32] | None = None  # (F,)
 
 
@@ -133,7 +167,7 @@ class Failed:
     error: UserError
 
 
-Event = Started | Progress | Preview | Result | Done | Cancelled | Failed
+Event = Started | Progress | Preview | Draft | Result | Done | Cancelled | Failed
 
 
 @dataclass(frozen=True)
@@ -153,6 +187,10 @@ class EngineInfo:
     needs: tuple[str, ...] = ()  # keys of the brief that must be given: "content", "styles", "prompt", "sketch"
     styles: tuple[str, ...] = ()  # the styles it knows by name
     picture_styles: bool = False  # whether a picture may be a style
+    weights: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # kinds of weight that it takes, with their bounds
+    axes: tuple[str, ...] = ()  # the axes it knows by name
     masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
     models: tuple[str, ...] = ()  # entries of the model store that it loads
     random: bool = False  # whether the seed changes the result
@@ -179,6 +217,8 @@ class EngineInfo:
                     engine=self.name,
                     allowed=known,
                 )
+        for name, value in brief.weights.items():
+            self._check_weight(name, value)
         for key in brief.masks:
             kind, _, style = key.partition(":")
             if kind not in self.masks or (kind == "style" and style not in brief.styles):
@@ -199,6 +239,50 @@ class EngineInfo:
                 )
         return brief
 
+    def _check_weight(self, name: str, value: float) -> None:
+        kind, _, own = name.partition(":")
+        if kind not in self.weights:
+            known = ", ".join(f"{each}:…" for each in self.weights) or "none"
+            raise BriefError(
+                "Unknown weight {key!r}.",
+                "Engine {engine} knows: {allowed}.",
+                key=name,
+                engine=self.name,
+                allowed=known,
+            )
+        low, high = self.weights[kind]
+        if not low <= value <= high:
+            raise BriefError(
+                "{key} is {value!r}.",
+                "It must be {kind} from {low} to {high}.",
+                key=f"weights.{name}",
+                value=value,
+                kind="a number",
+                low=low,
+                high=high,
+            )
+        if kind == "axis" and own not in self.axes and not PICTURE.fullmatch(own):
+            allowed = ", ".join(self.axes) or "none by name"
+            raise BriefError(
+                "Unknown axis {key!r}.", "Engine {engine} knows: {allowed}.", key=own, engine=self.name, allowed=allowed
+            )
+        if kind == "adapter" and not PICTURE.fullmatch(own):
+            raise BriefError(
+                "{key} is {value!r}.",
+                "It must be {kind}.",
+                key="weights",
+                value=name,
+                kind="a stored adapter, adapter:sha256:<64 hex digits>",
+            )
+        if kind == "word" and not own.strip():
+            raise BriefError(
+                "{key} is {value!r}.",
+                "It must be {kind}.",
+                key="weights",
+                value=name,
+                kind="a word, such as word:lantern",
+            )
+
     def mask_names(self, brief: Brief) -> list[str]:
         return [
             name
@@ -207,7 +291,7 @@ class EngineInfo:
         ]
 
     def knobs(self, brief: Brief) -> tuple[Knob, ...]:
-        """Every knob of the brief in order: the options that may move, then the styles of the mix."""
+        """Every knob of the brief in order: the options that may move, the weights, then the styles of the mix."""
         options = tuple(
             Knob(spec.name, "choice", brief.options.get(spec.name, spec.default), choices=spec.metadata["choices"])
             if spec.metadata["choices"]
@@ -221,7 +305,14 @@ class EngineInfo:
             for spec in dataclasses.fields(self.options)
             if spec.metadata.get("knob")
         )
-        return options + tuple(Knob(f"style:{name}", "simplex", weight) for name, weight in brief.styles.items())
+        weights = tuple(
+            Knob(name, "continuous", value, *self.weights[kind])
+            for name, value in brief.weights.items()
+            if (kind := name.partition(":")[0]) in self.weights
+        )
+        return (
+            options + weights + tuple(Knob(f"style:{name}", "simplex", weight) for name, weight in brief.styles.items())
+        )
 
     def space(self, brief: Brief) -> Space:
         """The knobs that steering may move: not locked, the heaviest `STEERABLE_STYLES` of the mix, and two styles at least."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from .errors import MAX_PROMPT, BriefError, check_text
+from .errors import MAX_OPTION, MAX_PROMPT, BriefError, check_text
 
 PICTURE = re.compile(r"sha256:[0-9a-f]{64}")
 MAX_WEIGHT = 1e100  # weights are relative, so this is only to keep their sum a number
+MAX_OWN = 10.0  # of a weight that stands for itself; each kind has narrower bounds of its own
 MAX_THEN = 8  # levels of `then`
 MODES = ("style", "text", "image")
 
@@ -62,7 +63,7 @@ def check_value(spec: dataclasses.Field[Any], value: Any, prefix: str = "") -> A
         if not isinstance(value, type(spec.default)):
             kind = "true or false" if isinstance(spec.default, bool) else "text"
             raise BriefError("{key} is {value!r}.", "It must be {kind}.", key=name, value=value, kind=kind)
-        return check_text(name, value, MAX_PROMPT) if isinstance(value, str) else value
+        return check_text(name, value, MAX_OPTION) if isinstance(value, str) else value
     low, high = facts["low"], facts["high"]
     whole = isinstance(spec.default, int)
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -94,7 +95,9 @@ class Brief:
     """Everything that changes the output, frozen. Checked when it is made; engine options are checked by `EngineInfo.check`.
 
     Pictures (`content`, `sketch`, masks, style keys that are no names) are `sha256:<hex>` references into the blob store.
-    `styles` are weights, normalised to sum 1. `size` is the output's long side in pixels. `then` works on this brief's result.
+    `styles` are weights, normalised to sum 1. `weights` are controls by name that stand each for itself, `<kind>:<name>`, as text
+    engines have them: `axis:joyful`, `word:lantern`, `adapter:sha256:<hex>`. `size` is the output's long side in pixels. `then`
+    works on this brief's result.
     """
 
     mode: Literal["style", "text", "image"] = "style"
@@ -105,6 +108,7 @@ class Brief:
     sketch: str | None = None
     masks: Mapping[str, str] = field(default_factory=dict)
     styles: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     locks: tuple[str, ...] = ()
     steering: float = option(
@@ -140,6 +144,8 @@ class Brief:
         masks = {key: check_picture(f"masks.{key}", ref) for key, ref in _table("masks", self.masks) if ref is not None}
         self._set("masks", MappingProxyType(dict(sorted(masks.items()))))
         self._set("styles", MappingProxyType(normalised(dict(_table("styles", self.styles)))))
+        weights = {name: _weight(name, value) for name, value in sorted(_table("weights", self.weights))}
+        self._set("weights", MappingProxyType(weights))
         self._set("options", MappingProxyType(dict(sorted(_table("options", self.options)))))
         if isinstance(self.locks, str) or not all(isinstance(name, str) for name in self.locks):
             raise BriefError(
@@ -193,7 +199,7 @@ class Brief:
                     "Unknown key {key!r} in the brief.", "Known: {allowed}.", key=key, allowed=", ".join(known)
                 )
         given = dict(data)
-        for key in ("masks", "styles", "options"):
+        for key in ("masks", "styles", "weights", "options"):
             given[key] = {} if given.get(key) is None else given[key]
         locks = given.get("locks") or ()
         if not isinstance(locks, list | tuple):
@@ -216,24 +222,31 @@ class Brief:
         return cls.from_dict(data)
 
     def apply(self, knobs: Knobs) -> Brief:
-        """This brief with the knobs set: `style:<name>` are weights, everything else is an option."""
+        """This brief with the knobs set: `style:<name>` are style weights, others with a colon weights, the rest options."""
         styles = {
             name.removeprefix("style:"): cast(float, value)
             for name, value in knobs.items()
             if name.startswith("style:")
         }
-        options = dict(self.options) | {name: value for name, value in knobs.items() if not name.startswith("style:")}
-        return dataclasses.replace(self, styles=styles or self.styles, options=options)
+        weights = {name: value for name, value in knobs.items() if ":" in name and not name.startswith("style:")}
+        options = {name: value for name, value in knobs.items() if ":" not in name}
+        return dataclasses.replace(
+            self,
+            styles=styles or self.styles,
+            weights=cast(Mapping[str, float], {**self.weights, **weights}),
+            options={**self.options, **options},
+        )
 
-    def pictures(self) -> set[str]:
-        """Every picture reference in this brief and those that follow."""
+    def files(self) -> set[str]:
+        """Every reference to a stored file, a picture or another, in this brief and those that follow."""
+        named = {name.partition(":")[2] for name in self.weights}
         refs = {
             self.content,
             self.sketch,
             *self.masks.values(),
-            *(name for name in self.styles if PICTURE.fullmatch(name)),
+            *(name for name in {*self.styles, *named} if PICTURE.fullmatch(name)),
         }
-        return cast(set[str], refs - {None}) | (self.then.pictures() if self.then else set())
+        return cast(set[str], refs - {None}) | (self.then.files() if self.then else set())
 
 
 def check_depth(brief: Any) -> None:
@@ -250,6 +263,21 @@ def too_deep() -> BriefError:
     return BriefError(
         "The brief is nested too deeply.", "At most {limit} levels of {key!r} are allowed.", key="then", limit=MAX_THEN
     )
+
+
+def _weight(name: str, value: Any) -> float:
+    kind, colon, _ = check_text("weights", name).partition(":")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not kind or not colon or not number or not -MAX_OWN <= value <= MAX_OWN:  # NaN is in no range
+        raise BriefError(
+            "{key} is {value!r}.",
+            "Weights are numbers from {low} to {high}, by names such as axis:joyful.",
+            key=f"weights.{name}",
+            value=value,
+            low=-MAX_OWN,
+            high=MAX_OWN,
+        )
+    return float(value)
 
 
 def _no_constant(name: str) -> float:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-MAX_PROMPT = 10_000  # characters
+MAX_PROMPT = 2_000_000  # characters: a long novel; what a model has no room for, its engine leaves out and says so
+MAX_OPTION = 20_000  # characters of an option that is text
 MAX_NAME = 200  # characters of the name of a style, a mask, an option or an engine
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character, which JSON can spell and UTF-8 cannot
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .api import PICTURE, Brief, BriefError, Engine, EngineInfo
+from .api import PICTURE, Brief, BriefError, Engine, EngineError, EngineInfo, Pictures, Pixels
 
 if TYPE_CHECKING:
     from .vision import Eyes
@@ -20,6 +20,23 @@ BUILT_IN = (
 )  # packages that register their engines when imported; none of them imports torch
 
 STAND_IN = "sha256:" + "0" * 64  # the picture that a `then` brief works on, before it exists
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """The files of a brief whose content is `STAND_IN`: that is `picture`, and all others are those of `stored`."""
+
+    picture: Pixels
+    stored: Pictures | None = None
+
+    def __call__(self, ref: str, /) -> Pixels:
+        return self.picture if ref == STAND_IN or self.stored is None else self.stored(ref)
+
+    def data(self, ref: str) -> bytes:
+        if self.stored is None:
+            raise EngineError("There is no file {value}.", value=ref)
+        return self.stored.data(ref)
+
 
 _factories: dict[str, tuple[EngineInfo, Callable[[], Engine]]] = {}
 _loaded: dict[str, Engine] = {}

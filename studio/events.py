@@ -88,6 +88,8 @@ class Variant(Record):
     seed: int
     seconds: float
     text: str | None = None
+    raw: str | None = None  # the text before the filters that changed it
+    remarks: list[Words] = []  # what there is to know of it beside: what filters did
     features: list[float] | None = None
 
 
@@ -182,6 +184,15 @@ class Uploaded(Record):
     name: str
     width: int
     height: int
+
+
+class Kept(Record):
+    """Something that a brief may name, and no picture, is on disk: an axis or an adapter of the artist's own."""
+
+    kind: Literal["kept"] = "kept"
+    sha256: str
+    what: Literal["axis", "adapter"]
+    name: str = Field(min_length=1, max_length=MAX_COORDINATE)
 
 
 class Proposed(Record):
@@ -338,7 +349,19 @@ class Undone(Record):
 
 Teaching = Sheeted | Believed | Compared | Carried  # what teaches beside judgements, and can be withdrawn
 AnyEvent = (
-    Uploaded | Proposed | Made | Ended | Judged | Starred | Branched | Forgot | Teaching | Shared | Withdrawn | Undone
+    Uploaded
+    | Kept
+    | Proposed
+    | Made
+    | Ended
+    | Judged
+    | Starred
+    | Branched
+    | Forgot
+    | Teaching
+    | Shared
+    | Withdrawn
+    | Undone
 )
 _codec: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])
 
@@ -355,10 +378,10 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
     """Every blob that these events speak of, as hex digests."""
     found: set[str] = set()
     for event in events:
-        if isinstance(event, Uploaded):
+        if isinstance(event, Uploaded | Kept):
             found.add(event.sha256)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)
         elif isinstance(event, Proposed | Sheeted):
-            found |= {ref.removeprefix("sha256:") for ref in event.brief.pictures()}
+            found |= {ref.removeprefix("sha256:") for ref in event.brief.files()}
     return found

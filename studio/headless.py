@@ -18,12 +18,12 @@ from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Sta
 from . import archive, config, pictures
 from .blobs import Blobs
 from .events import ROLES, Ended, Made, Proposed, StudioError, Variant
-from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain
+from .rounds import Stored, as_variant, check_sides, ready_engines, run_chain
 from .session import Studio
 from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
-MAX_BRIEF = 2**20  # bytes
+MAX_BRIEF = 2**23  # bytes
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
 Tell = Callable[[object], None]  # hears every event of the round
@@ -282,7 +282,7 @@ def _replay_round(made: Round, blobs: Blobs, report: Replay, tell: Tell) -> None
     expected = {variant.index: variant for variant in made.variants}
     settings = [Setting(proposal.knobs, proposal.seed) for proposal in made.proposals]
     stop = threading.Event()  # once all that was made is made again
-    for event in run_chain(brief, settings, lambda ref: read_pixels(blobs, ref), stop.is_set):
+    for event in run_chain(brief, settings, Stored(blobs), stop.is_set):
         match event:
             case Started():
                 report.notes += [note for note in _machine_notes(made, event) if note not in report.notes]

@@ -6,7 +6,7 @@ import hashlib
 import queue
 import threading
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from engines import registry, store
@@ -27,7 +27,7 @@ from engines.api import (
 
 from . import config, pictures
 from .blobs import Blobs
-from .events import Proposal, StudioError, Variant
+from .events import Proposal, StudioError, Variant, Words
 from .state import State
 
 MIN_SIDE = 16  # pixels; below it no network here has anything to look at
@@ -84,31 +84,27 @@ def _chain(brief: Brief) -> Iterator[Brief]:
 
 
 def run_chain(
-    brief: Brief, settings: Sequence[Setting], pixels: Pictures, cancelled: Callable[[], bool]
+    brief: Brief, settings: Sequence[Setting], stored: Pictures, cancelled: Callable[[], bool]
 ) -> Iterator[Event]:
     """The engine's events; where the brief has a `then`, each result goes through it before it is passed on."""
-    for event in registry.load(brief.engine).run(replace(brief, then=None), settings, pixels, cancelled):
+    for event in registry.load(brief.engine).run(replace(brief, then=None), settings, stored, cancelled):
         if brief.then is None or not isinstance(event, Result):
             yield event
             continue
-        for later in _follow(brief.then, event, pixels, cancelled):
+        for later in _follow(brief.then, event, stored, cancelled):
             yield later
             if isinstance(later, Cancelled | Failed):
                 return
 
 
-def _follow(brief: Brief, first: Result, pixels: Pictures, cancelled: Callable[[], bool]) -> Iterator[Event]:
+def _follow(brief: Brief, first: Result, stored: Pictures, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """`first` worked on by the brief that follows, as its owner asked for it."""
     content = replace(brief, content=registry.STAND_IN)
     own = registry.info(brief.engine).space(content).yours
     if first.pixels is None:
         raise StudioError("`then` works on pictures, and {engine} made none.", "Leave `then` out.", engine=brief.engine)
-    picture = pictures.flatten(first.pixels)
-
-    def see(ref: str) -> Pixels:
-        return picture if ref == registry.STAND_IN else pixels(ref)
-
-    for event in run_chain(content, [Setting(own, brief.seed)], see, cancelled):
+    seen = registry.StandIn(pictures.flatten(first.pixels), stored)
+    for event in run_chain(content, [Setting(own, brief.seed)], seen, cancelled):
         match event:
             case Result():
                 yield replace(
@@ -139,6 +135,8 @@ def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Varian
         seed=result.seed,
         seconds=result.seconds,
         text=result.text,
+        raw=result.raw,
+        remarks=[Words(template=each.template, values=dict(each.values)) for each in result.remarks],
         features=None if result.features is None else [float(value) for value in result.features],
     )
     return variant, data
@@ -158,17 +156,25 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
         return None
     if brief.then or brief.masks or brief.sketch:  # the page has no control for them yet
         return None
-    unknown = {ref for ref in brief.pictures() if ref.removeprefix("sha256:") not in known}
+    unknown = {ref for ref in brief.files() if ref.removeprefix("sha256:") not in known}
     if unknown & set(brief.styles) or not registry.info(brief.engine).styles:
         return None
     return replace(brief, content=None if unknown else brief.content)
 
 
-def read_pixels(blobs: Blobs, ref: str) -> Pixels:
-    """What engines see of a picture: `sha256:…` from the blob store, or the name of a drawn style from the assets."""
-    if PICTURE.fullmatch(ref):
-        return pictures.to_pixels(blobs.read(ref.removeprefix("sha256:")))
-    return pictures.to_pixels((config.assets() / "styles" / f"{ref}.jpg").read_bytes())
+@dataclass(frozen=True)
+class Stored:
+    """The files of a studio and its drawn styles, as engines read them."""
+
+    blobs: Blobs
+
+    def __call__(self, ref: str, /) -> Pixels:
+        if PICTURE.fullmatch(ref):
+            return pictures.to_pixels(self.data(ref))
+        return pictures.to_pixels((config.assets() / "styles" / f"{ref}.jpg").read_bytes())
+
+    def data(self, ref: str) -> bytes:
+        return self.blobs.read(ref.removeprefix("sha256:"))
 
 
 def sides_of(ref: str, state: State, blobs: Blobs) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from engines import registry
-from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Pixels, Result, Setting, Started, UserError
+from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Result, Setting, Started, UserError
 
 from . import archive, config, pictures
 from .blobs import Blobs
@@ -39,7 +39,7 @@ from .events import (
     Words,
 )
 from .log import Log
-from .rounds import as_variant, check_sides, read_pixels, ready_engines, run_chain, sides_of
+from .rounds import Stored, as_variant, check_sides, ready_engines, run_chain, sides_of
 from .sheets import refusal, sheet
 from .state import Round, State, fold
 from .steering import evidence, learned, propose
@@ -151,7 +151,7 @@ class Session:
         events = self.events()
         state = fold(events)
         ready = self.running() is None and any(each.status == "done" for each in state.rounds.values())
-        why = refusal(next_brief(state), self.pixels, ready)
+        why = refusal(next_brief(state), self.files, ready)
         return view(self.id, events, state, self.running(), self.learned(state), Words.of(why) if why else None)
 
     def learned(self, state: State | None = None) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class Session:
     def sheet(self, content: str) -> dict[str, bytes]:
         """One of this session's pictures, small, in every style of the bank: name -> JPEG."""
         self.blob(content)
-        return sheet(content, self.pixels)
+        return sheet(content, self.files)
 
     # ── What the artist does ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -322,7 +322,7 @@ class Session:
         engine = registry.load(brief.engine)
         settings = [Setting(proposal.knobs, proposal.seed) for proposal in proposals]
         device = dtype = ""
-        for event in run_chain(brief, settings, self.pixels, cancelled):
+        for event in run_chain(brief, settings, self.files, cancelled):
             match event:
                 case Started():
                     device, dtype = event.device, event.dtype
@@ -346,9 +346,10 @@ class Session:
         self._studio.keep(self.id, made, data)
         return made
 
-    def pixels(self, ref: str) -> Pixels:
-        """What engines see of a picture: `sha256:…`, or the name of a drawn style."""
-        return read_pixels(self._studio.blobs, ref)
+    @property
+    def files(self) -> Stored:
+        """The files that engines read."""
+        return Stored(self._studio.blobs)
 
     # ── Small helpers ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -390,7 +391,7 @@ class Session:
 
     def check_pictures(self, brief: Brief, state: State) -> None:
         """Every picture is here, and the result's sides are not too short."""
-        for ref in sorted(brief.pictures()):
+        for ref in sorted(brief.files()):
             if not self._studio.log.uses(self.id, ref.removeprefix("sha256:")):
                 raise StudioError(
                     "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]

@@ -20,6 +20,7 @@ from .events import (
     Forgot,
     Judged,
     Judgement,
+    Kept,
     Made,
     Place,
     Proposal,
@@ -115,6 +116,7 @@ class State(BaseModel):
     head: Place | None = None  # the variant that the next round hangs from
     open: int | None = None  # the newest round while nothing was chosen since: what comes next is its own brief
     pictures: dict[str, Uploaded] = {}
+    kept: dict[str, Kept] = {}  # axes and adapters of the artist's own, by digest
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
     teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements
     ahead: StoredBrief | None = (
@@ -167,6 +169,8 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
     match event:
         case Uploaded():
             state.pictures[event.sha256] = event
+        case Kept():
+            state.kept[event.sha256] = event
         case Proposed():
             state.rounds[event.round] = Round(
                 number=event.round, event=number, parent=event.parent, brief=event.brief, proposals=event.proposals

@@ -128,10 +128,10 @@ def small(
 ) -> tuple[list[Knobs], list[bytes]]:
     """The settings of a sheet's newest level, and a small JPEG of each. Raises `StudioError` where none is offered, and why."""
     brief, cells = sheet(session, after, picks, asked)
-    why = sheets.refusal(brief, session.pixels, ready=True)
+    why = sheets.refusal(brief, session.files, ready=True)
     if why is not None:
         raise why
-    return cells[-1], sheets.paint(brief, cells[-1], session.pixels)
+    return cells[-1], sheets.paint(brief, cells[-1], session.files)
 
 
 def explore(session: Session, after: int, picks: Sequence[int], asked: Brief | None = None) -> None:

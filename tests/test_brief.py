@@ -78,7 +78,7 @@ def test_defaults_are_left_out():
     assert Brief().to_dict() == {"mode": "style"}
     full = json.loads(
         '{"mode": "style", "engine": "", "prompt": "", "negative_prompt": "", "content": null, "sketch": null, "masks": {},'
-        '"styles": {}, "options": {}, "locks": [], "steering": 1.0, "variants": 4, "seed": 0, "size": 512, "then": null}'
+        '"styles": {}, "weights": {}, "options": {}, "locks": [], "steering": 1.0, "variants": 4, "seed": 0, "size": 512, "then": null}'
     )
     assert set(full) == {spec.name for spec in fields(Brief)}
     assert Brief.from_dict(full).to_dict() == {"mode": "style"}
@@ -111,8 +111,8 @@ def test_null_means_not_given():
         ({"prompt": 5}, ["prompt", "5", "text"]),
         ({"engine": None}, ["engine", "text"]),
         ({"engine": "x" * 201}, ["engine", "201", "200"]),
-        ({"prompt": "x" * 10_001}, ["prompt", "10001", "10000"]),
-        ({"negative_prompt": "x" * 10_001}, ["negative_prompt", "10001"]),
+        ({"prompt": "x" * 2_000_001}, ["prompt", "2000001", "2000000"]),
+        ({"negative_prompt": "x" * 2_000_001}, ["negative_prompt", "2000001"]),
         ({"prompt": "\ud83e"}, ["prompt", "half of a character"]),
         ({"negative_prompt": "a\udd8ab"}, ["negative_prompt", "half of a character"]),
         ({"engine": "\ud800"}, ["engine", "half of a character"]),
@@ -209,7 +209,7 @@ def test_every_picture_is_named_wherever_it_is():
         styles={refs[2]: 1, "ember": 1},
         then=Brief(sketch=refs[3], then=Brief(styles={refs[4]: 1})),
     )
-    assert brief.pictures() == set(refs)
+    assert brief.files() == set(refs)
 
 
 def test_errors_survive_the_way_to_another_process():
@@ -254,8 +254,8 @@ class Wordy:
 
 
 def test_an_option_of_text_has_a_limit_too():
-    assert check_options(Wordy, {"words": "x" * 10_000})
-    for wrong in ("x" * 10_001, "\ud800"):
+    assert check_options(Wordy, {"words": "x" * 20_000})
+    for wrong in ("x" * 20_001, "\ud800"):
         with pytest.raises(BriefError, match=r"options\.words"):
             check_options(Wordy, {"words": wrong})
 

@@ -33,6 +33,8 @@ class Row:
     most: int  # tokens
     least: int = 0  # tokens before which it may not end
     stops: tuple[str, ...] = ()
+    push: Tensor | None = None  # (layers, hidden), added to the residual stream after each layer: activation steering
+    bias: Tensor | None = None  # (V,), added to the logits
 
 
 @dataclass

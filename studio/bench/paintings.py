@@ -68,7 +68,7 @@ class Atelier:
 
     def _painted(self, ground: Ground, content: Pixels, points: Array) -> list[Pixels]:
         settings = [Setting(ground.space.decode(point), 0) for point in points]
-        return self.painter.preview(ground.brief, settings, lambda _: content, SIDE)
+        return self.painter.preview(ground.brief, settings, registry.StandIn(content), SIDE)
 
 
 class Likeness:

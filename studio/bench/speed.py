@@ -25,6 +25,8 @@ from engines import registry, store
 from engines.api import Brief, Engine, Pixels, Setting
 
 from .. import config, pictures
+from ..blobs import Blobs
+from ..rounds import Stored
 from .report import Row, row
 from .visit import extra_seconds, free_port, opened
 
@@ -107,21 +109,15 @@ def sheet_row(engine: Engine, turns: int) -> Row:
     brief = registry.check(Brief(content=registry.STAND_IN, styles={styles[0]: 1.0}, size=128))
     content = example(512)
     sheet: Any = engine
-    times = _times(lambda: sheet.preview(brief, settings, lambda _: content, 128), turns)
+    times = _times(lambda: sheet.preview(brief, settings, registry.StandIn(content), 128), turns)
     return row("style.bank.128.sheet_ms", statistics.median(times) * 1000, f"25 previews of 128 px, median of {turns}")
 
 
 def _painting(engine: Engine, content: Pixels, styles: dict[str, float], settings: list[Setting], size: int) -> Work:
     """One round of the engine itself, events and all."""
     brief = registry.check(Brief(engine=engine.info.name, content=registry.STAND_IN, styles=styles, size=size))
-    files = config.assets() / "styles"
-
-    def see(reference: str) -> Pixels:
-        if reference == registry.STAND_IN:
-            return content
-        return pictures.to_pixels((files / f"{reference}.jpg").read_bytes())
-
-    return lambda: list(engine.run(brief, settings, see, lambda: False))
+    files = registry.StandIn(content, Stored(Blobs(config.home() / "blobs")))
+    return lambda: list(engine.run(brief, settings, files, lambda: False))
 
 
 def _peer(entry: str, file: str) -> Any:

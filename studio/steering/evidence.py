@@ -11,7 +11,7 @@ from engines.api import Brief, EngineInfo, Knob, Knobs
 from ..events import Believed, Carried, Compared, Judgement, Opinion, Place, Sheeted, Taste
 from ..state import Round, State
 
-Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is missing counts as 0
+Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is missing is at `rest`
 
 STRETCH = 2.0  # of style weights: they share a sum, so half of the mix is as much of one as any other knob can give
 CARRIED = 0.5  # of a statement's weight is left to it when it is carried along
@@ -68,7 +68,14 @@ class Evidence:
         used = {index for said in self.statements for index in (said.better, said.worse) if index is not None}
         points = [self.points[index] for index in sorted(used)]
         names = sorted({name for point in points for name in point} | set(self.beliefs))
-        return [name for name in names if name in self.beliefs or len({point.get(name, 0.0) for point in points}) > 1]
+        return [
+            name for name in names if name in self.beliefs or len({point.get(name, rest(name)) for point in points}) > 1
+        ]
+
+
+def rest(name: str) -> float:
+    """What a coordinate is where nobody set it: an axis is in its middle then, everything else at nothing."""
+    return 0.5 if name.startswith("axis:") else 0.0
 
 
 def coordinates(knobs: Iterable[Knob], values: Knobs) -> Coordinates:
@@ -172,9 +179,16 @@ def _compared(found: Evidence, said: Compared, places: Mapping[Place, int], numb
         found.statements.append(Statement(better, worse, 1.0, number, event))
 
 
+def brief_with(info: EngineInfo, knob: str) -> Brief:
+    """A brief that has this knob, for what is to be known of the knob alone."""
+    style = knob.removeprefix("style:")
+    if style != knob:
+        return Brief(mode=info.mode, styles={style: 1.0})
+    return Brief(mode=info.mode, weights={knob: 0.0} if ":" in knob else {})
+
+
 def _believed(found: Evidence, said: Believed, info: EngineInfo, event: int) -> None:
-    known = info.knobs(Brief(mode=info.mode, styles={said.knob.removeprefix("style:"): 1.0}))
-    for knob in known:
+    for knob in info.knobs(brief_with(info, said.knob)):
         if knob.name == said.knob and knob.kind != "choice":
             found.beliefs[said.knob] = (coordinate(knob, said.value), event)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines.api import Brief, EngineInfo, Knob
 
-from .evidence import Evidence, coordinate, coordinates
+from .evidence import Evidence, coordinate, coordinates, rest
 from .preference import Posterior, fit
 
 Array = NDArray[np.float64]
@@ -71,6 +71,6 @@ def _behind(evidence: Evidence, name: str) -> list[int]:
     """The events whose statements compare points that differ in this knob."""
 
     def value(index: int | None) -> float:
-        return evidence.points[index].get(name, 0.0) if index is not None else 0.0
+        return evidence.points[index].get(name, rest(name)) if index is not None else 0.0
 
     return sorted({said.event for said in evidence.statements if abs(value(said.better) - value(said.worse)) > 0.02})

@@ -18,7 +18,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .evidence import Evidence
+from .evidence import Evidence, rest
 
 Array = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class Posterior:
     latent: Array  # (K, 2 d + 1 or more) standard normal under the prior: targets, weights, edge, and what only the fit needs
 
     def vector(self, coordinates: dict[str, float]) -> Array:
-        return np.array([coordinates.get(name, 0.0) for name in self.names])
+        return np.array([coordinates.get(name, rest(name)) for name in self.names])
 
     @property
     def targets(self) -> Array:
@@ -142,7 +142,7 @@ class _Said:
             return None
         used = sorted({index for said in statements for index in (said.better, said.worse) if index is not None})
         row = {index: at for at, index in enumerate(used)}
-        points = np.array([[evidence.points[index].get(name, 0.0) for name in names] for index in used])
+        points = np.array([[evidence.points[index].get(name, rest(name)) for name in names] for index in used])
         rounds = sorted({said.round for said in statements if said.better is None or said.worse is None})
         contrast, barred = np.zeros((len(statements), len(used))), np.zeros((len(statements), len(rounds)))
         for at, said in enumerate(statements):
