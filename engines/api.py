@@ -53,11 +53,14 @@ __all__ = [
     "Preview",
     "Previewer",
     "Progress",
+    "Reader",
     "Remark",
     "Result",
+    "Room",
     "Setting",
     "Space",
     "Started",
+    "Token",
     "UserError",
     "check_depth",
     "check_options",
@@ -352,3 +355,32 @@ class Previewer(Protocol):
     """An engine that is fast enough for a sheet of small pictures."""
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]: ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of a text as the model reads it, in whole characters, and what else it had in mind there, the likeliest first."""
+
+    text: str
+    probability: float
+    alternatives: tuple[tuple[str, float], ...]  # text and probability, 10 at most
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many tokens a brief takes, all of it and in parts, and how many there are."""
+
+    context: int  # what the model has room for
+    answer: int  # what a text may take of it
+    prompt: int  # everything that is put before the text, cut to what is left or not
+    parts: Mapping[str, int] = field(default_factory=dict)  # of the prompt: "prompt", and options that go into it
+
+
+class Reader(Protocol):
+    """An engine that can tell how it reads a text."""
+
+    def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
+        """The tokens of a text that was written so, which add up to it, with their probabilities before anything is sifted."""
+        ...
+
+    def room(self, brief: Brief) -> Room: ...

@@ -136,7 +136,7 @@ class Web:
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")
         if data is None:
-            made = await run_in_threadpool(session.sheet, f"sha256:{place.name}")
+            made = await run_in_threadpool(sheets.sheet, f"sha256:{place.name}", session.files)
             for name, each in made.items():
                 self._thumbnails.put(f"sheet {place.name} {name}", each)
             data = made[style]

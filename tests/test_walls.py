@@ -17,13 +17,15 @@ GRADIO = {"gradio", "gradio_client"}
 
 # Bottom up. A module may import from lower floors, and from its own where that is a package of parts.
 FLOORS = [
-    {"config", "events"},
+    {"config", "records"},
+    {"events"},
+    {"notebook"},
     {"state"},
     {"blobs", "downloads", "locales", "log", "pictures", "steering"},
     {"archive", "desk", "rounds", "sheets"},
     {"view"},
     {"session"},
-    {"teaching"},
+    {"teaching", "writing"},
     {"headless", "render", "theme"},
     {"panels"},
     {"app", "web"},
@@ -35,6 +37,7 @@ FLOORS = [
 MODELS_ALLOWED = {
     "session",
     "teaching",
+    "writing",
     "rounds",
     "sheets",
     "headless",

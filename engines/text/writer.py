@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from .. import store
-from ..api import Brief, Cancelled, Done, Event, Pictures, Progress, Result, Setting, Started
+from ..api import Brief, Cancelled, Done, Draft, Event, Pictures, Progress, Result, Room, Setting, Started, Token
 from ..device import choose, peak_memory_mb
-from . import WRITER, TextOptions
+from . import WRITER, TextOptions, reading
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
 
 MODEL = "smollm2-135m-instruct"
+OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
 
 class Writer:
@@ -49,12 +50,21 @@ class Writer:
         rows = [row(each, setting.seed) for each, setting in zip(options, settings, strict=True)]
         told: list[int] = []
         texts: list[Text] = []
+        shown: list[str] = [""] * len(rows)
+        last = 0.0
         try:
             for texts in self._written(model, prompt, rows, first, cancelled):
                 for at, text in enumerate(texts):
                     if text.done and at not in told and at == len(told):  # in the order of the settings
                         told.append(at)
                         yield self._result(at, settings[at], text, began)
+                if time.perf_counter() - last < OFTEN:
+                    continue
+                last = time.perf_counter()
+                for at, text in enumerate(texts):
+                    if text.text != shown[at] and at not in told:
+                        shown[at] = text.text
+                        yield Draft(at, text.text)
                 grown = sum(len(text.tokens) for text in texts)
                 yield Progress(min(1.0, grown / (first.length * len(rows))), "Writing")
         except Stopped:
@@ -63,6 +73,17 @@ class Writer:
         for at in range(len(told), len(settings)):
             yield self._result(at, settings[at], texts[at], began)
         yield Done(time.perf_counter() - began, peak_memory_mb())
+
+    def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
+        """How the model reads a text that was written with these settings."""
+        model, options = self.model(), TextOptions(**brief.apply(setting.knobs).options)
+        return reading.tokens(model, prompt_of(model, brief.prompt, options.reply), text)
+
+    def room(self, brief: Brief) -> Room:
+        """What the brief takes of the model's context."""
+        model, options = self.model(), TextOptions(**brief.options)
+        count = len(prompt_of(model, brief.prompt, options.reply))
+        return Room(model.context, options.length, count, {"prompt": count})
 
     def _written(
         self,
