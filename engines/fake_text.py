@@ -27,7 +27,24 @@ from .api import (
 )
 from .registry import register
 
-WORDS = "and the sea was grey, then a boat came home with salt on its ropes. Nobody spoke of the light that it carried".split()
+WORDS = (
+    "and",
+    "the",
+    "sea",
+    "was",
+    "grey,",
+    "then",
+    "a",
+    "boat",
+    "came",
+    "home",
+    "with",
+    "salt",
+    "on",
+    "its",
+    "ropes.",
+)
+TOO_LONG = "The prompt is too long for this model: its beginning was left out."
 CONTEXT = 512  # words that it has room for
 
 
@@ -64,8 +81,7 @@ class FakeText:
     ) -> Iterator[Event]:
         began = time.perf_counter()
         yield Started(len(settings), "cpu", "float64")
-        if len(brief.prompt.split()) > CONTEXT:
-            yield Progress(0.0, "The prompt is too long for this model: its beginning was left out.")
+        cut = len(brief.prompt.split()) > CONTEXT
         options = FakeTextOptions(**brief.options)
         wanted = [self._words(brief.apply(setting.knobs), setting.seed) for setting in settings]
         for step in range(1, options.length + 1):
@@ -82,16 +98,14 @@ class FakeText:
             yield Progress(step / options.length, "Writing")
         for index, (setting, words) in enumerate(zip(settings, wanted, strict=True)):
             text = " " + " ".join(words)
-            remarks = (Remark("The prompt is too long for this model: its beginning was left out."),)
-            raw, remarks = (f"{text} etc.", remarks) if len(brief.prompt.split()) > CONTEXT else (None, ())
             yield Result(
                 index,
                 setting.knobs,
                 setting.seed,
                 time.perf_counter() - began,
                 text=text,
-                raw=raw,
-                remarks=remarks,
+                raw=f"{text} etc." if cut else None,
+                remarks=(Remark(TOO_LONG),) if cut else (),
                 features=np.array([words.count(word) for word in sorted(set(WORDS))], dtype=np.float32),
             )
         yield Done(time.perf_counter() - began, 0.0)

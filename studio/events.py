@@ -116,12 +116,15 @@ class Piece(Record):
     put: str = ""
 
 
+Author = Place | Literal["given"] | None  # a variant; what the studio or a file brought; None for the artist's own hand
+
+
 class Spliced(Record):
     """The notebook changed. Pieces lie in the text as it was before, in order, and do not overlap."""
 
     kind: Literal["spliced"] = "spliced"
     pieces: list[Piece] = Field(min_length=1)
-    by: Place | None = None  # the variant that was put there; None for the artist's own hand
+    by: Author = None  # whose words were put there
     follows: int | None = None  # the event that it completes: undo takes back both
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from rapidfuzz.distance import Levenshtein
 
-from .events import Piece, Place, Spliced
+from .events import Author, Piece, Place, Spliced
 
 MAX_LETTERS = 2_000_000  # code points of a notebook: a long novel
 CELLS = 4_000_000  # of the table that an alignment fills; a larger one is cut into coarser units first
@@ -25,10 +25,10 @@ WORDS, LETTERS = re.compile(rf"{LETTER}+|\s+|.", re.S), re.compile(rf"{LETTER}{{
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of text and the variant that wrote it; None for the artist."""
+    """A piece of a text and who wrote it."""
 
     text: str
-    by: Place | None
+    by: Author
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Document:
     def __len__(self) -> int:
         return sum(len(span.text) for span in self.spans)
 
-    def spliced(self, pieces: Sequence[Piece], by: Place | None) -> Document:
+    def spliced(self, pieces: Sequence[Piece], by: Author) -> Document:
         """With the pieces cut out and put in. A piece beyond the end is put at the end."""
         out: list[Span] = []
         rest, done = list(reversed(self.spans)), 0
@@ -97,7 +97,7 @@ class Document:
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same without empty spans, and with neighbours of one author joined."""
     out: list[list[str]] = []
-    authors: list[Place | None] = []
+    authors: list[Author] = []
     for span in spans:
         if not span.text:
             continue

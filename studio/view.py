@@ -36,8 +36,7 @@ def view(
             for sha, picture in state.pictures.items()
         },
         "running": {"round": running.round} if running else None,
-        "undo": act_view(events, state.acts),
-        "redo": act_view(events, state.undone),
+        **turns(events, state),
         "learned": learned,
         "sheet": {
             "offered": no_sheet is None,
@@ -52,6 +51,11 @@ def view(
         "agreement": {"agreed": agreed, "asked": count} if count else None,
         "shared": state.shared,
     }
+
+
+def turns(events: Mapping[int, AnyEvent], state: State) -> dict[str, Any]:
+    """What undo would take back and redo bring back, None for nothing."""
+    return {"undo": act_view(events, state.acts), "redo": act_view(events, state.undone)}
 
 
 def act_view(events: Mapping[int, AnyEvent], acts: Sequence[int]) -> dict[str, Any] | None:

@@ -5,18 +5,23 @@ Each is an event of the session, so that nothing is lost and it stays known whos
 
 from __future__ import annotations
 
+from typing import Any
+
 from engines import registry
-from engines.api import check_text
+from engines.api import Brief, Room, Setting, Token, check_text
 
 from . import notebook
-from .events import Judged, Judgement, Piece, Place, Redone, Sent, Spliced, StudioError
+from .events import Author, Judged, Judgement, Piece, Place, Redone, Sent, Spliced, StudioError
 from .notebook import MAX_LETTERS, Document, anchor, diff, replay, shifted
 from .session import Session
 from .state import Round, State, resumed
 
+FAR = 100  # writings that are looked back through for one that was undone in the browser
+RECENT = 100_000  # characters of the notebook that a brief takes along
 
-def write(session: Session, text: str, by: Place | None = None, base: int | None = None) -> Document:
-    """The notebook becomes `text`; what is new in it was written by the artist, or by a variant.
+
+def write(session: Session, text: str, by: Author = None, base: int | None = None) -> Document:
+    """The notebook becomes `text`; what is new in it is the artist's, or of whoever `by` names.
 
     `base` is the number of the newest act that the writer had seen: what happened to the notebook since stays as it is, and
     what was written meanwhile goes between. -1 stands for the empty notebook.
@@ -28,9 +33,25 @@ def write(session: Session, text: str, by: Place | None = None, base: int | None
         pieces = diff(seen.text, text)
         for number in sorted(number for number in state.writing if base is not None and number > base):
             pieces = _moved(pieces, state, number)
-        if pieces:
+        if pieces and by is None and (back := _typed_back(session, state, text)):
+            for _ in range(back):
+                session.undo()
+        elif pieces:
             session.record(lambda _: Spliced(pieces=pieces, by=by))
         return session.document()
+
+
+def _typed_back(session: Session, state: State, text: str) -> int:
+    """How many of the artist's last writings are gone, where `text` is exactly what stood before them: the browser has undone them."""
+    events, length, count = session.events(), len(session.document(state)), 0
+    for number in reversed(state.acts[-FAR:]):
+        event = events[number]
+        if not isinstance(event, Spliced) or event.by is not None or event.follows is not None:
+            break
+        count, length = count + 1, length - sum(len(piece.put) - piece.cut for piece in event.pieces)
+        if length == len(text) and replay(state.writing, number).text == text:
+            return count
+    return 0
 
 
 def newest(state: State) -> int:
@@ -101,6 +122,38 @@ def redo(session: Session) -> None:
             raise StudioError("There is nothing to redo.")
         for number in resumed(session.events(), state.undone):
             session.record(lambda _, number=number: Redone(event=number))  # type: ignore[misc]
+
+
+# ── Asking for more ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def asked(session: Session, brief: Any, at: int | None = None) -> tuple[Brief, int]:
+    """A brief that goes on with the notebook: its prompt is what stands there before a place, its end without one.
+
+    Of a very long text only the last part goes into the prompt: no model here has room for more, and every round keeps its own.
+    """
+    text = session.document().text
+    at = len(text) if at is None else max(0, min(at, len(text)))
+    if not isinstance(brief, dict):
+        return Brief.from_dict(brief), at
+    return Brief.from_dict({**brief, "prompt": text[:at][-RECENT:]}), at
+
+
+def tokens(session: Session, round: int, variant: int) -> list[Token]:
+    """How the engine that wrote a variant reads it, token by token, as it stands in its tile."""
+    state, place = session.state(), Place(round=round, variant=variant)
+    text, brief = _text(state, place), state.rounds[round].brief
+    made, read = state.made(place), getattr(registry.load(brief.engine), "tokens", None)
+    if read is None:
+        raise StudioError("The engine {engine} does not tell what else it had in mind.", engine=brief.engine)
+    return list(read(brief, Setting(made.knobs, made.seed), text, session.files))
+
+
+def room(brief: Brief) -> Room | None:
+    """What a brief takes of the model's context; None where its engine does not tell."""
+    brief = registry.check(brief)
+    count = getattr(registry.load(brief.engine), "room", None)
+    return None if count is None else count(brief)
 
 
 def where(state: State, current: Round, end: int) -> int:

@@ -14,15 +14,23 @@ SCRIPTS = (
     "duet.js",
     "modal.js",
     "header.js",
+    "controls.js",
+    "templates.js",
+    "text.js",
     "brief.js",
+    "notebook.js",
+    "prose.js",
+    "tokens.js",
     "round.js",
+    "reading.js",
+    "who.js",
     "light.js",
     "plane.js",
     "learned.js",
     "history.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css")
 
 LESSONS = (
     "retract",
@@ -60,7 +68,7 @@ def panel(name: str, head: str, *events: str) -> gr.HTML:
 
 def header(head: str) -> gr.HTML:
     """Wordmark, modes, language, light and dark, help."""
-    return panel("header", head, "speak", "restart")
+    return panel("header", head, "speak", "turn", "restart")
 
 
 def notice(head: str) -> gr.HTML:
@@ -71,6 +79,11 @@ def notice(head: str) -> gr.HTML:
 def brief(head: str) -> gr.HTML:
     """Picture, shelves and mix, sliders, Again."""
     return panel("brief", head, "again")
+
+
+def notebook(head: str) -> gr.HTML:
+    """The artist's text, with what was taken over from the machine's."""
+    return panel("notebook", head, "use", "mend", "send")
 
 
 def round_(head: str) -> gr.HTML:
@@ -85,4 +98,4 @@ def learned(head: str) -> gr.HTML:
 
 def history(head: str) -> gr.HTML:
     """All rounds, the way back, undo and export."""
-    return panel("history", head, "look", "undo")
+    return panel("history", head, "look", "undo", "redo")
