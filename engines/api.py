@@ -194,6 +194,7 @@ class EngineInfo:
         default_factory=dict
     )  # kinds of weight that it takes, with their bounds
     axes: tuple[str, ...] = ()  # the axes it knows by name
+    templates: Mapping[str, str] = field(default_factory=dict)  # that come with it, by name, for an option `template`
     masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
     models: tuple[str, ...] = ()  # entries of the model store that it loads
     random: bool = False  # whether the seed changes the result
