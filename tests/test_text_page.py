@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from visitors import PHONE
 
 from engines import fake, fake_text, registry
+from engines.api import option
 from studio import authorship, server
 from studio.bench.visit import free_port
 from studio.panels import page as panels
@@ -372,13 +373,32 @@ def test_keywords_and_tones_go_into_the_brief_with_their_locks(writer, running):
     page.locator(".duet-brief button.again").click()
     round_is(page, 2)
     brief = session_of(page, running).state().rounds[1].brief
-    assert dict(brief.weights) == {"axis:joyful": 0.5, "word:lantern": 1.0, "word:rope": 1.0}
+    assert dict(brief.weights) == {"axis:joyful": 0.5, "word:lantern": 0.6, "word:rope": 0.6}
     assert brief.locks == ("word:lantern",)
     assert text_of(page, 1).split()[0] == "lantern"
     page.locator("[data-name='word:rope'][data-click='off']").click()
     page.locator(".duet-brief button.again").click()
     round_is(page, 3)
     assert "word:rope" not in session_of(page, running).state().rounds[2].brief.weights
+
+
+def test_a_word_that_must_occur_is_a_line_of_that_option(writer, monkeypatch):
+    asked = dataclasses.make_dataclass(
+        "Asked", [("must", str, option(""))], bases=(fake_text.FakeTextOptions,), frozen=True
+    )
+    info = dataclasses.replace(fake_text.INFO, options=asked)
+    monkeypatch.setitem(registry._factories, "fake-text", (info, fake_text.FakeText))
+    page = writer
+    page.reload()
+    page.get_by_placeholder("Add a word").fill("lantern;rope")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="rope: Must occur").click()
+    expect(page.get_by_role("button", name="rope: Must occur")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="lantern: Must occur").click()
+    assert page.evaluate("Duet.textForm.asked().options.must") == "rope\nlantern"
+    page.locator("[data-name='word:rope'][data-click='off']").click()
+    assert page.evaluate("Duet.textForm.asked().options.must") == "lantern"
+    assert page.locator(".duet-brief").get_by_label("must", exact=True).count() == 0
 
 
 def test_a_text_that_is_too_long_says_so_and_goes_on_saying_so(writer):

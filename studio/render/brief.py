@@ -24,7 +24,16 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
         text=text.texts(
             "brief", "more", "again", "again_writing", "lock", "unlock", "remove_weight", "dice", "new_seed"
         )
-        | text.texts("steering_off", "steering_full", "close", "engine", "keywords", "keyword_add", "keyword_hint")
+        | text.texts(
+            "steering_off",
+            "steering_full",
+            "close",
+            "engine",
+            "keywords",
+            "keyword_add",
+            "keyword_hint",
+            "keyword_must",
+        )
         | text.texts("axes", "axis_add", "adapters", "adapter_add", "write_first", "template", "template_own")
         | text.texts(
             "template_name",

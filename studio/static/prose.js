@@ -30,10 +30,10 @@
 
   function chips(value, each) {
     const text = value.text;
-    return (each.remarks?.length > 0 || each.edited || each.raw) && h('div.chips.told', {},
-      each.edited && h('span.chip', {}, text.edited),
-      each.remarks?.map(remark => h('span.chip', { title: remark }, remark)),
-      each.raw && h('button.link', { type: 'button', 'aria-pressed': String(raw.has(id(each.index))), data: { click: 'raw' } }, raw.has(id(each.index)) ? text.raw_back : text.raw));
+    const told = [each.edited && text.edited, ...(each.remarks || [])].filter(Boolean), open = raw.has(id(each.index));
+    return (told.length > 0 || each.raw) && h('div.told', { title: told.join(' ') },
+      h('span.chips', {}, told.map(remark => h('span.chip', {}, remark))),
+      each.raw && h('button.link', { type: 'button', 'aria-pressed': String(open), data: { click: 'raw' } }, open ? text.raw_back : text.raw));
   }
 
   function deeds(value, each) {
@@ -68,6 +68,7 @@
     there && h('div.corner', {},
         button('edit', 'pen', text.edit), button('copy', copied === id(each.index) ? 'check' : 'copy', copied === id(each.index) ? text.copied : text.copy),
         button('branch', 'branch', text.from_variant), button('star', 'star', text.star, each.starred),
+        button('inside', 'grid', Duet.value('header').attention?.attention_open, null, { hidden: !Duet.attention }),
         button('open', 'image', text.reading, null, { class: 'zoom' })),
     h('p.reason', {}, each.reason));
   }
@@ -106,6 +107,7 @@
       use(element) { use(at(element)); }, edit(element) { edit(at(element)); }, copy(element) { copy(at(element)); },
       raw(element) { const name = id(at(element)); if (!raw.delete(name)) raw.add(name); redraw('round'); },
       send(element) { tell('notebook', 'send', { round: round().round, variant: at(element) }); },
+      inside(element) { Duet.attention.open(tile(at(element)).words.trimStart()); },
       word(element, event) { Duet.tokens.open(at(element), event); },
       mendKeep: keep, mendLeave: leave,
       mendKey(area, event) {

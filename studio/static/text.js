@@ -2,8 +2,9 @@
 (() => {
   const { h, tell, say, icon, fill, store, redraw } = Duet;
   const { slot, setter, range, chance, steering } = Duet.controls;
-  const LONG = ['memory', 'note'];          // options that are paragraphs
-  const START = { word: 1, axis: 0.5, adapter: 1 }; // of a weight that was just added
+  const LONG = ['memory', 'note'];  // options that are paragraphs
+  const MUST = 'must';              // the option that holds the keywords which have to occur, one a line
+  const START = { word: 0.6, axis: 0.5, adapter: 0.6 }; // of a weight that was just added, as a share of the most
   let draft = null;      // what the form says
   let adopted = '';      // the studio's own next brief that the form last took over
   let waits = null;      // until the room is measured again
@@ -96,13 +97,18 @@
 
   function weighed(kind) { return Object.keys(draft.weights[draft.engine]).filter(name => name.startsWith(`${kind}:`)); }
 
+  const lines = () => (draft.options[draft.engine][MUST] || '').split('\n').map(each => each.trim()).filter(Boolean);
+  function must(word, on) { set(MUST, [...lines().filter(each => each !== word), ...(on ? [word] : [])].join('\n')); }
+
   function weight(form, name, label, ends) {
-    const bounds = engine().weights[name.slice(0, name.indexOf(':'))], at = draft.weights[draft.engine][name];
+    const kind = name.slice(0, name.indexOf(':')), bounds = engine().weights[kind], at = draft.weights[draft.engine][name] ?? 0;
     const told = fill(form.text.remove_weight, { name: label });
     const input = range(name, { ...bounds, step: 0.05 }, at, 'weight', { 'aria-label': label });
     return slot(form.text, { label, name, knob: true, locked: locked(name), shown: at.toFixed(2),
       input: ends ? h('span.between', {}, h('span.end', {}, ends[0]), input, h('span.end', {}, ends[1])) : input,
-      last: h('button.icon', { type: 'button', 'aria-label': told, title: told, data: { click: 'off', name } }, icon('close')) });
+      last: [kind === 'word' && engine().options.some(spec => spec.name === MUST) && h('button.icon.must', { type: 'button', 'aria-pressed': String(lines().includes(own(name))), 'aria-label': `${label}: ${form.text.keyword_must}`,
+        title: form.text.keyword_must, data: { click: 'must', name } }, '!'),
+      h('button.icon', { type: 'button', 'aria-label': told, title: told, data: { click: 'off', name } }, icon('close'))] });
   }
 
   function adder(label, choices) {
@@ -116,7 +122,8 @@
 
   function keywords(form) {
     if (!engine().weights.word) return null;
-    return section(form.text.keywords, weighed('word').map(name => weight(form, name, own(name))),
+    const names = [...new Set([...weighed('word'), ...lines().map(word => `word:${word}`)])];
+    return section(form.text.keywords, names.map(name => weight(form, name, own(name))),
       h('input.add', { type: 'text', dir: 'auto', placeholder: form.text.keyword_add, 'aria-label': form.text.keyword_add, title: form.text.keyword_hint, maxlength: 60, data: { change: 'keyword', keydown: 'typed' } }));
   }
 
@@ -144,7 +151,7 @@
   }
 
   function options(form, advanced) {
-    return engine().options.filter(spec => spec.advanced === advanced && !LONG.includes(spec.name) && !Duet.templates.owns(spec.name)).map(spec => {
+    return engine().options.filter(spec => spec.advanced === advanced && ![...LONG, MUST].includes(spec.name) && !Duet.templates.owns(spec.name)).map(spec => {
       const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
       return slot(form.text, { label: spec.label, name: spec.name, input, shown, knob: spec.knob, locked: locked(spec.name), help: spec.help });
     });
@@ -153,6 +160,11 @@
   function engines(form) {
     return form.engines.length > 1 && h('div.switch', { role: 'tablist', 'aria-label': form.text.engine, data: { key: 'switch' } }, form.engines.map(each =>
       h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary, value: each.name, data: { click: 'engine' } }, each.label)));
+  }
+
+  function start(name) {
+    const kind = name.slice(0, name.indexOf(':'));
+    draft.weights[draft.engine][name] ??= START[kind] * engine().weights[kind].high;
   }
 
   function set(name, to) { draft.options[draft.engine][name] = to; }
@@ -194,14 +206,15 @@
       fresh(input) { draft.fresh = input.checked; change(false); },
       engine(button) { draft.engine = button.value; change(); },
       weight(input) { draft.weights[draft.engine][input.dataset.name] = Number(input.value); change(false); },
-      off(button) { delete draft.weights[draft.engine][button.dataset.name]; change(); },
+      off(button) { delete draft.weights[draft.engine][button.dataset.name]; if (lines().includes(own(button.dataset.name))) must(own(button.dataset.name), false); change(); },
+      must(button) { const word = own(button.dataset.name); must(word, !lines().includes(word)); change(); },
       add(select) {
-        if (select.value) draft.weights[draft.engine][select.value] = START[select.value.slice(0, select.value.indexOf(':'))];
+        if (select.value) start(select.value);
         select.value = '';
         change();
       },
       keyword(input) {
-        for (const word of input.value.split(/[,，、;；\n]/).map(each => each.trim()).filter(Boolean)) draft.weights[draft.engine][`word:${word}`] ??= START.word;
+        for (const word of input.value.split(/[,，、;；\n]/).map(each => each.trim()).filter(Boolean)) start(`word:${word}`);
         input.value = '';
         change();
       },
