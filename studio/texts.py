@@ -20,6 +20,7 @@ from .state import fold
 from .view import turns
 
 MAX_WRITTEN = 12 * MAX_LETTERS  # bytes of a notebook in JSON: an emoji is spelled in twelve
+WRITERS = 1000  # pages whose last writing is remembered
 REMEMBERED = 64  # readings of a text that are kept in memory
 NOW = {"Cache-Control": "no-store"}
 
@@ -40,6 +41,9 @@ class Texts:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._read: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
+        self._last: dict[
+            tuple[str, str], tuple[int, int]
+        ] = {}  # page -> the base of what it wrote last, and what that became
 
     async def write(self, request: Request) -> Response:
         """The notebook as the artist has it now. Answers with what it became, where something else came between."""
@@ -69,15 +73,19 @@ class Texts:
 
     def _write(self, session: Session, said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
         (base,) = numbers([said.get("base")]) if said.get("base") is not None else (None,)
+        page = (session.id, str(said.get("page", ""))[:80])
+        if base is not None and self._last.get(page, (None, 0))[0] == base:  # it never heard what became of that
+            base = self._last[page][1]
         document = writing.write(session, said.get("text"), base=base)  # type: ignore[arg-type]
         events = session.events()
         state = fold(events)
         acts = turns(events, state)
-        same = document.text == said["text"]
+        if said.get("base") is not None:
+            self._last.pop(next(iter(self._last)) if len(self._last) >= WRITERS else page, None)
+            self._last[page] = (said["base"], writing.newest(state))
         return {
             "at": writing.newest(state),
             "spans": render.spans(document),
-            "same": same,
             **render.turns(text, acts["undo"], acts["redo"]),
         }
 

@@ -441,7 +441,7 @@ def test_a_prompt_for_pictures_goes_on_to_image_mode_once_there_is_one(writer, r
     )
     monkeypatch.setattr("studio.render.round.sends", lambda scene, brief: True)
     page.keyboard.press("2")
-    expect(tile(page, 2).locator(".bridge")).to_contain_text("No engine for pictures")
+    expect(tile(page, 2).locator(".bridge")).to_contain_text("no image engine")
     info = dataclasses.replace(fake.INFO, name="fake-image", mode="image", styles=(), needs=("prompt",))
     monkeypatch.setitem(registry._factories, "fake-image", (info, fake.Fake))
     page.keyboard.press("3")

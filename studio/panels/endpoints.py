@@ -63,7 +63,7 @@ class Api:
             seen, drafts, last = -1, {}, 0.0
             async for event in ticket:
                 if isinstance(event, Draft):
-                    drafts[event.index] = event.text
+                    drafts[str(event.index)] = event.text
                     if time.monotonic() - last < OFTEN:
                         continue
                 state = await asyncio.to_thread(found.state)
@@ -122,6 +122,13 @@ class Api:
             found.undo()
             return found.view()
 
+    def redo(self, session: str) -> dict[str, Any]:
+        """Brings back what was undone last."""
+        with told():
+            found = self._studio.session(session)
+            writing.redo(found)
+            return found.view()
+
     def forget(self, session: str) -> dict[str, Any]:
         """Deletes the session and returns its last view."""
         with told():
@@ -144,7 +151,7 @@ class told:
 
 def declare(api: Api) -> None:
     """Makes the endpoints known, within a page that is being built."""
-    acts = (api.judge, api.write, api.accept, api.cancel, api.history, api.branch, api.undo, api.forget)
+    acts = (api.judge, api.write, api.accept, api.cancel, api.history, api.branch, api.undo, api.redo, api.forget)
     for function in (api.new_session, *acts):
         api_function(function, api_name=function.__name__, concurrency_limit=None)
     api_function(api.propose, api_name="propose", concurrency_limit=None)

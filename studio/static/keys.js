@@ -24,7 +24,7 @@
 
   const LETTERS = {
     l: () => Duet.judging.like(at()), d: () => Duet.judging.dislike(at()), s: () => Duet.judging.star(at()),
-    c: () => Duet.compare(), e: () => Duet.plane(), a: () => { if (written()) Duet.prose.use(at()); }, o: () => { if (written()) Duet.tokens.open(at()); }, '?': () => Duet.help(),
+    c: () => Duet.compare(), e: () => { if (!written()) Duet.plane(); }, a: () => { if (written()) Duet.prose.use(at()); }, o: () => { if (written()) Duet.tokens.open(at()); }, '?': () => Duet.help(),
   };
 
   document.addEventListener('keydown', event => {

@@ -2,6 +2,7 @@
 (() => {
   const { h, define, tell, say, icon, fill, store, redraw } = Duet;
   const REST = 1000, LONG = 200000; // milliseconds without a key after which it is kept, and characters from which that takes three times as long
+  const PAGE = `${Date.now()}-${Math.random()}`; // which page writes: one that never heard an answer tries again
   let session = null;
   let text = '', spans = [];   // as they stand here: [{text, by}], by null for the artist, 'given', or a variant
   let base = null, kept = '';  // the number of the newest act that the studio told of, and the text as it was then
@@ -94,11 +95,11 @@
     mark('saving');
     let found = null;
     try {
-      const answer = await fetch(`duet/${session}/write?lang=${value().language}`, { method: 'POST', body: JSON.stringify({ text: sent, base }) });
+      const answer = await fetch(`duet/${session}/write?lang=${value().language}`, { method: 'POST', body: JSON.stringify({ text: sent, base, page: PAGE }) });
       found = await answer.json();
     } catch { found = { error: value().text.lost }; }
     if (mine !== session) return;
-    if (found.error) { mark('unsaved'); say(found.error); return; }
+    if (found.error) { mark('unsaved'); say(found.error); waits = setTimeout(flush, 5 * REST); return; }
     took(found.spans, found.at, sent);
     turns(found);
     Duet.textForm.measure();
@@ -154,10 +155,11 @@
 
   function leaving() { // the page goes away with something that was not kept yet
     if (!session || !isDirty()) return;
-    const body = JSON.stringify({ text, base });
-    if (!navigator.sendBeacon(`duet/${session}/write`, body)) store.set(`duet-unsaved-${session}`, { text, base });
+    const body = JSON.stringify({ text, base, page: PAGE });
+    if (!navigator.sendBeacon(`duet/${session}/write`, body)) store.set(`duet-unsaved-${session}`, { text, base, page: PAGE });
   }
   addEventListener('pagehide', leaving);
+  addEventListener('pageshow', event => { if (event.persisted) location.reload(); }); // what it has may be old
   document.addEventListener('visibilitychange', () => { if (document.hidden) flush(); });
 
   function restored() { // what a browser kept that had no time to send it
