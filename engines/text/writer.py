@@ -84,8 +84,7 @@ def prompt_of(model: LanguageModel, words: str, reply: bool) -> list[int]:
     """The prompt's tokens: as it stands, or as a question in the form that the model was taught to answer."""
     if not reply:
         return model.encode(words)
-    asked = [{"role": "user", "content": words}]
-    return model.encode(model.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
+    return model.encode(model.vocabulary.asked(words))
 
 
 def row(options: TextOptions, seed: int) -> Row:
