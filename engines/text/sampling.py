@@ -49,13 +49,17 @@ def allowed(logits: Tensor, rows: Sequence[Sampling], written: Sequence[Sequence
 
 def draw(logits: Tensor, rows: Sequence[Sampling], generators: Sequence[torch.Generator]) -> list[int]:
     """One token a row: the likeliest at temperature 0, else drawn with the row's own random numbers."""
-    chances = torch.softmax(logits, dim=-1)
-    return [
-        int(chances[at].argmax())
-        if row.temperature == 0
-        else int(torch.multinomial(chances[at], 1, generator=generator))
-        for at, (row, generator) in enumerate(zip(rows, generators, strict=True))
-    ]
+    left = int((logits > NEVER).sum(-1).max())
+    ranked, order = logits.topk(left if any(row.temperature for row in rows) else 1, dim=-1)
+    reach = torch.softmax(ranked, dim=-1).cumsum(
+        -1
+    )  # to draw from all that there is would take as long as the model itself
+    out: list[int] = []
+    for at, (row, generator) in enumerate(zip(rows, generators, strict=True)):
+        lot = torch.rand(1, generator=generator) * reach[at, -1]
+        place = int(torch.searchsorted(reach[at], lot, right=True)) if row.temperature else 0
+        out.append(int(order[at, min(place, order.shape[1] - 1)]))
+    return out
 
 
 def penalised(logits: Tensor, written: Sequence[Sequence[int]], penalties: Sequence[float]) -> Tensor:
