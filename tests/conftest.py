@@ -139,7 +139,7 @@ def encoder_folder(tmp_path_factory) -> Path:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("encoder")
-    words = "the green apple is on table . sea boat ##s and far".split()
+    words = ["the", "green", "apple", "is", "on", "table", ".", "sea", "boat", "##s", "and", "far"]
     names = {name: at for at, name in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
     tokenizer = Tokenizer(models.WordPiece(names, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
