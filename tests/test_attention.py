@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import shutil
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +15,8 @@ import torch
 from engines import store
 from engines.api import EngineError
 from engines.text.attention import LIMIT, Attention, attention, readable
+from studio import lab, web
+from studio.session import Studio
 
 APPLE = "The green apple is on the table. It is sweet."
 WORDS = ["The", "green", "apple", "is", "on", "the", "table", ".", "It", "is", "sweet", "."]
@@ -165,3 +173,118 @@ def test_minilm_looks_both_ways_and_its_marks_are_sinks():
     assert (found.causal, found.sinks, found.width) == (False, (0, 13), 32)
     assert found.weights[:, :, 2, 3].max() > 0.5  # somewhere "green" looks ahead at "apple"
     assert attention(store.path(READER), "苹果").unknown == (1, 2)
+
+
+# ── What the page asks ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def ask(home, tmp_path, monkeypatch, causal_folder, encoder_folder):
+    """Asks the route of a studio whose language models are the toys."""
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+
+    for name, folder in ((WRITER, causal_folder), (READER, encoder_folder)):
+        shutil.copytree(folder, tmp_path / "models" / name)
+        (tmp_path / "models" / name / store.MANIFEST).write_text("{}")
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
+    studio = Studio()
+    client, session = TestClient(Starlette(routes=web.routes(studio))), studio.new_session().id
+
+    def post(said, session=session, lang="en"):
+        content = said if isinstance(said, bytes) else json.dumps(said).encode()
+        return client.post(f"/duet/{session}/attention?lang={lang}", content=content)
+
+    yield post
+    studio.close()
+
+
+def decoded(answer):
+    count = len(answer["tokens"])
+    weights = np.frombuffer(base64.b64decode(answer["weights"]), "<u2") / lab.FULL
+    return weights.reshape(answer["layers"], answer["heads"], count, count)
+
+
+@pytest.mark.parametrize(("model", "causal", "sinks"), [("writer", True, [0]), ("reader", False, [0, 3])])
+def test_the_route_sends_every_head(ask, model, causal, sinks, causal_folder, encoder_folder):
+    answer = ask({"model": model, "text": "the sea"})
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = answer.json()
+    assert (found["model"], found["causal"], found["sinks"], found["cut"]) == (model, causal, sinks, 0)
+    wanted = attention(causal_folder if causal else encoder_folder, "the sea")
+    assert found["tokens"] == wanted.tokens
+    assert found["share"] == pytest.approx(wanted.share)
+    assert decoded(found) == pytest.approx(wanted.weights, abs=1e-5)
+    if causal:
+        assert (np.triu(decoded(found), 1) == 0).all()
+
+
+def test_words_know_whether_white_space_stands_before_them(ask):
+    found = ask({"model": "reader", "text": "the  apples, far"}).json()
+    assert found["tokens"] == ["[CLS]", "the", "apple", "s", ",", "far", "[SEP]"]
+    assert found["spaced"] == [False, False, True, False, False, True, False]
+    assert found["unknown"] == [4]
+
+
+def test_the_writer_is_meant_where_no_model_is_named(ask):
+    assert ask({"text": "a"}).json()["model"] == "writer"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"text": ""}, "Write a few words"),
+        ({"text": " \n"}, "Write a few words"),
+        ({"text": "x" * 10_001}, "10001 characters"),
+        ({"text": "\ud83d"}, "half of a character"),
+        ({"text": 5}, "text is 5"),
+        ({}, "text is None"),
+        ({"text": "a", "model": "gpt"}, "Known: writer, reader"),
+        ({"text": "a", "model": ["writer"]}, "Known: writer, reader"),
+        ([], "not a JSON object"),
+        (b"{", "not valid JSON"),
+        (b" " * (web.MAX_ASKED + 1), "At most"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_words(ask, said, told):
+    answer = ask(said)
+    assert answer.status_code == 400
+    assert told in answer.json()["error"]
+    chinese = ask(said, lang="zh").json()["error"]
+    assert chinese != answer.json()["error"]
+
+
+def test_only_a_session_may_ask(ask):
+    assert ask({"text": "a"}, session="nobody").status_code == 400
+
+
+def test_a_model_that_is_not_here_is_fetched_meanwhile(ask, tmp_path, monkeypatch, causal_folder):
+    target, going, pulls = tmp_path / "models" / WRITER, threading.Event(), []
+    shutil.rmtree(target)
+
+    def pull(name, report):
+        pulls.append(name)
+        report(30, 120, "…")
+        assert going.wait(20)
+        if len(pulls) == 1:
+            raise EngineError("The model {name} could not be kept: {why}.", name=name, why="no room")
+        shutil.copytree(causal_folder, target)
+        (target / store.MANIFEST).write_text("{}")
+
+    def until(done):
+        deadline = time.monotonic() + 20
+        while not done(answer := ask({"text": "a"})):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return answer
+
+    monkeypatch.setattr(store, "pull", pull)
+    answer = until(lambda answer: answer.json()["waiting"]["done"] > 0)
+    assert answer.json() == {"waiting": {"done": 0.25, "title": store.entry(WRITER).title}}
+    ask({"text": "b"})
+    assert pulls == [WRITER]  # whoever asks meanwhile waits for the same
+    going.set()
+    assert "no room" in until(lambda answer: answer.status_code == 400).json()["error"]
+    assert until(lambda answer: "tokens" in answer.json()).json()["tokens"] == ["a"]
+    assert pulls == [WRITER, WRITER]
