@@ -268,7 +268,7 @@
   function strongest() { // of the pair that was chosen, where else it is looked at more
     const { row, column } = shown.pinned, found = view(), at = found.ids.indexOf(row), beside = found.ids.indexOf(column);
     if (at < 0 || beside < 0 || (found.causal && beside > at)) return false;
-    const top = best(`pair ${row} ${column}`, (layer, head) => raw(layer, head, row, column));
+    const top = best(`pair ${row} ${column}`, (layer, head) => view(layer, head).at(at, beside));
     if (top.layer === shown.layer && top.head === shown.head) return false;
     return h('button.link', { type: 'button', data: { click: 'go', layer: top.layer, head: top.head } }, say('strongest', { layer: top.layer + 1, head: top.head + 1, percent: percent(top.share) }));
   }
