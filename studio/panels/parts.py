@@ -20,9 +20,11 @@ SCRIPTS = (
     "plane.js",
     "learned.js",
     "history.js",
+    "attention-draw.js",
+    "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "attention.css")
 
 LESSONS = (
     "retract",
