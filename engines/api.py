@@ -53,11 +53,14 @@ __all__ = [
     "Preview",
     "Previewer",
     "Progress",
+    "Reader",
     "Remark",
     "Result",
+    "Room",
     "Setting",
     "Space",
     "Started",
+    "Token",
     "UserError",
     "check_depth",
     "check_options",
@@ -191,6 +194,7 @@ class EngineInfo:
         default_factory=dict
     )  # kinds of weight that it takes, with their bounds
     axes: tuple[str, ...] = ()  # the axes it knows by name
+    templates: Mapping[str, str] = field(default_factory=dict)  # that come with it, by name, for an option `template`
     masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
     models: tuple[str, ...] = ()  # entries of the model store that it loads
     random: bool = False  # whether the seed changes the result
@@ -226,6 +230,8 @@ class EngineInfo:
                 raise BriefError("Unknown mask {key!r}.", "Allowed here: {allowed}.", key=key, allowed=allowed)
         defaults = {spec.name: spec.default for spec in dataclasses.fields(self.options)}
         checked = check_options(self.options, brief.options)
+        if check := getattr(self.options(**checked), "check", None):  # what is to be checked of several together
+            check()
         given = {name: value for name, value in checked.items() if value != defaults[name]}
         brief = dataclasses.replace(brief, engine=self.name, options=given)
         knobs = [knob.name for knob in self.knobs(brief)]
@@ -352,3 +358,32 @@ class Previewer(Protocol):
     """An engine that is fast enough for a sheet of small pictures."""
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]: ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of a text as the model reads it, in whole characters, and what else it had in mind there, the likeliest first."""
+
+    text: str
+    probability: float
+    alternatives: tuple[tuple[str, float], ...]  # text and probability, 10 at most
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many tokens a brief takes, all of it and in parts, and how many there are."""
+
+    context: int  # what the model has room for
+    answer: int  # what a text may take of it
+    prompt: int  # everything that is put before the text, cut to what is left or not
+    parts: Mapping[str, int] = field(default_factory=dict)  # of the prompt: "prompt", and options that go into it
+
+
+class Reader(Protocol):
+    """An engine that can tell how it reads a text."""
+
+    def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
+        """The tokens of a text that was written so, which add up to it, with their probabilities before anything is sifted."""
+        ...
+
+    def room(self, brief: Brief) -> Room: ...

@@ -8,7 +8,8 @@ import gradio as gr
 
 from . import theme
 from .panels import endpoints, parts
-from .panels.acts import PANELS, Acts
+from .panels.acts import Acts
+from .panels.page import PANELS
 
 MEMORY: Any = {
     "storage_key": "duet",
@@ -27,6 +28,7 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
             panels["brief"] = parts.brief(head)
             with gr.Column(elem_id="duet-middle"):
                 panels["notice"] = parts.notice(head)
+                panels["notebook"] = parts.notebook(head)
                 panels["round"] = parts.round_(head)
             panels["learned"] = parts.learned(head)
         panels["history"] = parts.history(head)
@@ -41,11 +43,13 @@ def build(acts: Acts, api: endpoints.Api, address: parts.Address) -> gr.Blocks:
         whole = common | {"outputs": [panels["memory"], *common["outputs"]]}  # for those who may change the memory
         page.load(acts.load, api_name="page_load", **whole)
         panels["header"].speak(acts.speak, queue=False, api_name="page_speak", **whole)
+        panels["header"].turn(acts.turn, api_name="page_turn", **whole)
         panels["brief"].again(acts.again, api_name="page_again", **common)
         for panel, names in {
             "round": ("judge", "star", "branch", "halt", "explore"),
             "learned": parts.LESSONS,
-            "history": ("look", "undo"),
+            "notebook": ("use", "mend", "send"),
+            "history": ("look", "undo", "redo"),
         }.items():
             for name in names:
                 getattr(panels[panel], name)(getattr(acts, name), queue=False, api_name=f"page_{name}", **common)

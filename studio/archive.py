@@ -1,4 +1,5 @@
-"""A session as a portable file: a zip of `events.jsonl`, `blobs/<sha256>` and `versions.json`.
+"""A session as a portable file: a zip of `events.jsonl`, `blobs/<sha256>` and `versions.json`, and `authorship.json` where
+something was written: who wrote how much of it.
 
 The session's id is not in it: the id is the key to the session, the file is meant to be passed on.
 """
@@ -22,8 +23,10 @@ from pydantic import ValidationError
 from engines.api import UserError
 
 from . import __version__
+from .authorship import figures
 from .blobs import Blobs
 from .events import AnyEvent, StudioError, blobs_of, from_json, to_json
+from .state import fold
 
 Recorded = tuple[dict[int, AnyEvent], dict[str, Any]]  # events by number, versions
 
@@ -49,6 +52,8 @@ def write(file: Path, events: Mapping[int, AnyEvent], blobs: Blobs) -> Path:
         with os.fdopen(handle, "wb") as raw, zipfile.ZipFile(raw, "w") as archive:
             _add(archive, "versions.json", json.dumps(versions(), indent=1).encode())
             _add(archive, "events.jsonl", lines.encode())
+            if (state := fold(events)).writing:
+                _add(archive, "authorship.json", json.dumps(figures(state), indent=1).encode())
             for sha in sorted(blobs_of(events.values())):
                 _add(archive, f"blobs/{sha}", blobs.read(sha))
         os.replace(part, file)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engines.api import Preview
+from engines.api import Draft, Preview
 
 from .events import StudioError
 
@@ -37,7 +37,7 @@ class Ticket:
         self.began = time.monotonic()
         self._work = work
         self._items: list[object] = []
-        self._previews: dict[int, int] = {}  # variant -> where its last preview stands in the items
+        self._previews: dict[int, int] = {}  # variant -> where its last preview or draft stands in the items
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []
         self._cancelled = threading.Event()
@@ -100,7 +100,7 @@ class Ticket:
 
     def _push(self, item: object | None, *, done: bool = False) -> None:
         with self._changed:
-            if isinstance(item, Preview):  # only the newest preview of a variant is worth keeping
+            if isinstance(item, Preview | Draft):  # only the newest preview of a variant is worth keeping
                 if item.index in self._previews:
                     self._items[self._previews[item.index]] = None
                 self._previews[item.index] = len(self._items)
@@ -164,10 +164,14 @@ class Desk:
 
     def running(self, session: str) -> Ticket | None:
         """The session's job on the engine, or else its first in the queue."""
+        return next(iter(self.jobs(session)), None)
+
+    def jobs(self, session: str) -> list[Ticket]:
+        """The session's jobs, the one on the engine first, then those in the queue."""
         with self._changed:
-            if self._current is not None and self._current.session == session:
-                return self._current
-            return next(iter(self._waiting.get(session, ())), None)
+            current = self._current
+            mine = [current] if current is not None and current.session == session else []
+            return [*mine, *self._waiting.get(session, ())]
 
     def cancel(self, session: str, round: int | None = None) -> list[Ticket]:
         """Cancels the session's own jobs, running and waiting, or the one of a single round. Returns them."""

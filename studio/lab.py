@@ -10,7 +10,7 @@ import numpy as np
 
 from engines import store
 from engines.api import check_text
-from engines.errors import MAX_PROMPT
+from engines.errors import MAX_OPTION
 
 from .events import StudioError
 
@@ -30,7 +30,7 @@ def attention(said: dict[str, Any]) -> dict[str, Any]:
     The question is `{"model": "writer" or "reader", "text": "…"}`. Where the model is not here yet it is fetched meanwhile, and the
     answer is `{"waiting": {"done": 0-1, "title": "…"}}`: ask again soon. Raises `StudioError` or `EngineError`.
     """
-    asked, text = said.get("model", "writer"), check_text("text", said.get("text"), MAX_PROMPT, StudioError)
+    asked, text = said.get("model", "writer"), check_text("text", said.get("text"), MAX_OPTION, StudioError)
     if not isinstance(asked, str) or asked not in MODELS:
         raise StudioError("Unknown model {value!r}.", "Known: {allowed}.", value=asked, allowed=", ".join(MODELS))
     name = MODELS[asked]

@@ -43,9 +43,28 @@ class Table:
         return self.words["styles"].get(name) or self.names.get(name) or own
 
     def knob(self, name: str) -> str:
-        """A control as an artist calls it: `style:starry-oil` or `strength`."""
-        kind, _, style = name.partition(":")
-        return self.style(style) if kind == "style" and style else self.words["knobs"].get(name, name)
+        """A control as an artist calls it: `style:starry-oil`, `axis:joyful`, `word:lantern` or `strength`."""
+        kind, _, own = name.partition(":")
+        if kind == "style" and own:
+            return self.style(own)
+        if kind == "axis" and own:
+            return self.names.get(own) or self.poles(own)[1]
+        if own:
+            return self("quoted", word=self.names.get(own, own))
+        return self.words["knobs"].get(name, name)
+
+    def poles(self, axis: str) -> tuple[str, str]:
+        """What an axis leads from and to, in words: melancholic and joyful."""
+        ends = self.words["axes"].get(axis)
+        if ends is None:
+            own = self.names.get(axis, axis.replace("-", " "))
+            return self("axis_less", names=own), own
+        low, _, high = ends.partition(" | ")
+        return low, high
+
+    def choice(self, option: str, choice: str) -> str:
+        """One of an option's choices, as an artist calls it."""
+        return self.words["choices"].get(f"{option}={choice}", choice)
 
     def spoken(self, name: str) -> str:
         """A control within a sentence: "more starry oil, less kept colour"."""

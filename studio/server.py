@@ -52,8 +52,9 @@ def opened(host: str, port: int, lang: str | None = None, db: str | None = None)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with quick_import():
         from . import app
-        from .panels.acts import FIRST_CONTENT, Acts, Assets
+        from .panels.acts import Acts
         from .panels.endpoints import Api
+        from .panels.page import FIRST_CONTENT, Assets
     studio = Studio(db=db)
     try:
         studio.log.interrupted()

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -39,9 +40,10 @@ from .events import (
     Words,
 )
 from .log import Log
+from .notebook import Document, Memory
 from .rounds import Stored, as_variant, check_sides, ready_engines, run_chain, sides_of
-from .sheets import refusal, sheet
-from .state import Round, State, fold
+from .sheets import refusal
+from .state import State, fold, whole
 from .steering import evidence, learned, propose
 from .view import continued, next_brief, view
 
@@ -132,6 +134,7 @@ class Session:
         self._events: dict[int, AnyEvent] = {}
         self._owed: list[Ended] = []  # what the log had no room for; it goes first when there is
         self._lock = threading.RLock()
+        self._notebook = Memory()
 
     # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,18 +149,26 @@ class Session:
     def state(self) -> State:
         return fold(self.events())
 
-    def view(self) -> dict[str, Any]:
-        """The session as JSON values, for the endpoints and for the page."""
+    def view(self, mode: str | None = None) -> dict[str, Any]:
+        """The session as JSON values, for the endpoints and for the page: as it stands in a mode, that of the latest act without."""
         events = self.events()
         state = fold(events)
         ready = self.running() is None and any(each.status == "done" for each in state.rounds.values())
-        why = refusal(next_brief(state), self.files, ready)
-        return view(self.id, events, state, self.running(), self.learned(state), Words.of(why) if why else None)
+        following, learned = next_brief(state, mode), self.learned(state, mode)
+        why = refusal(following, self.files, ready)
+        if following is not None and following.mode == "text" and state.writing:
+            following = replace(following, prompt=self.document(state).text)
+        return view(self.id, events, state, self.running(), learned, Words.of(why) if why else None, following)
 
-    def learned(self, state: State | None = None) -> dict[str, Any]:
+    def document(self, state: State | None = None) -> Document:
+        """The notebook as it stands."""
+        with self._lock:
+            return self._notebook.document((state or self.state()).writing)
+
+    def learned(self, state: State | None = None, mode: str | None = None) -> dict[str, Any]:
         """What the judgements taught so far, at what would be proposed next."""
         state = state or self.state()
-        brief, infos = next_brief(state), registry.infos()
+        brief, infos = next_brief(state, mode), registry.infos()
         if brief is None or brief.engine not in infos:
             return {"judgements": 0, "knobs": []}
         return learned(infos[brief.engine], brief, evidence(state, infos))
@@ -180,11 +191,6 @@ class Session:
             )
         return self._studio.blobs.path(sha)
 
-    def sheet(self, content: str) -> dict[str, bytes]:
-        """One of this session's pictures, small, in every style of the bank: name -> JPEG."""
-        self.blob(content)
-        return sheet(content, self.files)
-
     # ── What the artist does ─────────────────────────────────────────────────────────────────────────────────────────
 
     def upload(self, data: bytes, name: str) -> str:
@@ -197,11 +203,11 @@ class Session:
                 self._studio.keep(self.id, uploaded, data)
         return f"sha256:{sha}"
 
-    def propose(self, brief: Brief, exact: bool = True) -> Ticket:
+    def propose(self, brief: Brief, exact: bool = True, at: int | None = None) -> Ticket:
         """Begins a round: checks the brief, decides what to try, logs it and queues it at the desk.
 
         With `exact` the brief is taken at its word. Without, a brief that is sent again continues from what was picked, as a
-        program expects that sends one brief again and again.
+        program expects that sends one brief again and again. Texts go on `at` a place of the notebook, its end without one.
         """
         brief = registry.check(brief)
         with self._lock:
@@ -212,7 +218,11 @@ class Session:
             self._studio.desk.admit(self.id)
             proposals = propose(registry.info(brief.engine), brief, evidence(state, registry.infos()))
             number = state.next_round
-            self._append(Proposed(round=number, parent=state.head, brief=brief, proposals=proposals))
+            parent = state.standing(brief.mode).head
+            if brief.mode == "text":
+                end = len(self.document(state))
+                at = end if at is None else min(at, end)
+            self._append(Proposed(round=number, parent=parent, brief=brief, proposals=proposals, at=at))
             return self._studio.desk.submit(
                 self.id, number, lambda cancelled: self._work(number, brief, proposals, cancelled)
             )
@@ -221,7 +231,7 @@ class Session:
         """Logs what the artist says of a round and returns what was learned."""
         with self._lock:
             state = self.state()
-            current = self._round(state, round)
+            current = state.round(round)
             if judgement.retract is not None and judgement.retract not in current.judgements:
                 known = ", ".join(map(str, current.judgements)) or "none"
                 raise StudioError(
@@ -236,7 +246,7 @@ class Session:
             if judgement.edit:
                 registry.check(current.brief.apply(knobs | judgement.edit))
             self._append(Judged(round=round, judgement=judgement))
-        return self.learned()
+        return self.learned(mode=current.brief.mode)
 
     def branch(self, round: int, variant: int) -> None:
         """The next round continues from this variant."""
@@ -248,19 +258,20 @@ class Session:
             self._append(Starred(place=self._place(round, variant), on=on))
 
     def undo(self) -> None:
-        """Takes back the artist's last act: a judgement, a star, a branch or a whole round. Its variants stay on disk."""
+        """Takes back the artist's last act, with what it completed: a judgement, a word, a branch or a whole round."""
         with self._lock:
-            state = self.state()
+            state, events = self.state(), self.events()
             if state.last_act is None:
                 raise StudioError("There is nothing to undo.")
-            latest = state.latest()
-            if latest and latest.event == state.last_act and latest.status == "running":
-                self._studio.desk.cancel(self.id, latest.number)
-            self._append(Undone(event=state.last_act))
+            for number in whole(events, state.acts):
+                event = events[number]
+                if isinstance(event, Proposed) and state.rounds[event.round].status == "running":
+                    self.cancel(event.round)
+                self._append(Undone(event=number))
 
-    def cancel(self) -> int:
-        """Stops this session's rounds, running and waiting. Returns how many there were."""
-        return len(self._studio.desk.cancel(self.id))
+    def cancel(self, round: int | None = None) -> int:
+        """Stops this session's rounds, running and waiting, or a single one. Returns how many there were."""
+        return len(self._studio.desk.cancel(self.id, round))
 
     def forget(self) -> None:
         self._studio.forget(self.id)
@@ -351,12 +362,14 @@ class Session:
         """The files that engines read."""
         return Stored(self._studio.blobs)
 
-    # ── Small helpers ────────────────────────────────────────────────────────────────────────────────────────────────
+    def acting(self) -> threading.RLock:
+        """Held while several things are done that belong together."""
+        return self._lock
 
-    def record(self, make: Callable[[State], AnyEvent]) -> None:
-        """Logs the event that is made of the state as it is, with nothing in between."""
+    def record(self, make: Callable[[State], AnyEvent]) -> int:
+        """Logs the event that is made of the state as it is, with nothing in between, and returns its number."""
         with self._lock:
-            self._append(make(self.state()))
+            return self._append(make(self.state()))
 
     def _append(self, event: AnyEvent) -> int:
         self._settle()
@@ -369,25 +382,10 @@ class Session:
                 self._studio.log.append(self.id, self._owed[0])
                 self._owed.pop(0)
 
-    def _round(self, state: State, number: int) -> Round:
-        if number not in state.rounds:
-            known = ", ".join(map(str, state.rounds)) or "none yet"
-            raise StudioError(
-                "There is no round {value}.", "Rounds of this session: {allowed}.", value=number, allowed=known
-            )
-        return state.rounds[number]
-
     def _place(self, number: int, variant: int) -> Place:
-        indices = [made.index for made in self._round(self.state(), number).variants]
-        if variant not in indices:
-            raise StudioError(
-                "Round {round} has no variant {value}.",
-                "It has: {allowed}.",
-                round=number,
-                value=variant,
-                allowed=", ".join(map(str, indices)) or "none",
-            )
-        return Place(round=number, variant=variant)
+        place = Place(round=number, variant=variant)
+        self.state().made(place)
+        return place
 
     def check_pictures(self, brief: Brief, state: State) -> None:
         """Every picture is here, and the result's sides are not too short."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from engines.api import Brief
+
 from .events import (
     AnyEvent,
     Believed,
@@ -25,11 +27,15 @@ from .events import (
     Place,
     Proposal,
     Proposed,
+    Redone,
+    Sent,
     Shared,
     Sheeted,
+    Spliced,
     Starred,
     Status,
     StoredBrief,
+    StudioError,
     Teaching,
     Undone,
     Uploaded,
@@ -37,6 +43,7 @@ from .events import (
     Withdrawn,
     Words,
 )
+from .notebook import Recalled
 
 
 class Verdict(BaseModel):
@@ -90,6 +97,7 @@ class Round(BaseModel):
     parent: Place | None
     brief: StoredBrief
     proposals: list[Proposal]
+    at: int | None = None  # where in the notebook, as it was then, its texts go on
     variants: list[Variant] = []
     status: Status = "running"
     engine: EngineUsed | None = None
@@ -109,23 +117,75 @@ class Round(BaseModel):
         return verdict
 
 
-class State(BaseModel):
-    """A session as its events add up to. `last_act` is what undo would take back."""
+class Standing(BaseModel):
+    """Where the artist stands in the tree, among the rounds of one mode."""
 
-    rounds: dict[int, Round] = {}
     head: Place | None = None  # the variant that the next round hangs from
     open: int | None = None  # the newest round while nothing was chosen since: what comes next is its own brief
+    ahead: StoredBrief | None = None  # what was picked from elsewhere, a sheet, while nothing else was chosen since
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+class State(BaseModel):
+    """A session as its events add up to. `last_act` is what undo would take back, `undone` what redo would bring back, last first."""
+
+    rounds: dict[int, Round] = {}
+    standings: dict[str, Standing] = {}  # mode -> where the artist stands in it
+    mode: str = "style"  # of the latest act
     pictures: dict[str, Uploaded] = {}
     kept: dict[str, Kept] = {}  # axes and adapters of the artist's own, by digest
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
     teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements
-    ahead: StoredBrief | None = (
-        None  # what was picked from a sheet, while nothing else was chosen since: the next brief
-    )
+    writing: dict[int, Spliced | Recalled] = {}  # event number -> what it did to the notebook
     shared: bool = False  # whether others may begin from what was learned here
     forgot: int | None = None  # event number up to which judgements teach nothing
     acts: list[int] = []  # numbers of the artist's acts that hold, in order
+    undone: list[int] = []  # numbers of acts that were undone and could be redone
     next_round: int = 0  # round numbers are never used twice
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def standing(self, mode: str) -> Standing:
+        return self.standings.get(mode, Standing())
+
+    @property
+    def head(self) -> Place | None:
+        return self.standing(self.mode).head
+
+    @property
+    def open(self) -> int | None:
+        return self.standing(self.mode).open
+
+    @property
+    def ahead(self) -> Brief | None:
+        return self.standing(self.mode).ahead
+
+    def stand(self, mode: str, head: Place | None, open: int | None = None, ahead: Brief | None = None) -> None:
+        self.mode, self.standings[mode] = mode, Standing(head=head, open=open, ahead=ahead)
+
+    def round(self, number: int) -> Round:
+        """The round of that number. Raises `StudioError` where there is none."""
+        if number not in self.rounds:
+            known = ", ".join(map(str, self.rounds)) or "none yet"
+            raise StudioError(
+                "There is no round {value}.", "Rounds of this session: {allowed}.", value=number, allowed=known
+            )
+        return self.rounds[number]
+
+    def made(self, place: Place) -> Variant:
+        """The variant at a place. Raises `StudioError` where there is none."""
+        for variant in self.round(place.round).variants:
+            if variant.index == place.variant:
+                return variant
+        indices = [variant.index for variant in self.rounds[place.round].variants]
+        raise StudioError(
+            "Round {round} has no variant {value}.",
+            "It has: {allowed}.",
+            round=place.round,
+            value=place.variant,
+            allowed=", ".join(map(str, indices)) or "none",
+        )
 
     @property
     def last_act(self) -> int | None:
@@ -146,9 +206,13 @@ class State(BaseModel):
         return current.model_copy(update={"judgements": kept})
 
 
+PASSIVE = (Uploaded, Kept, Made, Ended, Undone, Redone)  # events that are no new act of the artist
+
+
 def fold(events: Mapping[int, AnyEvent]) -> State:
     """The state that numbered events add up to; undone and retracted ones count for nothing."""
-    void = {event.event for event in events.values() if isinstance(event, Undone)}
+    undone = _undone(events)
+    void = set(undone)
     for number in sorted(events, reverse=True):  # a retraction that was itself undone or retracted does not hold
         event = events[number]
         if number not in void and isinstance(event, Judged) and event.judgement.retract is not None:
@@ -162,7 +226,45 @@ def fold(events: Mapping[int, AnyEvent]) -> State:
             state.next_round = max(state.next_round, event.round + 1)
         if number not in void:
             _apply(state, number, event)
+    state.undone = _redoable(events, undone)
     return state
+
+
+def _undone(events: Mapping[int, AnyEvent]) -> list[int]:
+    """The numbers of what was undone and not redone since, in the order in which it was."""
+    found: list[int] = []
+    for number in sorted(events):
+        event = events[number]
+        if isinstance(event, Undone):
+            found.append(event.event)
+        elif isinstance(event, Redone) and event.event in found:
+            found.remove(event.event)
+    return found
+
+
+def whole(events: Mapping[int, AnyEvent], acts: list[int]) -> list[int]:
+    """The last act with those that it completes, the last first."""
+    found = acts[-1:]
+    while found and (first := getattr(events[found[-1]], "follows", None)) in acts:
+        found.append(first)
+    return found
+
+
+def resumed(events: Mapping[int, AnyEvent], undone: list[int]) -> list[int]:
+    """What was undone last with all that completes it, in the order in which it was done."""
+    found = undone[-1:]
+    for number in reversed(undone[:-1]):
+        if getattr(events[number], "follows", None) != found[-1]:
+            break
+        found.append(number)
+    return found
+
+
+def _redoable(events: Mapping[int, AnyEvent], undone: list[int]) -> list[int]:
+    """What was undone since the artist last did something new."""
+    new = max((number for number, event in events.items() if not isinstance(event, PASSIVE)), default=-1)
+    since = {event.event for number, event in events.items() if isinstance(event, Undone) and number > new}
+    return [number for number in undone if number in since]
 
 
 def _apply(state: State, number: int, event: AnyEvent) -> None:
@@ -173,9 +275,14 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.kept[event.sha256] = event
         case Proposed():
             state.rounds[event.round] = Round(
-                number=event.round, event=number, parent=event.parent, brief=event.brief, proposals=event.proposals
+                number=event.round,
+                event=number,
+                parent=event.parent,
+                brief=event.brief,
+                proposals=event.proposals,
+                at=event.at,
             )
-            state.head, state.open, state.ahead = event.parent, event.round, None
+            state.stand(event.brief.mode, event.parent, open=event.round)
             state.acts.append(number)
         case Made() if event.round in state.rounds:
             state.rounds[event.round].variants.append(event.variant)
@@ -192,8 +299,16 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             (stars.add if event.on else stars.discard)(event.place.variant)
         case Branched() if event.place.round in state.rounds:
             state.acts.append(number)
-            state.branches[number] = state.head = event.place
-            state.open = state.ahead = None
+            state.branches[number] = event.place
+            _branch(state, number, event.place)
+        case Spliced():
+            state.acts.append(number)
+            state.writing[number] = event
+        case Sent() if event.place.round in state.rounds:
+            state.acts.append(number)
+            prompt = state.made(event.place).text or ""
+            now = state.standing(event.mode)
+            state.standings[event.mode] = now.model_copy(update={"ahead": Brief(mode=event.mode, prompt=prompt)})
         case Forgot():
             state.acts.append(number)
             state.forgot = number
@@ -202,7 +317,9 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.teachings[number] = event
             if isinstance(event, Sheeted):
                 last = event.levels[-1]
-                state.ahead = event.brief.apply(last.cells[last.pick])
+                now = state.standing(event.brief.mode)
+                ahead = event.brief.apply(last.cells[last.pick])
+                state.stand(event.brief.mode, now.head, now.open, ahead)
         case Shared():
             state.acts.append(number)
             state.shared = event.on
@@ -215,13 +332,23 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
 def _judge(state: State, number: int, event: Judged) -> None:
     """A choice moves the head there; one that is withdrawn (none of these, a dislike) moves it
     to the next in the ranking, or back before the round."""
-    current = state.rounds[event.round]
-    before = current.verdict.chosen
+    current, mode = state.rounds[event.round], state.rounds[event.round].brief.mode
+    now, before = state.standing(mode), current.verdict.chosen
     current.judgements[number] = event.judgement
     chosen = current.verdict.chosen
     said = event.judgement.pick is not None or event.judgement.ranking
-    here = state.open == event.round if before is None else state.head == Place(round=event.round, variant=before)
+    here = now.open == event.round if before is None else now.head == Place(round=event.round, variant=before)
     if chosen is not None and (said or (chosen != before and here)):
-        state.head, state.open, state.ahead = Place(round=event.round, variant=chosen), None, None
+        state.stand(mode, Place(round=event.round, variant=chosen))
     elif chosen is None and before is not None and here:
-        state.head, state.open = current.parent, event.round
+        state.stand(mode, current.parent, event.round, now.ahead)
+    state.mode = mode
+
+
+def _branch(state: State, number: int, place: Place) -> None:
+    """The next round goes on from there; among texts, so does the notebook."""
+    current = state.rounds[place.round]
+    state.stand(current.brief.mode, place)
+    if current.at is not None:
+        put = state.made(place).text or ""
+        state.writing[number] = Recalled(before=current.event, at=current.at, put=put, by=place)

@@ -54,11 +54,11 @@ def unlearn(session: Session) -> None:
     session.record(act)
 
 
-def believe(session: Session, knob: str, value: float) -> None:
-    """The artist says what they like best of a knob."""
+def believe(session: Session, knob: str, value: float, mode: str | None = None) -> None:
+    """The artist says what they like best of a knob of a mode, of the latest act's without one."""
 
     def act(state: State) -> Believed:
-        brief = _next(state)
+        brief = _next(state, mode)
         known = {each.name: each for each in registry.info(brief.engine).knobs(brief) if each.kind != "choice"}
         if knob not in known:
             raise StudioError("Unknown knob {key!r}.", "This round has: {allowed}.", key=knob, allowed=", ".join(known))
@@ -109,7 +109,7 @@ def sheet(
     Around what is `asked`, where the form says something else than the next brief: what was locked there stays.
     """
     state = fold({number: event for number, event in session.events().items() if number <= after})
-    brief = _next(state)
+    brief = _next(state, "style")
     if asked is not None:
         brief = registry.check(asked)
         session.check_pictures(brief, state)
@@ -252,8 +252,8 @@ def begin_from_pool(session: Session, studio: Studio) -> None:
     session.record(lambda _: Carried(source="pool", taste=found))
 
 
-def _next(state: State) -> Brief:
-    brief = next_brief(state)
+def _next(state: State, mode: str | None = None) -> Brief:
+    brief = next_brief(state, mode)
     if brief is None or brief.engine not in registry.infos():
         raise StudioError("Ask for a round first.")
     return brief

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from engines.api import Brief
 
 from .desk import Ticket
-from .events import AnyEvent, Believed, Carried, Compared, Place, Sheeted, Teaching, Variant, Words
+from .events import AnyEvent, Believed, Carried, Compared, Place, Sheeted, Spliced, Teaching, Variant, Words
 from .state import Round, State
 from .steering import drift
 
@@ -21,9 +21,10 @@ def view(
     running: Ticket | None,
     learned: dict[str, Any],
     no_sheet: Words | None,
+    following: Brief | None,
 ) -> dict[str, Any]:
-    """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered."""
-    following = next_brief(state)
+    """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered, and
+    `following` is what would be asked next."""
     agreed, count = drift.agreement(state)
     return {
         "session": session,
@@ -35,7 +36,7 @@ def view(
             for sha, picture in state.pictures.items()
         },
         "running": {"round": running.round} if running else None,
-        "undo": None if state.last_act is None else {"event": state.last_act, "kind": events[state.last_act].kind},
+        **turns(events, state),
         "learned": learned,
         "sheet": {
             "offered": no_sheet is None,
@@ -52,6 +53,21 @@ def view(
     }
 
 
+def turns(events: Mapping[int, AnyEvent], state: State) -> dict[str, Any]:
+    """What undo would take back and redo bring back, None for nothing."""
+    return {"undo": act_view(events, state.acts), "redo": act_view(events, state.undone)}
+
+
+def act_view(events: Mapping[int, AnyEvent], acts: Sequence[int]) -> dict[str, Any] | None:
+    """The last of some acts, and of what kind it is; what completes another is told as that one."""
+    if not acts:
+        return None
+    event = events[acts[-1]]
+    while isinstance(event, Spliced) and event.follows is not None and event.follows in acts:
+        event = events[event.follows]
+    return {"event": acts[-1], "kind": event.kind}
+
+
 def teaching_view(said: Teaching) -> dict[str, Any]:
     """What was taught beside judgements, without the tables that only the fit reads."""
     match said:
@@ -63,16 +79,17 @@ def teaching_view(said: Teaching) -> dict[str, Any]:
             return {"kind": said.kind, "source": said.source, "opinions": len(said.taste.opinions)}
 
 
-def next_brief(state: State) -> Brief | None:
-    """What the next `yours` would be: what was picked from a sheet, the variant that was chosen, or the latest brief, with what was
-    set by hand."""
-    if state.ahead is not None:
-        return state.ahead
-    if state.open is not None:
-        current = state.rounds[state.open]
+def next_brief(state: State, mode: str | None = None) -> Brief | None:
+    """What the next `yours` of a mode would be, of the latest act's without one: what was picked from a sheet, the variant that
+    was chosen, or the latest brief, with what was set by hand."""
+    now = state.standing(mode or state.mode)
+    if now.ahead is not None:
+        return now.ahead
+    if now.open is not None:
+        current = state.rounds[now.open]
         edits = current.verdict.edits
         return current.brief.apply(current.proposals[0].knobs | edits) if edits else current.brief
-    return None if state.head is None else brief_at(state, state.head)
+    return None if now.head is None else brief_at(state, now.head)
 
 
 def brief_at(state: State, place: Place) -> Brief:
@@ -93,8 +110,8 @@ def brief_at(state: State, place: Place) -> Brief:
 def continued(state: State, brief: Brief) -> Brief:
     """What a brief means to a program that sends the same one again and again: the next `yours`, where the brief began the
     line of rounds that the next one would continue without a word of its own. Any other brief is taken at its word."""
-    following = next_brief(state)
-    at = state.open if state.open is not None else state.head.round if state.head else None
+    following, now = next_brief(state, brief.mode), state.standing(brief.mode)
+    at = now.open if now.open is not None else now.head.round if now.head else None
     while following is not None and at is not None:
         current = state.rounds[at]
         if current.brief == brief:
@@ -120,6 +137,7 @@ def round_view(current: Round) -> dict[str, Any]:
             "picked": variant.index == verdict.pick,
             "rank": rank.get(variant.index),
             "starred": variant.index in current.stars,
+            "edited": verdict.texts.get(variant.index),
         }
 
     return {
@@ -127,6 +145,7 @@ def round_view(current: Round) -> dict[str, Any]:
         "event": current.event,
         "parent": current.parent.model_dump() if current.parent else None,
         "status": current.status,
+        "at": current.at,
         "brief": current.brief.to_dict(),
         "engine": current.engine.model_dump() if current.engine else None,
         "seconds": current.seconds,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,9 +21,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engines.api import Brief, UserError
+from engines.api import Brief
 
-from . import config, lab, locales, pictures, render, sheets, teaching
+from . import config, lab, locales, pictures, render, sheets, teaching, texts
+from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
 from .session import Session, Studio
@@ -35,18 +35,7 @@ STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 SIDES = (96, 160, 320, 768, 2048)  # pixels of the thumbnails that may be asked for
 REMEMBERED = 64 * 2**20  # bytes of thumbnails kept in memory
-FOREVER = "private, max-age=31536000, immutable"  # what a digest names never changes
-GUARD = {
-    "Cache-Control": FOREVER,
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
 ASSETS = ("contents", "styles")
-MAX_ASKED = 2**18  # bytes of what is asked in JSON
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -60,28 +49,12 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/sheet/{sha}/{style}", answering(web.sheet)),
         Route("/duet/{session}/plane", answering(web.plane), methods=["POST"]),
         Route("/duet/{session}/attention", answering(web.attention), methods=["POST"]),
+        *texts.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/taste", answering(web.taste)),
         Route("/duet/{session}/taste", answering(web.learn), methods=["POST"]),
         Route("/duet/{session}/{sha}", answering(web.blob)),
     ]
-
-
-def answering(handler: Handler) -> Handler:
-    """Turns errors into answers: what was asked wrongly in words, a bug as one line."""
-
-    async def answer(request: Request) -> Response:
-        table = locales.table(request.query_params.get("lang"))
-        try:
-            return await handler(request)
-        except UserError as error:
-            status = 400 if request.method == "POST" else 404
-            return JSONResponse({"error": table.error(error)}, status, {"Cache-Control": "no-store"})
-        except Exception:
-            log.exception("%s failed", request.url.path)
-            return JSONResponse({"error": table.template(locales.BUG)}, 500, {"Cache-Control": "no-store"})
-
-    return answer
 
 
 class Web:
@@ -137,7 +110,7 @@ class Web:
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")
         if data is None:
-            made = await run_in_threadpool(session.sheet, f"sha256:{place.name}")
+            made = await run_in_threadpool(sheets.sheet, f"sha256:{place.name}", session.files)
             for name, each in made.items():
                 self._thumbnails.put(f"sheet {place.name} {name}", each)
             data = made[style]
@@ -226,42 +199,6 @@ class Remembered:
             while self._size > self._limit and len(self._kept) > 1:
                 self._size -= len(self._kept.popitem(last=False)[1])
         return data
-
-
-async def received(request: Request, limit: int, refusal: Callable[[int], UserError]) -> bytes:
-    """The body, up to the most bytes we read. What is larger is refused as soon as that is known."""
-    stated = request.headers.get("Content-Length", "")
-    if stated.isdigit() and int(stated) > limit:
-        raise refusal(int(stated))
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise refusal(size)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def too_long(size: int) -> UserError:
-    return StudioError("What was sent has {value} bytes.", "At most {allowed} are read.", value=size, allowed=MAX_ASKED)
-
-
-def read_json(data: bytes) -> dict[str, Any]:
-    """The JSON object that somebody sent."""
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise StudioError("What was sent is not valid JSON: {why}.", "Mend it and try again.", why=error) from None
-    if not isinstance(found, dict):
-        raise StudioError("What was sent is not a JSON object.", "Mend it and try again.")
-    return found
-
-
-def numbers(said: object) -> list[int]:
-    """Whole numbers that somebody sent."""
-    if not isinstance(said, list) or len(said) > 100 or not all(type(each) is int for each in said):
-        raise StudioError("{value} is no list of whole numbers.", "Mend it and try again.", value=said)
-    return said
 
 
 def asset(kind: str, name: str) -> Path:

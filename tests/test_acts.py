@@ -13,7 +13,8 @@ from PIL import Image
 
 from engines import fake
 from engines.api import Brief
-from studio.panels.acts import PANELS, Acts, Assets
+from studio.panels.acts import Acts
+from studio.panels.page import PANELS, Assets
 from studio.session import Session, Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)

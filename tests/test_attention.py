@@ -236,7 +236,7 @@ def test_the_writer_is_meant_where_no_model_is_named(ask):
     [
         ({"text": ""}, "Write a few words"),
         ({"text": " \n"}, "Write a few words"),
-        ({"text": "x" * 10_001}, "10001 characters"),
+        ({"text": "x" * 20_001}, "20001 characters"),
         ({"text": "\ud83d"}, "half of a character"),
         ({"text": 5}, "text is 5"),
         ({}, "text is None"),

@@ -17,15 +17,17 @@ GRADIO = {"gradio", "gradio_client"}
 
 # Bottom up. A module may import from lower floors, and from its own where that is a package of parts.
 FLOORS = [
-    {"config", "events"},
+    {"config", "records"},
+    {"events"},
+    {"notebook"},
     {"state"},
-    {"blobs", "downloads", "locales", "log", "pictures", "steering"},
+    {"authorship", "blobs", "downloads", "locales", "log", "pictures", "steering"},
     {"archive", "desk", "lab", "rounds", "sheets"},
     {"view"},
     {"session"},
-    {"teaching"},
-    {"headless", "render", "theme"},
-    {"panels"},
+    {"teaching", "writing"},
+    {"asked", "headless", "render", "theme"},
+    {"panels", "texts"},
     {"app", "web"},
     {"bench", "terminal"},
     {"server"},
@@ -35,6 +37,7 @@ FLOORS = [
 MODELS_ALLOWED = {
     "session",
     "teaching",
+    "writing",
     "rounds",
     "sheets",
     "lab",

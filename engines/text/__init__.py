@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..api import Engine, EngineInfo, option
 from ..registry import register
+from . import templates
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,40 @@ class TextOptions:
         1.0, low=0, high=3, step=0.1, advanced=True, help="How much beam search likes long texts; 0 is for short ones."
     )
     stop: str = option("", advanced=True, help="A text ends before these words; several stand on lines of their own.")
+    template: str = option(
+        "", help="What is asked of your text, which stands for {text} in it; without one, the text goes on."
+    )
+    form: str = option("haiku", help="The form of a poem, for templates with {form}.")
+    style: str = option("a gothic", help="The style to write in, for templates with {style}.")
+    memory: str = option("", help="What is always remembered: people, places, facts. It stands before everything else.")
+    note: str = option("", help="A note on how to go on, kept near the end of the text where it is heard best.")
+    trim: bool = option(True, advanced=True, help="Leaves out a last sentence that was not finished.")
+    once: bool = option(True, advanced=True, help="Leaves out sentences that came already.")
+    distinct: bool = option(True, advanced=True, help="Writes a variant anew that says what another one says.")
+    clean: bool = option(True, advanced=True, help="Covers coarse words, in English and Chinese.")
+    block: str = option("", advanced=True, help="More words to cover, each on a line of its own.")
+    most_words: int = option(
+        0,
+        low=0,
+        high=2000,
+        step=1,
+        advanced=True,
+        help="Words that a text has at most, ended with a sentence; 0 for any.",
+    )
+
+    def check(self) -> None:
+        """Raises `BriefError` where options do not go together."""
+        templates.check(self.template)
 
 
 WRITER = EngineInfo(
     name="writer",
     mode="text",
-    version="1",
+    version="2",
     summary="Goes on with your text, or answers it, on a small language model.",
     options=TextOptions,
     needs=("prompt",),
+    templates={each.name: each.text for each in templates.TEMPLATES},
     models=("smollm2-135m-instruct",),
     random=True,
 )

@@ -91,7 +91,12 @@ def _trimmed(text: str, options: TextOptions) -> tuple[str, Remark | None]:
 
 def count(text: str) -> int:
     """Words; every Chinese, Japanese or Korean character counts as one."""
-    return len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['’-]\w+)*", text))
+    return len(
+        re.findall(
+            r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['’-]\w+)*",
+            text,
+        )
+    )
 
 
 def _own(lines: str) -> Iterator[str]:

@@ -11,7 +11,9 @@ from . import TextOptions, templates
 from .lm import LanguageModel
 
 LETTERS = 8  # of a text that are looked at for each token that there is room for: few tokens have more
-PARAGRAPHS = 2  # before whose last ones the author's note stands, where it is near enough to be heard and does not end the text
+PARAGRAPHS = (
+    2  # before whose last ones the author's note stands, where it is near enough to be heard and does not end the text
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ def prompt(model: LanguageModel, text: str, options: TextOptions) -> Prompt:
     room = max(1, model.context - options.length - len(around))
     kept, cut = _tail(model, text, room)
     tokens = model.encode(_asked(model, kept, options))[-max(1, model.context - options.length) :]
-    parts = {"prompt": len(tokens) - len(around), "memory": _cost(model, options.memory), "note": _cost(model, options.note)}
+    parts = {
+        "prompt": len(tokens) - len(around),
+        "memory": _cost(model, options.memory),
+        "note": _cost(model, options.note),
+    }
     return Prompt(tokens, cut, parts | {"template": _cost(model, options.template)})
 
 

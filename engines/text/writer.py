@@ -5,15 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from .. import store
-from ..api import Brief, Cancelled, Done, Event, Pictures, Progress, Result, Setting, Started
+from ..api import (
+    Brief,
+    Cancelled,
+    Done,
+    Draft,
+    Event,
+    Pictures,
+    Progress,
+    Remark,
+    Result,
+    Room,
+    Setting,
+    Started,
+    Token,
+)
 from ..device import choose, peak_memory_mb
-from . import WRITER, TextOptions
+from . import WRITER, TextOptions, finish, prompting, reading
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
 
 MODEL = "smollm2-135m-instruct"
+TOO_LONG = "The prompt is too long for this model: its beginning was left out."
+TRIES, AWAY = 3, 1_000_003  # how often a variant is written anew, and how far its seed moves each time
+OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
 
 class Writer:
@@ -43,26 +61,68 @@ class Writer:
         model = self.model()
         options = [TextOptions(**brief.apply(setting.knobs).options) for setting in settings]
         first = options[0]
-        prompt, cut = model.fitted(prompt_of(model, brief.prompt, first.reply), first.length)
-        if cut:
-            yield Progress(0.0, "The prompt is too long for this model: its beginning was left out.")
+        asked = prompting.prompt(model, brief.prompt, first)
+        if asked.cut:
+            yield Progress(0.0, TOO_LONG)
         rows = [row(each, setting.seed) for each, setting in zip(options, settings, strict=True)]
-        told: list[int] = []
         texts: list[Text] = []
+        shown: list[str] = [""] * len(rows)
+        last, before = 0.0, []
         try:
-            for texts in self._written(model, prompt, rows, first, cancelled):
+            for texts in self._written(model, asked.tokens, rows, first, cancelled):
+                if time.perf_counter() - last < OFTEN:
+                    continue
+                last = time.perf_counter()
                 for at, text in enumerate(texts):
-                    if text.done and at not in told and at == len(told):  # in the order of the settings
-                        told.append(at)
-                        yield self._result(at, settings[at], text, began)
+                    if text.text != shown[at]:
+                        shown[at] = text.text
+                        yield Draft(at, text.text)
                 grown = sum(len(text.tokens) for text in texts)
                 yield Progress(min(1.0, grown / (first.length * len(rows))), "Writing")
+            for at, text in enumerate(texts):
+                text, remarks = self._distinct(model, asked.tokens, rows[at], text, before, first, cancelled)
+                if asked.cut:
+                    remarks = (Remark(TOO_LONG), *remarks)
+                result = self._result(at, settings[at], text, options[at], remarks, began)
+                before.append(result.text or "")
+                yield result
         except Stopped:
-            yield Cancelled(len(told))
+            yield Cancelled(len(before) if texts and all(text.done for text in texts) else 0)
             return
-        for at in range(len(told), len(settings)):
-            yield self._result(at, settings[at], texts[at], began)
         yield Done(time.perf_counter() - began, peak_memory_mb())
+
+    def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
+        """How the model reads a text that was written with these settings."""
+        model, options = self.model(), TextOptions(**brief.apply(setting.knobs).options)
+        return reading.tokens(
+            model, prompting.prompt(model, brief.prompt, options).tokens, text, row(options, setting.seed)
+        )
+
+    def room(self, brief: Brief) -> Room:
+        """What the brief takes of the model's context."""
+        model, options = self.model(), TextOptions(**brief.options)
+        asked = prompting.prompt(model, brief.prompt, options)
+        return Room(model.context, options.length, len(asked.tokens), asked.parts)
+
+    def _distinct(
+        self,
+        model: LanguageModel,
+        prompt: Sequence[int],
+        mine: Row,
+        text: Text,
+        others: Sequence[str],
+        options: TextOptions,
+        cancelled: Callable[[], bool],
+    ) -> tuple[Text, tuple[Remark, ...]]:
+        """The text, or one written anew where it says what an earlier variant says. Only chance can say something else."""
+        if not options.distinct or not finish.alike(text.text, others):
+            return text, ()
+        for again in range(1, TRIES + 1) if options.decoding == "sample" and mine.sampling.temperature else ():
+            for steps in model.write(prompt, [replace(mine, seed=mine.seed + again * AWAY)], cancelled):
+                text = steps[0]
+            if not finish.alike(text.text, others):
+                return text, (Remark("Written anew, for it said what another variant says."),)
+        return text, (Remark("It says what another variant says."),)
 
     def _written(
         self,
@@ -76,15 +136,14 @@ class Writer:
             return model.beams(prompt, rows, options.beams, options.diversity, options.length_penalty, cancelled)
         return model.write(prompt, rows, cancelled)
 
-    def _result(self, index: int, setting: Setting, text: Text, began: float) -> Result:
-        return Result(index, setting.knobs, setting.seed, time.perf_counter() - began, text=text.text)
-
-
-def prompt_of(model: LanguageModel, words: str, reply: bool) -> list[int]:
-    """The prompt's tokens: as it stands, or as a question in the form that the model was taught to answer."""
-    if not reply:
-        return model.encode(words)
-    return model.encode(model.vocabulary.asked(words))
+    def _result(
+        self, index: int, setting: Setting, text: Text, options: TextOptions, remarks: tuple[Remark, ...], began: float
+    ) -> Result:
+        """The variant after the filters; what they changed stays to be looked at."""
+        last, did = finish.finished(text.text, options, whole=text.why in ("end", "stop"))
+        raw = text.text if last != text.text else None
+        seconds = time.perf_counter() - began
+        return Result(index, setting.knobs, setting.seed, seconds, text=last, raw=raw, remarks=(*remarks, *did))
 
 
 def row(options: TextOptions, seed: int) -> Row:

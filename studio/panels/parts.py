@@ -14,8 +14,16 @@ SCRIPTS = (
     "duet.js",
     "modal.js",
     "header.js",
+    "controls.js",
+    "templates.js",
+    "text.js",
     "brief.js",
+    "notebook.js",
+    "prose.js",
+    "tokens.js",
     "round.js",
+    "reading.js",
+    "who.js",
     "light.js",
     "plane.js",
     "learned.js",
@@ -24,7 +32,7 @@ SCRIPTS = (
     "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "attention.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "attention.css")
 
 LESSONS = (
     "retract",
@@ -62,7 +70,7 @@ def panel(name: str, head: str, *events: str) -> gr.HTML:
 
 def header(head: str) -> gr.HTML:
     """Wordmark, modes, language, light and dark, help."""
-    return panel("header", head, "speak", "restart")
+    return panel("header", head, "speak", "turn", "restart")
 
 
 def notice(head: str) -> gr.HTML:
@@ -73,6 +81,11 @@ def notice(head: str) -> gr.HTML:
 def brief(head: str) -> gr.HTML:
     """Picture, shelves and mix, sliders, Again."""
     return panel("brief", head, "again")
+
+
+def notebook(head: str) -> gr.HTML:
+    """The artist's text, with what was taken over from the machine's."""
+    return panel("notebook", head, "use", "mend", "send")
 
 
 def round_(head: str) -> gr.HTML:
@@ -87,4 +100,4 @@ def learned(head: str) -> gr.HTML:
 
 def history(head: str) -> gr.HTML:
     """All rounds, the way back, undo and export."""
-    return panel("history", head, "look", "undo")
+    return panel("history", head, "look", "undo", "redo")

@@ -12,6 +12,75 @@ from .. import pictures
 from .frame import Scene, Value
 
 
+def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, str]]) -> Value:
+    """The form of text mode. `kept` are the artist's own axes and adapters by digest: what each is, and its name."""
+    text, following = scene.text, {key: value for key, value in view["next"].items() if key != "prompt"}
+    return scene.value(
+        next=following,
+        engines=[writer(scene, info) for info in scene.engines.values() if info.mode == "text"],
+        kept=[{"sha256": sha, **facts} for sha, facts in kept.items()],
+        templates=[
+            {"name": name, "label": text(f"template_{name}"), "text": asked}
+            for info in scene.engines.values()
+            for name, asked in info.templates.items()
+        ],
+        common=common(scene, ("steering", "variants", "seed")),
+        text=text.texts(
+            "brief", "more", "again", "again_writing", "lock", "unlock", "remove_weight", "dice", "new_seed"
+        )
+        | text.texts("steering_off", "steering_full", "close", "engine", "keywords", "keyword_add", "keyword_hint")
+        | text.texts("axes", "axis_add", "adapters", "adapter_add", "write_first", "template", "template_own")
+        | text.texts(
+            "template_name",
+            "template_keep",
+            "template_forget",
+            "tokens",
+            "template_text",
+            "template_help",
+            "template_rename",
+        ),
+    )
+
+
+def writer(scene: Scene, info: EngineInfo) -> Value:
+    """A text engine: the controls that its options become, and the weights that it takes."""
+    text = scene.text
+    return {
+        "name": info.name,
+        "label": text.called("shelf", info.name),
+        "summary": text.template(info.summary),
+        "options": options(scene, info),
+        "weights": {kind: {"low": low, "high": high} for kind, (low, high) in info.weights.items()},
+        "axes": [
+            {"name": name, "low": text.poles(name)[0], "high": text.poles(name)[1], "label": text.knob(f"axis:{name}")}
+            for name in info.axes
+        ],
+    }
+
+
+def common(scene: Scene, names: Sequence[str]) -> Value:
+    """The controls of every brief, by name."""
+    specs = {spec.name: control(spec) for spec in dataclasses.fields(Brief) if spec.name in names}
+    text = scene.text
+    return {
+        name: {**facts, "label": text(f"field_{name}"), "help": text.template(facts["help"])}
+        for name, facts in specs.items()
+    }
+
+
+def options(scene: Scene, info: EngineInfo) -> list[Value]:
+    text = scene.text
+    return [
+        {
+            **control(spec),
+            "label": text.knob(spec.name),
+            "help": text.template(spec.metadata["help"]),
+            "names": {choice: text.choice(spec.name, choice) for choice in spec.metadata["choices"]},
+        }
+        for spec in dataclasses.fields(info.options)
+    ]
+
+
 def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn: Sequence[str]) -> Value:
     """The form: what the next round would be asked, and everything there is to choose from."""
     text = scene.text
@@ -20,16 +89,12 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         for sha, kept in view["pictures"].items()
     }
     used = [name for past in view["rounds"] for name in past["brief"].get("styles", {}) if name in known]
-    common = {spec.name: control(spec) for spec in dataclasses.fields(Brief) if spec.metadata}
     return scene.value(
         next=view["next"],
         pictures=known,
         own=list(dict.fromkeys(used)),
         engines=[engine(scene, info, drawn) for info in scene.engines.values() if info.mode == "style" and info.styles],
-        common={
-            name: {**facts, "label": text(f"field_{name}"), "help": text.template(facts["help"])}
-            for name, facts in common.items()
-        },
+        common=common(scene, [spec.name for spec in dataclasses.fields(Brief) if spec.metadata]),
         examples=[
             {"name": name, "label": text.called("example", name), "src": f"duet/asset/contents/{name}.jpg?side=160"}
             for name in examples
@@ -60,10 +125,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
             }
             for name in info.styles
         ],
-        "options": [
-            {**control(spec), "label": text.knob(spec.name), "help": text.template(spec.metadata["help"])}
-            for spec in dataclasses.fields(info.options)
-        ],
+        "options": options(scene, info),
     }
 
 

@@ -24,12 +24,14 @@ class Scene:
     text: Table
     engines: Mapping[str, EngineInfo]
     version: int = 0
+    mode: str = "style"  # the mode that the page is in
 
     def picture(self, sha: str, side: int) -> str:
         return f"duet/{self.session}/{sha.removeprefix('sha256:')}?side={side}"
 
     def value(self, **parts: Any) -> Value:
-        return {"session": self.session, "language": self.text.language, "version": self.version, **parts}
+        whose: Value = {"session": self.session, "language": self.text.language, "version": self.version}
+        return whose | {"mode": self.mode, **parts}
 
 
 def header(scene: Scene, modes: Iterable[str]) -> Value:
@@ -40,7 +42,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
         modes=[{"name": mode, "label": text(f"mode_{mode}")} for mode in modes],
         languages=[{"name": name, "label": label} for name, label in LANGUAGES.items()],
         keys=[{"keys": key.split(), "does": does} for key, does in keys],
-        help=[text("help_ask"), text("help_look"), text("help_judge"), text("help_again")],
+        help={mode: [text(f"help_{key}") for key in keys] for mode, keys in HELPS.items()},
         roles=[
             {"shape": SHAPES[role], "name": text(f"role_{role}"), "does": text(f"role_{role}_does")} for role in SHAPES
         ],
@@ -50,6 +52,11 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
     )
 
 
+HELPS = {
+    "style": ("ask", "look", "judge", "again"),
+    "text": ("text_ask", "text_look", "text_judge", "text_again"),
+}  # mode -> the lines that tell how it goes
+
 KEYS = (
     ("1 2 3 4", "pick"),
     ("⇧1 ⇧2 ⇧3 ⇧4", "rank"),
@@ -58,6 +65,8 @@ KEYS = (
     ("0", "none"),
     ("⏎", "again"),
     ("Z", "undo"),
+    ("⇧Z", "redo"),
+    ("A", "use"),
     ("S", "star"),
     ("C", "compare"),
     ("E", "explore"),

@@ -7,9 +7,11 @@ from typing import Any
 
 from ..events import Judgement
 from .frame import STRIP, Scene, Value, shown
+from .notebook import turns
 from .taste import agreement, check, rows, teaching_in_words, vague
 
 CLEAR = 0.35  # weight from which a control is worth a word in the sentence of what was learned
+EXCERPT = 60  # characters of a text that stand for it in the strip of rounds
 AWAY = 0.06  # of a control's length: what is set so near to what is believed is well set
 
 
@@ -103,7 +105,8 @@ def history(scene: Scene, view: Mapping[str, Any]) -> Value:
                 "round": past["round"],
                 "label": str(past["round"] + 1),
                 "title": text("round", number=past["round"] + 1),
-                "src": cover(scene, past),
+                "mode": past["brief"]["mode"],
+                **cover(scene, past),
                 "status": past["status"],
                 "parent": place.get(past["parent"]["round"]) if past["parent"] else None,
                 "judged": bool(past["judgements"]),
@@ -111,14 +114,19 @@ def history(scene: Scene, view: Mapping[str, Any]) -> Value:
             }
             for past in view["rounds"]
         ],
-        undo=text(f"undo_{view['undo']['kind']}") if view["undo"] else "",
+        **turns(text, view["undo"], view["redo"]),
         export=f"duet/{scene.session}/export",
-        text=text.texts("history", "undo", "export", "new", "history_empty"),
+        text=text.texts("history", "undo", "redo", "export", "new", "history_empty"),
     )
 
 
-def cover(scene: Scene, past: Mapping[str, Any]) -> str | None:
-    """The picture that stands for a round: the picked one, else the liked, else the first."""
+def cover(scene: Scene, past: Mapping[str, Any]) -> Value:
+    """What stands for a round, a picture or the beginning of a text: of the picked one, else the liked, else the first."""
     variants = past["variants"]
     order = sorted(variants, key=lambda made: (not made["picked"], made["rank"] != 0, not made["like"], made["index"]))
-    return scene.picture(order[0]["sha256"], STRIP) if order else None
+    if not order:
+        return {"src": None, "words": None}
+    words = order[0]["text"]
+    if words is None:
+        return {"src": scene.picture(order[0]["sha256"], STRIP), "words": None}
+    return {"src": None, "words": " ".join(words.split())[:EXCERPT]}

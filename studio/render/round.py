@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.api import Preview, Progress, Started
+from engines.api import Draft, Preview, Progress, Started
 
 from .. import pictures
 from ..desk import Queued
 from ..events import Made, Words
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
+
+IMAGE_PROMPT = "image-prompt"  # the template whose texts are prompts for pictures
+
+
+LASTING = ("The prompt is too long for this model: its beginning was left out.",)  # progress that is no passing matter
 
 
 @dataclass
@@ -26,6 +31,8 @@ class Waiting:
     ahead: int = 0
     elapsed: float = 0.0
     previews: dict[int, str] = field(default_factory=dict)  # variant -> data URL
+    drafts: dict[int, str] = field(default_factory=dict)  # variant -> the text as far as it is written
+    warned: list[str] = field(default_factory=list)  # what was told once and is to stay with the round
 
     def hear(self, event: object) -> None:
         match event:
@@ -33,15 +40,20 @@ class Waiting:
                 self.ahead, self.message = event.position, ""
             case Started():
                 self.ahead, self.done, self.message = 0, 0.0, ""
+            case Progress() if event.message in LASTING:
+                self.warned = [*self.warned, event.message]
             case Progress():
                 self.ahead, self.done, self.message = 0, event.done, event.message or self.message
             case Preview():
                 data = base64.b64encode(pictures.encode_jpeg(event.pixels)).decode()
                 self.previews[event.index] = f"data:image/jpeg;base64,{data}"
+            case Draft():
+                self.drafts[event.index] = event.text
             case Made():
                 self.finished += 1
                 self.done = max(self.done, self.finished / max(self.total, 1))
                 self.previews.pop(event.variant.index, None)
+                self.drafts.pop(event.variant.index, None)
 
     def value(self, scene: Scene) -> Value:
         """In words: what is being done, how far, and how long still where that can be told."""
@@ -71,10 +83,26 @@ def round_panel(
     )
     words |= text.texts("sheet", "sheet_title", "sheet_here", "sheet_level", "sheet_use", "sheet_hint", "sheet_last")
     words |= text.texts("sheet_back", "sheet_painting", "lost", "empty_round")
+    words |= text.texts(
+        "use", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"
+    )
+    words |= text.texts(
+        "others",
+        "others_hint",
+        "others_none",
+        "others_title",
+        "send",
+        "send_none",
+        "reading",
+        "reading_with",
+        "write_first",
+    )
+    words |= text.texts("from_variant", "use_title")
     offer = sheet(scene, view)
     if past is None:
-        empty = text("empty_round")
-        return scene.value(round=None, title="", tiles=[], total=0, busy=False, hint=empty, text=words, sheet=offer)
+        empty = text("write_first" if scene.mode == "text" else "empty_round")
+        blank: Value = {"round": None, "title": "", "tiles": [], "total": 0, "busy": False, "kind": "", "warned": []}
+        return scene.value(**blank, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
     busy = past["status"] == "running"
     tiles = [
@@ -99,8 +127,30 @@ def round_panel(
         hint=text("hint_sheet") if view and view.get("sheet", {}).get("picked") and not busy else hint(scene, past),
         sheet=offer,
         problem=problem(scene, past),
+        warned=[text.template(each) for each in (waiting.warned if waiting and busy else warnings(past))],
+        kind="text" if past["brief"]["mode"] == "text" else "picture",
+        sends=bool(past["brief"].get("options", {}).get("template") == IMAGE_PROMPT),
+        image=any(info.mode == "image" for info in scene.engines.values()),
         text=words,
     )
+
+
+def warnings(past: Mapping[str, Any]) -> list[str]:
+    """What was remarked of every variant of a round is told once, of the round."""
+    each = [{words["template"] for words in made["remarks"]} for made in past["variants"]]
+    return [template for template in LASTING if each and all(template in said for said in each)]
+
+
+def advanced(scene: Scene, shown: Value, waiting: Waiting) -> Value:
+    """The panel of a round that is being made, some moments later: what is to be seen of it so far, and how far it is."""
+    tiles = [
+        each | {"preview": waiting.previews.get(each["index"]), "draft": waiting.drafts.get(each["index"])}
+        if not each["made"]
+        else each
+        for each in shown["tiles"]
+    ]
+    warned = [scene.text.template(each) for each in waiting.warned]
+    return shown | {"tiles": tiles, "progress": waiting.value(scene), "warned": warned}
 
 
 def sheet(scene: Scene, view: Mapping[str, Any] | None) -> Value:
@@ -133,14 +183,21 @@ def tile(
         "facts": facts(scene, proposal["knobs"]),
         "seed": proposal["seed"],
         "preview": waiting.previews.get(index) if waiting else None,
+        "draft": waiting.drafts.get(index) if waiting else None,
         "src": None,
+        "made": made is not None,
     }
     if made is None:
         return out
-    file = f"duet-{past['round'] + 1}-{index + 1}-{role}.png"
+    written = made["text"] is not None
+    file = f"duet-{past['round'] + 1}-{index + 1}-{role}.{'txt' if written else 'png'}"
     return out | {
-        "src": scene.picture(made["sha256"], TILE),
-        "full": scene.picture(made["sha256"], FULL),
+        "src": None if written else scene.picture(made["sha256"], TILE),
+        "full": None if written else scene.picture(made["sha256"], FULL),
+        "words": made["text"],
+        "edited": made["edited"],
+        "raw": made["raw"],
+        "remarks": [text.say(Words(**each)) for each in made["remarks"] if each["template"] not in LASTING],
         "file": file,
         "download": f"duet/{scene.session}/{made['sha256']}?download={file}",
         "seconds": text("seconds", seconds=f"{made['seconds']:.2f}"),
@@ -171,17 +228,20 @@ def aspect(view: Mapping[str, Any] | None, past: Mapping[str, Any]) -> float:
 def hint(scene: Scene, past: Mapping[str, Any]) -> str:
     """One line that says what to do next."""
     text, variants = scene.text, past["variants"]
+    written = past["brief"]["mode"] == "text"
     if past["status"] == "running":
-        return text("hint_running")
+        return text("hint_writing" if written else "hint_running")
     if not variants:
         return text("hint_nothing_made")
     if past["none"]:
         return text("hint_none")
     if any(variant["picked"] for variant in variants):
         number = next(variant["index"] for variant in variants if variant["picked"]) + 1
-        return text("hint_picked", number=number)
+        return text("hint_text_picked" if written else "hint_picked", number=number)
     if past["judgements"]:
         return text("hint_judged")
+    if written:
+        return text("hint_text")
     return text("hint_first" if past["round"] == 0 else "hint_judge")
 
 

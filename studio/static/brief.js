@@ -159,28 +159,9 @@
   }
 
   // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  function slot(value, label, name, input, shown, knob, first, last) { // only a knob can be locked: nothing moves the others
-    const locked = draft.locks[draft.engine].includes(name);
-    const text = value.text;
-    return h('div.row', { class: locked ? 'locked' : '', data: { key: `row-${name}` } },
-      first, h('label', { for: `d-${name}`, title: label }, label), input, h('output', {}, shown),
-      knob && h('button.icon', { type: 'button', 'aria-pressed': String(locked), 'aria-label': fill(locked ? text.unlock : text.lock, { name: label }),
-        title: fill(locked ? text.unlock : text.lock, { name: label }), data: { click: 'lock', name } }, icon(locked ? 'lock' : 'unlock')), last);
-  }
-
-  function setter(spec, at) { // what sets an option, and how it tells its value
-    const facts = { id: `d-${spec.name}`, title: spec.help, data: { change: 'option', name: spec.name } };
-    if (spec.kind === 'choice') return [h('select', facts, spec.choices.map(each => h('option', { value: each, selected: each === at }, each))), ''];
-    if (spec.kind === 'switch') return [h('input', { ...facts, type: 'checkbox', checked: at }), ''];
-    if (spec.kind === 'text') return [h('input', { ...facts, type: 'text', value: at }), ''];
-    return [range(spec.name, spec, at, 'option', { title: spec.help }), Number(at).toFixed(spec.step % 1 ? 2 : 0)];
-  }
-
-  function range(name, spec, at, input, extraProps = {}) {
-    const share = (at - spec.low) / (spec.high - spec.low);
-    return h('input', { type: 'range', id: `d-${name}`, min: spec.low, max: spec.high, step: spec.step, value: at,
-      style: { '--at': `${100 * share}%` }, data: { input, name }, ...extraProps });
-  }
+  const { setter, range } = Duet.controls;
+  const slot = (value, label, name, input, shown, knob, first, last) => // only a knob can be locked: nothing moves the others
+    Duet.controls.slot(value.text, { label, name, input, shown, knob, first, last, locked: draft.locks[draft.engine].includes(name) });
 
   function pictureBox(value) {
     const text = value.text, shown = draft.content && known(draft.content);
@@ -243,22 +224,10 @@
       options(value, true),
       h('label.field', {}, h('span', {}, common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>
         h('option', { value: size, selected: size === draft.size }, fill(text.pixels, { size }))))),
-      h('label.field', {}, h('span', {}, common.variants.label), h('select', { data: { change: 'variants' } }, [1, 2, 3, 4].map(count =>
-        h('option', { value: count, selected: count === draft.variants }, count)))),
-      h('div.field', {}, h('label', { for: 'd-seed' }, common.seed.label),
-        h('span.seed', {}, h('input', { id: 'd-seed', type: 'number', min: common.seed.low, max: common.seed.high, step: 1, value: draft.seed, title: common.seed.help, data: { change: 'seed' } }),
-          h('button.icon', { type: 'button', title: text.dice, 'aria-label': text.dice, data: { click: 'dice' } }, icon('dice')))),
-      h('label.field.check', {}, h('input', { type: 'checkbox', checked: draft.fresh, data: { change: 'fresh' } }), h('span', {}, text.new_seed))));
+      Duet.controls.chance(value, draft)));
   }
 
-  function steering(value) {
-    const spec = value.common.steering, text = value.text;
-    return h('div.row.steering', { data: { key: 'steering' } },
-      h('label', { for: 'd-steering', title: spec.help }, spec.label),
-      h('span.end', {}, text.steering_off), range('steering', spec, draft.steering, 'common', { title: spec.help }), h('span.end', {}, text.steering_full));
-  }
-
-  define('brief', {
+  const form = {
     adopt(value, panel) {
       if (panel.session !== value.session) {
         panel.session = value.session;
@@ -293,35 +262,36 @@
       },
       common(input) { draft[input.dataset.name] = Number(input.value); change(); },
       size(input) { draft.size = Number(input.value); change(); },
-      variants(input) { draft.variants = Number(input.value); change(); },
       seed(input) { draft.seed = Math.min(Math.max(0, Math.round(Number(input.value) || 0)), 2 ** 31 - 1); draft.fresh = false; change(); },
       fresh(input) { draft.fresh = input.checked; change(); },
       drawer() { Duet.drawer(false); },
     },
     draw(value, panel) {
       const text = value.text, open = panel.root.querySelector('details.more')?.open;
-      const form = [
+      const parts = [
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'scroll' } },
-          pictureBox(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), steering(value), more(value)),
+          pictureBox(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), Duet.controls.steering(value, draft), more(value)),
         h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
           busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
       ];
-      if (open) form[1].querySelector('details.more').open = true;
-      return form;
+      if (open) parts[1].querySelector('details.more').open = true;
+      return parts;
     },
-  });
+  };
+  define('brief', { modes: { style: form, text: Duet.textForm } });
 
   document.addEventListener('paste', event => {
     const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
-    if (file && draft) { event.preventDefault(); setContent(upload(file)); }
+    if (file && draft && Duet.mode() === MODE) { event.preventDefault(); setContent(upload(file)); }
   });
   document.addEventListener('dragover', event => event.preventDefault()); // a picture that misses the box must not leave the page
   document.addEventListener('drop', event => event.preventDefault());
 
   Object.assign(Duet, {
-    again, asked: () => (ready() ? asked() : null),
+    again() { if (Duet.mode() === 'text') Duet.textForm.again(); else again(); },
+    asked: () => (Duet.mode() !== MODE || !ready() ? null : asked()),
     drawer(open) { document.body.classList.toggle('drawer', open); },
     paintSheets() { if (!sheets) { sheets = true; redraw('brief'); } },
   });

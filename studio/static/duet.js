@@ -19,7 +19,7 @@
     if (classes.length) element.setAttribute('class', classes.join(' '));
     for (const [name, value] of Object.entries(props || {})) {
       if (value === null || value === undefined || value === false) continue;
-      if (name === 'data') for (const [key, each] of Object.entries(value)) element.setAttribute(`data-${key}`, each);
+      if (name === 'data') for (const [key, each] of Object.entries(value)) { if (each !== null && each !== undefined) element.setAttribute(`data-${key}`, each); }
       else if (name === 'class') element.setAttribute('class', [...classes, value].filter(Boolean).join(' '));
       else if (name === 'style' && typeof value === 'object')
         for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
@@ -59,6 +59,7 @@
     if (have.nodeType !== 1) { if (have.nodeValue !== want.nodeValue) have.nodeValue = want.nodeValue; return; }
     for (const { name } of [...have.attributes]) if (!want.hasAttribute(name)) have.removeAttribute(name);
     for (const { name, value } of want.attributes) if (have.getAttribute(name) !== value) have.setAttribute(name, value);
+    if (have.nodeName === 'TEXTAREA' && have !== document.activeElement && !have.hasAttribute('data-own') && have.value !== want.value) have.value = want.value;
     if (have.nodeName === 'INPUT') {
       const typing = have === document.activeElement && have.type !== 'range';
       if (have.type === 'checkbox') have.checked = want.hasAttribute('checked');
@@ -68,8 +69,10 @@
     if (chosen !== null) have.value = chosen;
   }
 
-  // A panel: `draw(value, panel)` gives its content anew whenever its value changes or somebody asks with `redraw`.
+  // A panel: `draw(value, panel)` gives its content anew whenever its value changes or somebody asks with `redraw`. One that is
+  // another in each mode has its parts by mode under `modes`.
   function define(name, panel) { panels[name] = { ...panel, name }; }
+  const part = panel => panel.modes?.[panel.value?.mode] || panel;
 
   function mount(name, { element, trigger, props, watch }) {
     const panel = panels[name];
@@ -93,31 +96,33 @@
   function receive(panel, value) {
     lost = false;
     if (value.reply && waiting.has(value.reply)) { waiting.get(value.reply)(value); waiting.delete(value.reply); }
-    const stale = panel.value && value.session === panel.value.session && value.version < panel.value.version;
+    if (value.mode && panel.name !== 'header' && mode() && value.mode !== mode()) return; // the artist is in another mode by now
+    const stale = panel.value && panel.value.mode === value.mode && value.session === panel.value.session && value.version < panel.value.version;
     if (stale || (panel.accept && !panel.accept(value, panel))) return;
     if (value.language) document.documentElement.lang = value.language === 'zh' ? 'zh-CN' : value.language;
     const before = panel.value;
     panel.value = value;
-    const turned = panel.adopt?.(value, panel, before); // whether what the panel keeps to itself has changed
+    const turned = part(panel).adopt?.(value, panel, before); // whether what the panel keeps to itself has changed
     const seen = JSON.stringify({ ...value, reply: null, version: null });
     if (turned || seen !== panel.seen) redraw(panel.name);
     panel.seen = seen;
+    panel.root.dataset.mode = value.mode || '';
   }
 
   function redraw(name) {
     const panel = panels[name];
     if (!panel?.root || !panel.value) return;
     const fresh = h('section');
-    fresh.append(...[panel.draw(panel.value, panel)].flat(Infinity).filter(Boolean));
+    fresh.append(...[part(panel).draw(panel.value, panel)].flat(Infinity).filter(Boolean));
     morph(panel.root, fresh);
-    panel.drawn?.(panel.value, panel);
+    part(panel).drawn?.(panel.value, panel);
   }
 
   // Whatever carries `data-<kind>` names the handler of its panel: data-click="like" calls `panel.on.like(element, event)`.
   function heard(panel, kind, event) {
     const target = event.target.closest?.(`[data-${kind}]`);
     if (!target || !panel.root.contains(target) || target.disabled) return;
-    panel.on[target.getAttribute(`data-${kind}`)]?.(target, event);
+    part(panel).on[target.getAttribute(`data-${kind}`)]?.(target, event);
   }
 
   // Tells the server and resolves when it has answered. Acts go one after the other, so that none overtakes another.
@@ -126,11 +131,15 @@
       const ask = `${Date.now()}-${++asks}`;
       const late = setTimeout(unheard, lost ? PATIENCE / 10 : PATIENCE);
       waiting.set(ask, value => { clearTimeout(late); resolve(value); });
-      panels[name].trigger(act, { look: panels.round.value?.round ?? null, ...what, ask });
+      panels[name].trigger(act, { look: panels.round.value?.round ?? null, doc: Duet.notebook.at(), mode: mode(), ...what, ask });
     });
     queue = queue.then(go, go);
     return queue;
   }
+
+  // The mode that the page is in: what was turned to last, else what the server says, else what the address asks for.
+  let turned = null;
+  function mode() { return turned || panels.header?.value?.mode || null; }
 
   function say(message, kind = 'problem') {
     const notice = panels.notice;
@@ -167,6 +176,11 @@
     grid: 'M3.5 3.5h13v13h-13Z M7.8 3.5v13 M12.2 3.5v13 M3.5 7.8h13 M3.5 12.2h13',
     left: 'M12.5 4.5 7 10l5.5 5.5',
     right: 'M7.5 4.5 13 10l-5.5 5.5',
+    redo: 'M12.500 4l4 4-4 4 M16.5 8h-8a4.5 4.5 0 0 0 0 9H12',
+    pen: 'M4 16l.8-3.700L13.500 3.600l3 3L7.700 15.2Z M11.500 5.600l3 3',
+    copy: 'M7 7h9.500v9.500H7Z M3.500 13V3.500H13',
+    people: 'M7 9.500a2.800 2.800 0 1 0 0-5.600 2.800 2.800 0 0 0 0 5.600Z M2 16.500c0-3 2-5 5-5s5 2 5 5 M13 4.200a2.700 2.700 0 0 1 0 5.200 M14.500 11.800c2.200.5 3.500 2.300 3.500 4.700',
+    here: 'M10 3v14 M7 3h6 M7 17h6',
   };
   const SHAPES = {
     circle: 'M10 4.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z',
@@ -213,7 +227,8 @@
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   window.Duet = {
-    h, morph, define, mount, redraw, tell, say, icon, shape, fill, store, dark, panels,
+    h, morph, define, mount, redraw, tell, say, icon, shape, fill, store, dark, panels, mode,
+    turned(to) { turned = to; document.body.dataset.mode = to; },
     flip() { store.set('duet-theme', dark() ? 'light' : 'dark'); paint(); },
     value: name => panels[name]?.value,
   };

@@ -3,13 +3,33 @@
   const { h, define, tell, icon, shape, store } = Duet;
   let open = false;
 
+  let asked = null; // the mode that was turned to, until the studio has answered
+
+  function keepMode(mode) {
+    const address = new URL(location.href);
+    address.searchParams.set('mode', mode);
+    history.replaceState(history.state, '', address);
+  }
+
+  function turn(mode, look = null) {
+    if (mode === Duet.mode() && look === null) return;
+    Duet.notebook.flush();
+    for (const close of [Duet.lightClose, Duet.planeClose, Duet.readingClose, Duet.tokensClose]) close();
+    asked = mode;
+    Duet.turned(mode);
+    Duet.lookAt(null);
+    keepMode(mode);
+    Duet.redraw('header');
+    tell('header', 'turn', { mode, look }).then(() => { asked = null; });
+  }
+
   function help(value) {
     const text = value.text;
     return h('div.veil', { data: { key: 'help', click: 'outside' } },
       h('div.sheet.help', { role: 'dialog', 'aria-modal': 'true', 'aria-label': text.help_title },
         h('header', {}, h('h2', {}, text.help_title),
           h('button.icon', { type: 'button', 'aria-label': text.close, data: { click: 'help' } }, icon('close'))),
-        h('ol', {}, value.help.map(line => h('li', {}, line))),
+        h('ol', {}, (value.help[Duet.mode()] || value.help.style).map(line => h('li', {}, line))),
         h('div.two', {},
           h('div', {}, h('h3', {}, text.roles_title),
             h('dl.roles', {}, value.roles.map(role => [h('dt', {}, shape(role.shape), role.name), h('dd', {}, role.does)]))),
@@ -25,14 +45,18 @@
       outside(element, event) { if (event.target === element) Duet.help(); },
       inside() { Duet.help(false); Duet.attention.open(); },
       theme() { Duet.flip(); },
+      turn(button) { turn(button.value); },
       speak(button) { tell('header', 'speak', { language: button.value }); },
     },
     adopt(value) {
+      if (value.mode !== Duet.mode() && asked !== null) value.mode = Duet.mode(); // an answer to what was asked before
+      Duet.turned(value.mode);
       const address = new URL(location.href);
       if (value.session && address.searchParams.get('sid') !== value.session) {
         address.searchParams.set('sid', value.session);
         history.replaceState(history.state, '', address);
       }
+      if (address.searchParams.has('mode') && address.searchParams.get('mode') !== value.mode) keepMode(value.mode);
     },
     draw(value) {
       const text = value.text;
@@ -40,7 +64,8 @@
         h('div.bar', { role: 'banner', inert: open },
           h('h1.wordmark', { title: text.tagline }, 'Duet'),
           h('nav.modes', { 'aria-label': 'Duet' },
-            value.modes.map((mode, at) => h('span.mode', { 'aria-current': at === 0 ? 'page' : null }, mode.label))),
+            value.modes.map(mode => h('button.mode', { type: 'button', value: mode.name, 'aria-current': mode.name === Duet.mode() ? 'page' : null,
+              data: { click: 'turn' } }, mode.label))),
           h('div.tools', {},
             h('div.languages', { role: 'group', 'aria-label': text.language }, value.languages.map(each =>
               h('button', { type: 'button', value: each.name, 'aria-pressed': String(each.name === value.language), data: { click: 'speak' } }, each.label))),
@@ -62,5 +87,6 @@
     if (open) Duet.modal.enter(veil, veil.querySelector('.icon'), before);
     else Duet.modal.leave();
   };
+  Duet.turn = turn;
   Duet.helpIsOpen = () => open;
 })();

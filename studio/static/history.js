@@ -16,10 +16,11 @@
     on: {
       look(button) {
         const round = Number(button.dataset.round);
+        if (button.dataset.mode !== Duet.mode()) { Duet.turn(button.dataset.mode, round); return; }
         Duet.lookAt(round);
         tell('history', 'look', { look: round });
       },
-      undo() { undo(); },
+      undo() { undo(); }, redo() { redo(); },
     },
     draw(value) {
       const text = value.text, now = Duet.value('round')?.round;
@@ -27,11 +28,12 @@
         h('h2', {}, text.history),
         h('div.strip', { data: { key: 'strip' } }, h('div.line', {}, lines(value.rounds),
           value.rounds.length ? value.rounds.map(each => h('button.past', { type: 'button', title: each.title, 'aria-label': each.title, 'aria-current': each.round === now ? 'true' : null,
-            class: each.status, data: { click: 'look', round: each.round, key: `past-${each.round}` } },
-          h('span.thumb', {}, each.src && h('img', { src: each.src, alt: '' }), each.starred && icon('star')),
+            class: each.status, data: { click: 'look', round: each.round, mode: each.mode, key: `past-${each.round}` } },
+          h('span.thumb', {}, each.src && h('img', { src: each.src, alt: '' }), each.words && h('span.excerpt', { dir: 'auto', 'aria-hidden': 'true' }, each.words), each.starred && icon('star')),
           h('span.number', { class: each.judged ? 'judged' : '' }, each.label))) : h('p.empty', {}, text.history_empty))),
         h('div.tools', {},
           h('button.quiet', { type: 'button', disabled: !value.undo, title: value.undo || text.undo, data: { click: 'undo' } }, icon('undo'), h('span', {}, text.undo), h('kbd', {}, 'Z')),
+          h('button.icon', { type: 'button', disabled: !value.redo, title: value.redo || text.redo, 'aria-label': text.redo, data: { click: 'redo' } }, icon('redo')),
           h('a.quiet', { href: value.export, download: '' }, icon('down'), h('span', {}, text.export)),
           h('a.quiet', { href: '?sid=new', title: text.new }, icon('plus'), h('span', {}, text.new))),
       ];
@@ -45,10 +47,14 @@
     },
   });
 
-  function undo() {
-    if (!Duet.value('history')?.undo) return;
+  // What was typed last goes to the log first, so that undo takes back that and not what came before it.
+  function undo() { return turned('undo'); }
+  function redo() { return turned('redo'); }
+  async function turned(act) {
+    await Duet.notebook.flush();
+    if (!Duet.value('history')?.[act]) return;
     Duet.lookAt(null);
-    tell('history', 'undo');
+    tell('history', act);
   }
-  Duet.undo = undo;
+  Object.assign(Duet, { undo, redo });
 })();

@@ -8,12 +8,15 @@
     return found ? Number(found[1]) : null;
   }
 
-  const at = () => (Duet.lightIsOpen() ? Duet.lit() : Duet.focused());
+  const at = () => (Duet.lightIsOpen() ? Duet.lit() : Duet.readingIsOpen() ? Duet.readingAt() : Duet.focused());
+  const written = () => Duet.value('round').kind === 'text';
 
   function arrows(key) {
-    if (Duet.lightIsOpen()) { Duet.lightStep(key === 'ArrowLeft' || key === 'ArrowUp' ? -1 : 1); return; }
+    const back = key === 'ArrowLeft' || key === 'ArrowUp';
+    if (Duet.lightIsOpen()) { Duet.lightStep(back ? -1 : 1); return; }
+    if (Duet.readingIsOpen()) { Duet.readingStep(back ? -1 : 1); return; }
     const tiles = Duet.value('round').tiles.length;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2 }[key];
+    const by = written() && matchMedia('(min-width: 1201px)').matches ? (back ? -1 : 1) : { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2 }[key];
     const active = document.activeElement?.closest?.('.tile');
     const next = active ? Duet.focused() + by : Duet.focused();
     if (next >= 0 && next < tiles) Duet.focusOn(next);
@@ -21,7 +24,7 @@
 
   const LETTERS = {
     l: () => Duet.judging.like(at()), d: () => Duet.judging.dislike(at()), s: () => Duet.judging.star(at()),
-    c: () => Duet.compare(), e: () => Duet.plane(), z: () => Duet.undo(), '?': () => Duet.help(),
+    c: () => Duet.compare(), e: () => Duet.plane(), a: () => { if (written()) Duet.prose.use(at()); }, o: () => { if (written()) Duet.tokens.open(at()); }, '?': () => Duet.help(),
   };
 
   document.addEventListener('keydown', event => {
@@ -30,11 +33,13 @@
     const which = number(event);
     if (key === 'Escape') {
       if (Duet.helpIsOpen()) Duet.help(false);
+      else if (Duet.whoIsOpen()) Duet.whoClose();
+      else if (Duet.readingIsOpen()) Duet.readingClose();
       else if (Duet.planeIsOpen()) Duet.planeClose();
       else if (Duet.lightIsOpen()) Duet.lightClose();
       else Duet.drawer(false);
     } else if (Duet.planeIsOpen()) { if (!Duet.planeKey(event)) return; }
-    else if (Duet.helpIsOpen() && key !== '?') return;
+    else if ((Duet.helpIsOpen() && key !== '?') || Duet.whoIsOpen()) return;
     else if (which === 0) Duet.judging.none();
     else if (which >= 1 && which <= 4) {
       if (event.repeat) return;
@@ -44,7 +49,8 @@
       if (target.matches?.('input[type="range"]')) return;
       arrows(key);
     } else if (key === 'Enter') { if (pressing(target) || event.repeat) return; Duet.again(); }
-    else if (key === ' ') { if (pressing(target)) return; Duet.original(true); }
+    else if (key === ' ') { if (pressing(target) || written()) return; Duet.original(true); }
+    else if (key.toLowerCase() === 'z') { if (event.shiftKey) Duet.redo(); else Duet.undo(); }
     else if (LETTERS[key.toLowerCase()]) { if (event.repeat) return; LETTERS[key.toLowerCase()](); }
     else return;
     event.preventDefault();

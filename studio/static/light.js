@@ -71,5 +71,9 @@
     });
 
   Object.assign(Duet, { light: open, lightIsOpen: () => shown !== null, lightStep: step, lightClose: close, lit: () => shown,
-    compare() { if (shown === null) open(Duet.focused(), true); else { compare = !compare; redraw('light'); } } });
+    compare() {
+      if (Duet.value('round')?.kind === 'text') { if (Duet.readingIsOpen()) Duet.readingCompare(); else Duet.reading(Duet.focused(), true); }
+      else if (shown === null) open(Duet.focused(), true);
+      else { compare = !compare; redraw('light'); }
+    } });
 })();

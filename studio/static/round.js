@@ -11,7 +11,7 @@
 
   const value = () => Duet.value('round');
   const tile = index => value()?.tiles.find(each => each.index === index);
-  const made = index => Boolean(tile(index)?.src);
+  const made = index => Boolean(tile(index)?.made);
 
   function judge(judgement) { return tell('round', 'judge', { round: value().round, judgement }); }
   function takeBack(kind, index) { return tell('round', 'judge', { round: value().round, back: kind, variant: index }); }
@@ -19,7 +19,7 @@
   function like(index) { if (made(index)) tile(index).like ? takeBack('like', index) : judge({ like: [index] }); }
   function dislike(index) { if (made(index)) tile(index).dislike ? takeBack('dislike', index) : judge({ dislike: [index] }); }
   function pick(index) { if (made(index)) tile(index).picked ? takeBack('pick', index) : judge({ pick: index }); }
-  function none() { if (value()?.tiles.some(each => each.src)) value().none ? takeBack('none') : judge({ none: true }); }
+  function none() { if (value()?.tiles.some(each => each.made)) value().none ? takeBack('none') : judge({ none: true }); }
   function star(index) { if (made(index)) tell('round', 'star', { round: value().round, variant: index, on: !tile(index).starred }); }
   function branch(index) { if (made(index)) tell('round', 'branch', { round: value().round, variant: index }); }
 
@@ -43,14 +43,15 @@
 
   function dragStart(picture, event) {
     const index = Number(picture.closest('.tile').dataset.index);
-    if (event.button !== 0 || event.pointerType === 'touch' || !made(index)) return;
+    if (event.button !== 0 || event.target.closest('button, a') || event.pointerType === 'touch' || !made(index)) return;
     drag = { index, x: event.clientX, y: event.clientY, ghost: null };
   }
   function dragMove(event) {
     if (!drag) return;
     if (!drag.ghost && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 6) return;
     if (!drag.ghost) {
-      drag.ghost = h('img.ghost', { src: tile(drag.index).src, alt: '' });
+      const { src, words } = tile(drag.index);
+      drag.ghost = src ? h('img.ghost', { src, alt: '' }) : h('div.ghost.words', { dir: 'auto' }, words.trim().slice(0, 90));
       document.body.append(drag.ghost);
       document.body.classList.add('dragging');
     }
@@ -83,7 +84,8 @@
   }
 
   function card(round, each) {
-    const text = round.text, there = Boolean(each.src);
+    if (round.kind === 'text') return Duet.prose.card(round, each);
+    const text = round.text, there = each.made;
     const shown = original && round.content ? round.content.src : each.src || each.preview;
     const named = `${each.number}, ${each.role_name}`;
     return h('article.tile', { tabindex: '0', 'aria-label': `${named}. ${each.reason}`, role: 'group',
@@ -118,7 +120,7 @@
         return h('button.place', { type: 'button', class: there ? 'filled' : '', disabled: !there,
           'aria-label': there ? fill(text.unrank, { number: index + 1 }) : text[`place_${at + 1}`],
           title: there ? fill(text.unrank, { number: index + 1 }) : text.rank_hint, data: { at, click: 'place', index: index ?? '' } },
-          there ? h('img', { src: there.src, alt: '', draggable: 'false' }) : h('span', {}, at + 1));
+          there ? (there.src ? h('img', { src: there.src, alt: '', draggable: 'false' }) : h('b', {}, index + 1)) : h('span', {}, at + 1));
       })),
       h('button.quiet.tap', { type: 'button', 'aria-pressed': String(tapping), data: { click: 'tap' } }, text.rank_tap),
       h('span.tip', {}, tapping ? text.rank_tapping : text.rank_hint),
@@ -141,7 +143,7 @@
         h('button.stop', { type: 'button', data: { click: 'halt' } }, icon('stop'), text.stop)),
       !busy && round.problem && h('p.problem', { role: 'status' }, round.problem),
       !busy && !round.problem && h('p.hint', {}, round.hint),
-      !busy && h('button.quiet.explore', { type: 'button', disabled: !round.sheet.offered, title: round.sheet.why || text.sheet_title, data: { click: 'explore' } }, icon('grid'), text.sheet, h('kbd', {}, 'E')),
+      !busy && round.kind === 'picture' && h('button.quiet.explore', { type: 'button', disabled: !round.sheet.offered, title: round.sheet.why || text.sheet_title, data: { click: 'explore' } }, icon('grid'), text.sheet, h('kbd', {}, 'E')),
       h('div.bar', { 'aria-hidden': 'true', style: { '--done': busy ? progress?.done ?? 0 : 0 } }));
   }
 
@@ -152,16 +154,18 @@
       pending = panel.pending = false;
       if (!tile(focus)) focus = 0;
       since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
-      if (!round.busy && round.tiles.length) Duet.paintSheets();
+      if (!round.busy && round.tiles.length && round.kind === 'picture') Duet.paintSheets();
       if (round.latest) looking = null;
       if (!same) for (const name of ['brief', 'history']) redraw(name); // they show which round it is, and whether it is made
-      redraw('light');
+      for (const name of ['light', 'reading', 'tokens']) redraw(name);
       return !same;
     },
     on: {
       like(button) { like(index(button)); }, dislike(button) { dislike(index(button)); }, pick(button) { pick(index(button)); },
       star(button) { star(index(button)); }, branch(button) { branch(index(button)); },
-      open(picture) { if (tapping) rank(index(picture)); else Duet.light(index(picture)); },
+      open(picture) { if (tapping) rank(index(picture)); else if (value().kind === 'text') Duet.reading(index(picture)); else Duet.light(index(picture)); },
+      ...Duet.prose.on,
+      word(words, event) { if (tapping) rank(index(words)); else Duet.prose.on.word(words, event); },
       tap() { tapping = !tapping; redraw('round'); },
       drag: dragStart, none,
       place(button) { if (button.dataset.index !== '') unrank(Number(button.dataset.index)); },
@@ -182,9 +186,10 @@
       const text = round.text, busy = pending || round.busy;
       return [
         top(round),
+        round.warned.length > 0 && h('div.warned', { data: { key: 'warned' } }, round.warned.map(each => h('p', { role: 'status' }, each))),
         h('div.wall', { data: { key: 'wall' } },
           round.tiles.length || pending
-            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total}` }, round.tiles.map(each => card(round, each)))
+            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total} ${round.kind}` }, round.tiles.map(each => card(round, each)))
             : h('p.empty', {}, round.hint)),
         round.tiles.length > 0 && ranking(round),
         h('div.thumbbar.only-narrow', { data: { key: 'thumbbar' } },
