@@ -54,6 +54,7 @@ class TextOptions:
     )
     form: str = option("haiku", help="The form of a poem, for templates with {form}.")
     style: str = option("a gothic", help="The style to write in, for templates with {style}.")
+    must: str = option("", help="Words that have to occur, each on a line of its own.")
     memory: str = option("", help="What is always remembered: people, places, facts. It stands before everything else.")
     note: str = option("", help="A note on how to go on, kept near the end of the text where it is heard best.")
     trim: bool = option(True, advanced=True, help="Leaves out a last sentence that was not finished.")
@@ -84,6 +85,7 @@ WRITER = EngineInfo(
     needs=("prompt",),
     templates={each.name: each.text for each in templates.TEMPLATES},
     models=("smollm2-135m-instruct",),
+    weights={"word": (0.0, 1.0)},
     random=True,
 )
 

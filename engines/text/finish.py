@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from rapidfuzz import fuzz
 
@@ -69,9 +69,8 @@ def _once(text: str, options: TextOptions) -> tuple[str, Remark | None]:
 
 def _masked(text: str, options: TextOptions) -> tuple[str, Remark | None]:
     """Words of the block list are covered."""
-    words = list(dict.fromkeys([*_own(options.block), *(COARSE if options.clean else ())]))
     hidden = 0
-    for word in words:
+    for word in blocked(options):
         whole = rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word)
         text, times = re.subn(whole, lambda found: MASK * len(found[0]), text, flags=re.IGNORECASE)
         hidden += times
@@ -84,7 +83,8 @@ def _trimmed(text: str, options: TextOptions) -> tuple[str, Remark | None]:
         return text, None
     parts = sentences(text)
     kept = "".join(parts[:-1]).rstrip()
-    if not kept or not ENDED.search(kept):
+    lost = text[len(kept) :].lower()
+    if not kept or not ENDED.search(kept) or any(word.lower() in lost for word in lines(options.must)):
         return text, None
     return kept, Remark("The unfinished last sentence was left out.")
 
@@ -99,5 +99,11 @@ def count(text: str) -> int:
     )
 
 
-def _own(lines: str) -> Iterator[str]:
-    return (line.strip() for line in lines.splitlines() if line.strip())
+def blocked(options: TextOptions) -> list[str]:
+    """The words that are covered."""
+    return list(dict.fromkeys([*lines(options.block), *(COARSE if options.clean else ())]))
+
+
+def lines(text: str) -> list[str]:
+    """What stands on lines of its own."""
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -18,10 +18,12 @@ from torch import Tensor
 from ..device import choose
 from .beams import Group
 from .hub import Hub
+from .keywords import Wishes, bend
 from .network import Cache, Changes, Llama, Steer
 from .sampling import NEVER, Sampling, allowed, draw
 from .vocabulary import Vocabulary
 
+NO_WISHES = Wishes()
 CHUNK = 256  # tokens of a prompt that are read at once: on a slow core, a third of a second
 
 
@@ -39,7 +41,7 @@ class Row:
     least: int = 0  # tokens before which it may not end
     stops: tuple[str, ...] = ()
     push: Tensor | None = None  # (layers, hidden), added to the residual stream after each layer: activation steering
-    bias: Tensor | None = None  # (V,), added to the logits
+    wishes: Wishes = NO_WISHES  # words that it should hold
     adapters: tuple[tuple[Changes, float], ...] = ()  # each with its weight
 
 
@@ -95,7 +97,15 @@ class LanguageModel:
             if len(before) > 1:
                 self.network.read(whole[:, : len(before) - 1], cache, replace(steer, push=None))
             found: Tensor = self.network.read(whole[:, len(before) - 1 :], cache, steer, keep=len(tokens))[0]
-        return found.cpu() if row is None or row.bias is None else found.cpu() + row.bias
+            if row is not None and row.wishes:
+                for at in range(len(tokens)):
+                    self._bend(found[at], row, tokens[:at], self.decode(tokens[:at]))
+        return found.cpu()
+
+    def _bend(self, logits: Tensor, row: Row, written: Sequence[int], text: str) -> None:
+        """What the row's wishes do to the next logits, (V,), in place."""
+        if row.wishes:
+            bend(logits, row.wishes, written, text, row.most - len(written), self.ends)
 
     def surprise(self, prompt: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """The negative log likelihood of each token after the prompt, (T,) in nats, with nothing pushed and nothing filtered."""
@@ -178,8 +188,7 @@ class LanguageModel:
         settings = [row.sampling for row in rows]
         greedy = [Sampling(0.0, 0, 1.0, 0.0, 1.0, each.repetition_penalty, each.no_repeat_ngram) for each in settings]
         for at, (row, beam) in enumerate(zip(rows, beams, strict=True)):
-            if row.bias is not None:
-                logits[at] += row.bias
+            self._bend(logits[at], row, beam, self.decode(beam) if row.wishes else "")
             if len(beam) < row.least:
                 logits[at, sorted(self.ends)] = NEVER
         return allowed(logits, greedy, [[*prompt, *beam] for beam in beams]).log_softmax(-1).cpu()
@@ -233,11 +242,9 @@ class LanguageModel:
         return self.network.read(torch.tensor(tokens, device=self.device)[:, None], cache, steer)[:, -1]  # type: ignore[no-any-return]
 
     def _biased(self, logits: Tensor, rows: Sequence[Row], texts: Sequence[Text], alive: Sequence[int]) -> Tensor:
-        """With each row's bias, and without an end before its least length."""
+        """With each row's wishes, and without an end before its least length."""
         for place, at in enumerate(alive):
-            bias = rows[at].bias
-            if bias is not None:
-                logits[place] += bias.to(logits.device)
+            self._bend(logits[place], rows[at], texts[at].tokens, texts[at].text)
             if len(texts[at].tokens) < rows[at].least:
                 logits[place, sorted(self.ends)] = NEVER
         return logits

@@ -25,6 +25,7 @@ from ..api import (
 )
 from ..device import choose, peak_memory_mb
 from . import WRITER, TextOptions, finish, prompting, reading
+from .keywords import Wishes, check, keyword
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
 
@@ -64,10 +65,11 @@ class Writer:
         asked = prompting.prompt(model, brief.prompt, first)
         if asked.cut:
             yield Progress(0.0, TOO_LONG)
-        rows = [row(each, setting.seed) for each, setting in zip(options, settings, strict=True)]
+        rows = [self._row(model, brief.apply(setting.knobs), setting.seed) for setting in settings]
         texts: list[Text] = []
         shown: list[str] = [""] * len(rows)
-        last, before = 0.0, []
+        last = 0.0
+        before: list[str] = []
         try:
             for texts in self._written(model, asked.tokens, rows, first, cancelled):
                 if time.perf_counter() - last < OFTEN:
@@ -95,7 +97,10 @@ class Writer:
         """How the model reads a text that was written with these settings."""
         model, options = self.model(), TextOptions(**brief.apply(setting.knobs).options)
         return reading.tokens(
-            model, prompting.prompt(model, brief.prompt, options).tokens, text, row(options, setting.seed)
+            model,
+            prompting.prompt(model, brief.prompt, options).tokens,
+            text,
+            self._row(model, brief.apply(setting.knobs), setting.seed),
         )
 
     def room(self, brief: Brief) -> Room:
@@ -103,6 +108,19 @@ class Writer:
         model, options = self.model(), TextOptions(**brief.options)
         asked = prompting.prompt(model, brief.prompt, options)
         return Room(model.context, options.length, len(asked.tokens), asked.parts)
+
+    def _row(self, model: LanguageModel, brief: Brief, seed: int) -> Row:
+        """What one variant is written with. Raises `EngineError` where its wishes contradict each other."""
+        options, words = TextOptions(**brief.options), model.vocabulary
+        soft = [
+            (name.removeprefix("word:"), weight) for name, weight in brief.weights.items() if name.startswith("word:")
+        ]
+        wishes = Wishes(
+            tuple(keyword(words, word, weight) for word, weight in soft),
+            tuple(keyword(words, word) for word in finish.lines(options.must)),
+        )
+        check(wishes, options.length, finish.blocked(options))
+        return replace(row(options, seed), wishes=wishes)
 
     def _distinct(
         self,
