@@ -107,7 +107,9 @@ def _unpacked(data: bytes, name: str) -> Adapter:
 def _adapter(tensors: Mapping[str, Tensor], config: Any, facts: Any, name: str) -> Adapter:
     if not isinstance(config, dict) or not isinstance(facts, dict):
         raise _damaged(name)
-    if config.get("peft_type") != "LORA" or any(config.get(key) for key in ("use_dora", "lora_bias", "modules_to_save")):
+    if config.get("peft_type") != "LORA" or any(
+        config.get(key) for key in ("use_dora", "lora_bias", "modules_to_save")
+    ):
         raise EngineError("The adapter {name} is of a kind that is not known here.", "Plain LoRA is.", name=name)
     halves: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
@@ -118,8 +120,9 @@ def _adapter(tensors: Mapping[str, Tensor], config: Any, facts: Any, name: str) 
     layers = {}
     for module in sorted(halves, key=_in_order):
         a, b = halves[module].get("A"), halves[module].get("B")
-        whole = a is not None and b is not None and a.ndim == b.ndim == 2 and a.shape[0] == b.shape[1]
-        if not whole or not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
+        if a is None or b is None or a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+            raise _damaged(name)
+        if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
             raise _damaged(name)
         layers[module] = LowRank(a, b, _scale(config, module, a.shape[0], name))
     if not layers:
