@@ -28,7 +28,7 @@ FLOORS = [
     {"panels"},
     {"app", "web"},
     {"bench", "terminal"},
-    {"server"},
+    {"server", "training"},
     {"cli"},
     {"__main__"},
 ]
@@ -42,6 +42,7 @@ MODELS_ALLOWED = {
     "cli",
     "terminal",
     "server",
+    "training",
     "config",
 }  # registry and store
 

@@ -18,9 +18,9 @@ from typing import Any
 from torch import Tensor
 
 from .. import store
-from ..api import check_options, option
+from ..api import check_options
 from ..device import choose
-from . import corpus, keeping
+from . import Training, corpus, keeping
 from .learner import Learner
 from .lm import Stopped
 
@@ -29,22 +29,6 @@ PATIENCE = 6  # times that the held-out part is scored without getting better, b
 TIMED = 3  # steps after which it is known how many fit into the minutes
 OFTEN = 100  # steps after which the held-out part is scored at the latest
 KEPT_EVERY = 60.0  # seconds after which what there is so far is kept, in case that the process is killed
-
-
-@dataclass(frozen=True)
-class Training:
-    """How an adapter is trained. The defaults were chosen for some 2,000 words and a model of 135 million parameters."""
-
-    epochs: int = option(8, low=1, high=200, step=1, help="How often the texts are read at most.")
-    minutes: float = option(10.0, low=0.05, high=1440, step=0.5, help="How long the training may take.")
-    learning_rate: float = option(
-        5e-4, low=1e-6, high=1e-2, step=1e-5, help="How fast it learns; too fast forgets how to write."
-    )
-    rank: int = option(16, low=1, high=256, step=1, help="How much an adapter can hold.")
-    block: int = option(128, low=16, high=2048, step=1, help="Tokens that are read in one piece.")
-    seed: int = option(
-        0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same adapter."
-    )
 
 
 @dataclass(frozen=True)
