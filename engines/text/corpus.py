@@ -159,7 +159,7 @@ def perplexity(
     """
     surprise, count = 0.0, 0
     for stream in streams:
-        for start in range(0, len(stream) - overlap, length - overlap):
+        for start in range(0, max(1, len(stream) - overlap), length - overlap):
             window = stream[start : start + length]
             scored = window[1 if start == 0 or not overlap else overlap :]
             if len(window) < 2 or not len(scored):

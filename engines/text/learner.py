@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..device import choose
 from ..errors import EngineError
 from . import corpus
-from .adapter import shapes
+from .adapter import Adapter, applied, shapes
 from .lm import Stopped
 
 WARM_UP, LEAST_RATE = 0.06, 0.05  # shares: of the steps, and of the learning rate that is left at the end
@@ -30,18 +30,9 @@ class Learner:
 
     def __init__(self, folder: Path, rank: int, learning_rate: float, seed: int, cancelled: Callable[[], bool]) -> None:
         from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        chosen = choose()
-        self.device = torch.device(chosen.device)
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            base: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=chosen.torch_dtype)
-        except (OSError, ValueError, KeyError) as error:
-            raise EngineError(
-                "There is no language model in {path}.", "Name a folder that transformers can read.", path=str(folder)
-            ) from error
-        base.to(self.device)
+        self.device = torch.device(choose().device)
+        self.tokenizer, base = read(folder)
         base.name_or_path = folder.name  # else the config would tell where it lay on this machine
         self.context: int = getattr(base.config, "max_position_embeddings", corpus.WINDOW)
         self.cancelled = cancelled
@@ -153,6 +144,36 @@ class Learner:
         for name, value in self.parameters.items() if moments else ():
             remembered = {kind: found[name].to(value.device).clone() for kind, found in (moments or {}).items()}
             self.optimizer.state[value] = {"step": torch.tensor(float(step)), **remembered}
+
+
+def read(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the causal language model of a transformers folder. Raises `EngineError` where there is none."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    chosen = choose()
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=chosen.torch_dtype)
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineError(
+            "There is no language model in {path}.", "Name a folder that transformers can read.", path=str(folder)
+        ) from error
+    return tokenizer, model.to(chosen.device).eval()
+
+
+def score(folder: Path, text: str, adapter: Adapter | None = None) -> tuple[float, float]:
+    """The perplexity of a text, in passages that begin afresh and in context, by the base model or with an adapter at full weight."""
+    tokenizer, model = read(folder)
+    stream = torch.tensor(tokenizer(text, add_special_tokens=False).input_ids)
+    adapters = [] if adapter is None else [adapter]
+
+    def logits(tokens: Tensor) -> Tensor:
+        out: Tensor = model(input_ids=tokens.to(model.device), use_cache=False).logits
+        return out
+
+    with torch.inference_mode(), applied(model, adapters, torch.ones(len(adapters), 1)):
+        in_context = corpus.perplexity(logits, [stream], corpus.WINDOW, corpus.WINDOW // 2)
+        return corpus.perplexity(logits, [stream]), in_context
 
 
 def schedule(at: int, total: int) -> float:
