@@ -30,7 +30,7 @@ FLOORS = [
     {"panels", "texts"},
     {"app", "web"},
     {"bench", "terminal"},
-    {"server"},
+    {"server", "training"},
     {"cli"},
     {"__main__"},
 ]
@@ -46,6 +46,7 @@ MODELS_ALLOWED = {
     "cli",
     "terminal",
     "server",
+    "training",
     "config",
 }  # registry and store
 

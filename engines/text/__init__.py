@@ -76,6 +76,22 @@ class TextOptions:
         templates.check(self.template)
 
 
+@dataclass(frozen=True)
+class Training:
+    """How an adapter is trained. The defaults were chosen for some 2,000 words and a model of 135 million parameters."""
+
+    epochs: int = option(8, low=1, high=200, step=1, help="How often the texts are read at most.")
+    minutes: float = option(10.0, low=0.05, high=1440, step=0.5, help="Minutes that the training may take.")
+    learning_rate: float = option(
+        5e-4, low=1e-6, high=1e-2, step=1e-5, help="How fast it learns; too fast forgets how to write."
+    )
+    rank: int = option(16, low=1, high=256, step=1, help="How much an adapter can hold.")
+    block: int = option(128, low=16, high=2048, step=1, help="Tokens that are read in one piece.")
+    seed: int = option(
+        0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same adapter."
+    )
+
+
 WRITER = EngineInfo(
     name="writer",
     mode="text",

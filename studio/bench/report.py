@@ -52,6 +52,7 @@ GOALS = {
     "regret.noise30.vs_random": Goal("<=", 0.9, "x"),
     "regret.drift.vs_random": Goal("<=", 0.9, "x"),
     "regret.picture.vs_random": Goal("<=", 0.6, "x"),
+    "lora.perplexity": Goal("<=", 0.75, "x"),
     "sheet.5d.rounds_to_90": Goal("<=", 5, "rounds"),
     "lead.round2": Goal(">", 0.0, "of the mean gap"),
     "diversity.r3_over_r1": Goal(">=", 0.7, "x"),
