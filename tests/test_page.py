@@ -439,7 +439,7 @@ def test_full_size_comparing_the_original_and_downloads(visit):
     expect(shown).to_have_attribute("src", before)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("The four roles")
-    expect(page.get_by_role("dialog").get_by_role("button")).to_be_focused()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Close")).to_be_focused()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.help') || document.activeElement === document.body")
     page.keyboard.press("Escape")
