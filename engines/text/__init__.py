@@ -101,7 +101,7 @@ WRITER = EngineInfo(
     needs=("prompt",),
     templates={each.name: each.text for each in templates.TEMPLATES},
     models=("smollm2-135m-instruct",),
-    weights={"word": (0.0, 1.0)},
+    weights={"word": (0.0, 1.0), "adapter": (0.0, 1.5)},
     random=True,
 )
 

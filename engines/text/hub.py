@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .adapter import shapes
 from .network import NO_STEER, Changes, Steer
 
 
@@ -45,6 +46,10 @@ class Hub:
     def depth(self) -> int:
         return len(self._blocks)
 
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """(out, in) of every linear map, by its name in the model."""
+        return shapes(self._model)
+
     def cache(self, rows: int, room: int) -> Kept:
         """An empty cache; it grows as it must."""
         return Kept(self._model.config)
@@ -52,7 +57,7 @@ class Hub:
     def read(self, tokens: Tensor, cache: Kept, steer: Steer = NO_STEER, keep: int = 1) -> Tensor:
         """Goes on from the cache with tokens (N, T). The logits after the last `keep` of them, (N, keep, V) in float32."""
         with self._bent(steer):
-            out = self._model(tokens, past_key_values=cache.inner, use_cache=True, logits_to_keep=keep)
+            out = self._model(tokens, cache=cache.inner, use_cache=True, logits_to_keep=keep)
         return out.logits[:, -keep:].float()  # type: ignore[no-any-return]
 
     def states(self, tokens: Tensor) -> Tensor:

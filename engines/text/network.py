@@ -80,12 +80,14 @@ class Linear:
 
 @dataclass
 class Layer:
-    """One decoder layer. The norms' gains lie in the weights that follow them."""
+    """One decoder layer. The gains of its norms, `before` attention and `between` the halves, lie in the weights that follow."""
 
     qkv: Linear
     out: Linear
     gate_up: Linear
     down: Linear
+    before: Tensor
+    between: Tensor
 
 
 class Llama:
@@ -129,6 +131,16 @@ class Llama:
             )
         )
 
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """(out, in) of every linear map of the layers, by the name that it has in the model."""
+        into = {"o_proj": self.heads * self.head, "down_proj": self.inner}
+        parts = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+        return {
+            f"model.layers.{at}.{_place(part)}": (size, into.get(part, self.hidden))
+            for at in range(len(self.layers))
+            for part, size in zip(parts, self._sizes(parts), strict=True)
+        }
+
     def cache(self, rows: int, room: int) -> Cache:
         """Room for so many tokens in each row."""
         shape = (rows, self.kv, room, self.head)
@@ -154,11 +166,11 @@ class Llama:
         mask = self._mask(start, count)
         states: list[Tensor] = []
         for at, layer in enumerate(self.layers):
-            qkv = self._product(layer.qkv, self._normed(x), at, ("q_proj", "k_proj", "v_proj"), steer)
+            qkv = self._product(layer.qkv, self._normed(x), at, ("q_proj", "k_proj", "v_proj"), steer, layer.before)
             x = x + self._product(
                 layer.out, self._attended(qkv, at, cache, cosines, sines, mask), at, ("o_proj",), steer
             )
-            both = self._product(layer.gate_up, self._normed(x), at, ("gate_proj", "up_proj"), steer)
+            both = self._product(layer.gate_up, self._normed(x), at, ("gate_proj", "up_proj"), steer, layer.between)
             gate, up = both.chunk(2, -1)
             x = x + self._product(layer.down, F.silu(gate) * up, at, ("down_proj",), steer)
             if steer.push is not None:
@@ -191,13 +203,15 @@ class Llama:
         found = F.scaled_dot_product_attention(queries.transpose(1, 2), *seen, attn_mask=mask, enable_gqa=True)
         return found.transpose(1, 2).reshape(rows, count, -1)
 
-    def _product(self, linear: Linear, x: Tensor, at: int, parts: Sequence[str], steer: Steer) -> Tensor:
-        """A linear map, and what adapters add to its parts."""
+    def _product(
+        self, linear: Linear, x: Tensor, at: int, parts: Sequence[str], steer: Steer, gain: Tensor | None = None
+    ) -> Tensor:
+        """A linear map, and what adapters add to its parts: they know nothing of a norm's gain that lies in its weights."""
         out = linear(x)
         for adapter, weights in steer.adapters:
             changes = [adapter.get(f"model.layers.{at}.{_place(part)}") for part in parts]
             if any(changes):
-                scaled = x * weights.to(x.dtype)[:, None, None]
+                scaled = (x if gain is None else x * gain) * weights.to(x.dtype)[:, None, None]
                 sizes = self._sizes(parts)
                 added = [
                     out.new_zeros(*x.shape[:-1], size)
@@ -228,6 +242,8 @@ class Llama:
             out=joined(("o_proj",)),
             gate_up=joined(("gate_proj", "up_proj"), "post_attention_layernorm"),
             down=joined(("down_proj",)),
+            before=weights[f"{own}input_layernorm.weight"],
+            between=weights[f"{own}post_attention_layernorm.weight"],
         )
 
     def _rotations(self, config: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -24,13 +24,15 @@ from ..api import (
     Token,
 )
 from ..device import choose, peak_memory_mb
-from . import WRITER, TextOptions, finish, prompting, reading
+from . import WRITER, TextOptions, adapter, finish, prompting, reading
+from .adapter import Adapter
 from .keywords import Wishes, check, keyword
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
 
 MODEL = "smollm2-135m-instruct"
 TOO_LONG = "The prompt is too long for this model: its beginning was left out."
+ADAPTERS = 8  # that are kept in memory
 TRIES, AWAY = 3, 1_000_003  # how often a variant is written anew, and how far its seed moves each time
 OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
@@ -43,6 +45,7 @@ class Writer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
+        self._adapters: dict[str, Adapter] = {}  # by reference
 
     def models(self) -> dict[str, str]:
         return {MODEL: store.sha256(MODEL)}
@@ -65,7 +68,7 @@ class Writer:
         asked = prompting.prompt(model, brief.prompt, first)
         if asked.cut:
             yield Progress(0.0, TOO_LONG)
-        rows = [self._row(model, brief.apply(setting.knobs), setting.seed) for setting in settings]
+        rows = [self._row(model, brief.apply(setting.knobs), setting.seed, pictures) for setting in settings]
         texts: list[Text] = []
         shown: list[str] = [""] * len(rows)
         last = 0.0
@@ -100,7 +103,7 @@ class Writer:
             model,
             prompting.prompt(model, brief.prompt, options).tokens,
             text,
-            self._row(model, brief.apply(setting.knobs), setting.seed),
+            self._row(model, brief.apply(setting.knobs), setting.seed, pictures),
         )
 
     def room(self, brief: Brief) -> Room:
@@ -109,7 +112,7 @@ class Writer:
         asked = prompting.prompt(model, brief.prompt, options)
         return Room(model.context, options.length, len(asked.tokens), asked.parts)
 
-    def _row(self, model: LanguageModel, brief: Brief, seed: int) -> Row:
+    def _row(self, model: LanguageModel, brief: Brief, seed: int, pictures: Pictures) -> Row:
         """What one variant is written with. Raises `EngineError` where its wishes contradict each other."""
         options, words = TextOptions(**brief.options), model.vocabulary
         soft = [
@@ -120,7 +123,21 @@ class Writer:
             tuple(keyword(words, word) for word in finish.lines(options.must)),
         )
         check(wishes, options.length, finish.blocked(options))
-        return replace(row(options, seed), wishes=wishes)
+        adapters = tuple(
+            (self._adapter(model, name.removeprefix("adapter:"), pictures).layers, weight)
+            for name, weight in brief.weights.items()
+            if name.startswith("adapter:") and weight
+        )
+        return replace(row(options, seed), wishes=wishes, adapters=adapters)
+
+    def _adapter(self, model: LanguageModel, ref: str, pictures: Pictures) -> Adapter:
+        """The stored adapter, read once. Raises `EngineError` where it is none, or one of another model."""
+        with self._lock:
+            if ref not in self._adapters:
+                if len(self._adapters) >= ADAPTERS:
+                    self._adapters.pop(next(iter(self._adapters)))
+                self._adapters[ref] = adapter.check(adapter.load(pictures.data(ref)), model.network.shapes())
+            return self._adapters[ref]
 
     def _distinct(
         self,
