@@ -164,7 +164,7 @@ def test_it_learns_and_peft_reads_what_is_written(toy, tmp_path):
     assert samples[0].prompt == samples[1].prompt
     facts = json.loads((out / "training.json").read_text())
     assert facts == json.loads(json.dumps(trained.facts))
-    assert facts["ratio"] < 0.7
+    assert facts["ratio"] < 0.85
     assert sorted(place.name for place in out.iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",

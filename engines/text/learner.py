@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ class Learner:
             }
         )
         self.config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft and transformers remind each other of names
             torch.manual_seed(seed)
             self.model: Any = get_peft_model(base, self.config)
         self.parameters = {
@@ -149,7 +151,10 @@ class Learner:
 def read(folder: Path) -> tuple[Any, Any]:
     """The tokenizer and the causal language model of a transformers folder. Raises `EngineError` where there is none."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    quiet: Callable[[], None] = logging.disable_progress_bar
+    quiet()  # a bar of half a second
     chosen = choose()
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
