@@ -15,7 +15,9 @@ from rapidfuzz.distance import Levenshtein
 from .events import Author, Piece, Place, Spliced
 
 MAX_LETTERS = 2_000_000  # code points of a notebook: a long novel
-CELLS = 4_000_000  # of the table that an alignment fills; a larger one is cut into coarser units first
+CELLS = (
+    100_000_000  # of the table that an alignment fills, at two bits each; a larger one is cut into coarser units first
+)
 LINES = re.compile(r"[^\n]*\n|[^\n]+")
 LETTER = (
     r"[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # of scripts that are written with spaces

@@ -156,9 +156,10 @@ class Session:
         ready = self.running() is None and any(each.status == "done" for each in state.rounds.values())
         following, learned = next_brief(state, mode), self.learned(state, mode)
         why = refusal(following, self.files, ready)
-        if following is not None and following.mode == "text" and state.writing:
-            following = replace(following, prompt=self.document(state).text)
-        return view(self.id, events, state, self.running(), learned, Words.of(why) if why else None, following)
+        text = self.document(state).text
+        if following is not None and following.mode == "text" and text:
+            following = replace(following, prompt=text)
+        return view(self.id, events, state, self.running(), learned, Words.of(why) if why else None, following, text)
 
     def document(self, state: State | None = None) -> Document:
         """The notebook as it stands."""

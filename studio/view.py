@@ -22,14 +22,17 @@ def view(
     learned: dict[str, Any],
     no_sheet: Words | None,
     following: Brief | None,
+    text: str,
 ) -> dict[str, Any]:
-    """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered, and
-    `following` is what would be asked next."""
+    """The whole session. Rounds and variants count from 0; undone ones are left out. `no_sheet` says why no sheet is offered,
+    `following` is what would be asked next, and `text` what stands in the notebook."""
+    now = state.standing(following.mode if following else state.mode)
     agreed, count = drift.agreement(state)
     return {
         "session": session,
-        "head": state.head.model_dump() if state.head else None,
+        "head": now.head.model_dump() if now.head else None,
         "next": following.to_dict() if following else None,
+        "text": text,
         "rounds": [round_view(current) for current in state.rounds.values()],
         "pictures": {
             sha: {"name": picture.name, "width": picture.width, "height": picture.height}
@@ -43,7 +46,7 @@ def view(
             "why": str(no_sheet) if no_sheet else None,
             "why_words": no_sheet.model_dump() if no_sheet else None,
             "after": max(events, default=0),
-            "picked": state.ahead is not None,
+            "picked": state.standing("style").ahead is not None,
         },
         "forgot": state.forgot,
         "teachings": [{"event": event, **teaching_view(each)} for event, each in state.taught().items()],

@@ -14,7 +14,7 @@ from PIL import Image
 from engines import fake
 from engines.api import Brief
 from studio.panels.acts import Acts
-from studio.panels.page import PANELS, Assets
+from studio.panels.page import FIRST_BRIEFS, PANELS, Assets
 from studio.session import Session, Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
@@ -29,7 +29,7 @@ def jpeg() -> bytes:
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
     fake.use()
-    monkeypatch.setattr("studio.panels.acts.FIRST_BRIEF", BRIEF.to_dict())
+    monkeypatch.setitem(FIRST_BRIEFS, "style", BRIEF.to_dict())
     made = Studio(tmp_path / "home")
     yield made
     made.close()

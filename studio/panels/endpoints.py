@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import gradio as gr
 from gradio.events import api as api_function
 
-from engines.api import Brief, UserError
+from engines.api import Brief, Draft, UserError
 
+from .. import writing
 from ..events import Judgement, StudioError
 from ..session import Studio
 from ..view import round_view
+
+OFTEN = 0.2  # seconds between two reports of texts that grow
 
 
 class Api:
@@ -50,18 +54,25 @@ class Api:
             return str(found.export(self._studio.downloads.folder(session) / f"duet-{found.id[:8]}.zip"))
 
     async def propose(self, session: str, brief_json: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """One round: tells the round as it stands after each variant, at last when it has ended."""
+        """One round: tells the round as it stands after each variant, with texts as far as they are written, at last when it has
+        ended."""
         with told():
             found = await asyncio.to_thread(self._studio.session, session)
             brief = Brief.from_json(brief_json) if isinstance(brief_json, str) else Brief.from_dict(brief_json)
             ticket = await asyncio.to_thread(found.propose, brief, False)
-            seen = -1
-            async for _ in ticket:
+            seen, drafts, last = -1, {}, 0.0
+            async for event in ticket:
+                if isinstance(event, Draft):
+                    drafts[event.index] = event.text
+                    if time.monotonic() - last < OFTEN:
+                        continue
                 state = await asyncio.to_thread(found.state)
                 current = state.rounds.get(ticket.round)
-                if current is not None and current.status == "running" and len(current.variants) > seen:
-                    seen = len(current.variants)
-                    yield round_view(current)
+                if current is None or current.status != "running":
+                    continue
+                if isinstance(event, Draft) or len(current.variants) > seen:
+                    seen, last = len(current.variants), time.monotonic()
+                    yield round_view(current) | ({"drafts": dict(drafts)} if drafts else {})
             state = await asyncio.to_thread(found.state)
             if ticket.round in state.rounds:
                 yield round_view(state.rounds[ticket.round])
@@ -70,6 +81,20 @@ class Api:
         """Logs what is said of a round and returns what was learned."""
         with told():
             return self._studio.session(session).judge(round, Judgement.from_dict(judgement_json))
+
+    def write(self, session: str, text: str) -> dict[str, Any]:
+        """The notebook becomes this text; what is new in it counts as the artist's. Returns the view, whose `next` goes on from it."""
+        with told():
+            found = self._studio.session(session)
+            writing.write(found, text)
+            return found.view("text")
+
+    def accept(self, session: str, round: int, variant: int, upto: int | None = None) -> dict[str, Any]:
+        """Takes a text over into the notebook, all of it or so many characters. Returns the view."""
+        with told():
+            found = self._studio.session(session)
+            writing.accept(found, round, variant, upto)
+            return found.view("text")
 
     def cancel(self, session: str) -> dict[str, Any]:
         """Stops the session's rounds, running and waiting."""
@@ -119,7 +144,8 @@ class told:
 
 def declare(api: Api) -> None:
     """Makes the endpoints known, within a page that is being built."""
-    for function in (api.new_session, api.judge, api.cancel, api.history, api.branch, api.undo, api.forget):
+    acts = (api.judge, api.write, api.accept, api.cancel, api.history, api.branch, api.undo, api.forget)
+    for function in (api.new_session, *acts):
         api_function(function, api_name=function.__name__, concurrency_limit=None)
     api_function(api.propose, api_name="propose", concurrency_limit=None)
     session, sha256, file = gr.Textbox(visible=False), gr.Textbox(visible=False), gr.File(visible=False)

@@ -226,11 +226,12 @@ class Page:
         scene = self._scene(session, memory, state, len(events), mode)
         rounds = {past["round"]: past for past in view["rounds"] if past["brief"]["mode"] == mode}
         looking = looking if looking in rounds else max(rounds, default=None)
+        view["check"] = view["check"] if view["check"] and view["check"]["pair"][0]["round"] in rounds else None
         if view["next"] is None:
             view["next"] = Brief.from_dict(FIRST_BRIEFS[mode]).to_dict()
         values: Values = {
             "round": render.round_panel(scene, view, None if looking is None else rounds[looking]),
-            "learned": render.learned(scene, view, self._offers(view, memory)),
+            "learned": render.learned(scene, view | {"rounds": list(rounds.values())}, self._offers(view, memory)),
             "history": render.history(scene, view),
         }
         if mode == "text":

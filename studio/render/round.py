@@ -14,7 +14,27 @@ from ..desk import Queued
 from ..events import Made, Words
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
 
-IMAGE_PROMPT = "image-prompt"  # the template whose texts are prompts for pictures
+WORDS = (
+    *("like", "dislike", "pick", "picked", "star", "download", "stop", "branch", "rank_title", "rank_hint", "none"),
+    *(
+        "none_said",
+        "original",
+        "compare",
+        "close",
+        "unrank",
+        "previous",
+        "next",
+        "waiting_tile",
+        "seed",
+        "brief",
+        "again",
+    ),
+    *("place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
+    *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
+    *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
+    *("others", "others_hint", "others_none", "others_title", "send", "send_none", "reading", "reading_with"),
+    *("write_first", "from_variant"),
+)  # of the page's own texts, all that the panel may need
 
 
 LASTING = ("The prompt is too long for this model: its beginning was left out.",)  # progress that is no passing matter
@@ -76,28 +96,7 @@ def round_panel(
 ) -> Value:
     """The four tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
     text = scene.text
-    words = text.texts("like", "dislike", "pick", "picked", "star", "download", "stop", "branch", "rank_title")
-    words |= text.texts("rank_hint", "none", "none_said", "original", "compare", "close", "unrank", "previous", "next")
-    words |= text.texts(
-        "waiting_tile", "seed", "brief", "again", "place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping"
-    )
-    words |= text.texts("sheet", "sheet_title", "sheet_here", "sheet_level", "sheet_use", "sheet_hint", "sheet_last")
-    words |= text.texts("sheet_back", "sheet_painting", "lost", "empty_round")
-    words |= text.texts(
-        "use", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"
-    )
-    words |= text.texts(
-        "others",
-        "others_hint",
-        "others_none",
-        "others_title",
-        "send",
-        "send_none",
-        "reading",
-        "reading_with",
-        "write_first",
-    )
-    words |= text.texts("from_variant", "use_title")
+    words = text.texts(*WORDS)
     offer = sheet(scene, view)
     if past is None:
         empty = text("write_first" if scene.mode == "text" else "empty_round")
@@ -129,7 +128,7 @@ def round_panel(
         problem=problem(scene, past),
         warned=[text.template(each) for each in (waiting.warned if waiting and busy else warnings(past))],
         kind="text" if past["brief"]["mode"] == "text" else "picture",
-        sends=bool(past["brief"].get("options", {}).get("template") == IMAGE_PROMPT),
+        sends=sends(scene, past["brief"]),
         image=any(info.mode == "image" for info in scene.engines.values()),
         text=words,
     )
@@ -139,6 +138,12 @@ def warnings(past: Mapping[str, Any]) -> list[str]:
     """What was remarked of every variant of a round is told once, of the round."""
     each = [{words["template"] for words in made["remarks"]} for made in past["variants"]]
     return [template for template in LASTING if each and all(template in said for said in each)]
+
+
+def sends(scene: Scene, brief: Mapping[str, Any]) -> bool:
+    """Whether a round's texts are prompts for pictures."""
+    info, asked = scene.engines.get(brief["engine"]), brief.get("options", {}).get("template")
+    return bool(info and asked and info.templates.get("image") == asked)
 
 
 def advanced(scene: Scene, shown: Value, waiting: Waiting) -> Value:

@@ -9,6 +9,7 @@ from itertools import combinations, product
 from engines.api import Brief, EngineInfo, Knob, Knobs
 
 from ..events import Believed, Carried, Compared, Judgement, Opinion, Place, Sheeted, Taste
+from ..notebook import distance
 from ..state import Round, State
 
 Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is missing is at `rest`
@@ -194,8 +195,12 @@ def _believed(found: Evidence, said: Believed, info: EngineInfo, event: int) -> 
 
 
 def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> None:
-    """Likes, dislikes, a pick, a ranking, or none of these. Of two statements on the same pair the first here counts."""
+    """Likes, dislikes, a pick, a ranking, a text that was mended, or none of these.
+
+    Of two statements on the same pair the first here counts.
+    """
     verdict, everyone = current.verdict, {variant.index for variant in current.variants}
+    made = {variant.index: variant.text or "" for variant in current.variants}
     said: dict[tuple[int | None, int | None], tuple[float, int]] = {}
 
     def event(test: Callable[[Judgement], bool]) -> int:
@@ -226,6 +231,13 @@ def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> Non
         say(None, disliked, 1.0, number)
         for other in quiet:
             say(other, disliked, HINT, number)
+    for mended in sorted(
+        verdict.texts.keys() & everyone
+    ):  # worth the trouble of mending it, the more the less was changed
+        number = event(lambda judgement, index=mended: index in judgement.text)  # type: ignore[misc]
+        kept = 1 - distance(made[mended], verdict.texts[mended])
+        for other in sorted(everyone - verdict.texts.keys()) if kept > 0 else ():
+            say(mended, other, kept, number)
     none = event(lambda judgement: judgement.none)
     for shown in sorted(everyone) if verdict.none else ():
         say(None, shown, 1.0, none)
