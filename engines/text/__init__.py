@@ -92,6 +92,8 @@ class Training:
     )
 
 
+AXES = ("joyful", "plain", "concrete", "formal", "tense", "archaic")  # as `axes.toml` defines them
+
 WRITER = EngineInfo(
     name="writer",
     mode="text",
@@ -101,7 +103,8 @@ WRITER = EngineInfo(
     needs=("prompt",),
     templates={each.name: each.text for each in templates.TEMPLATES},
     models=("smollm2-135m-instruct",),
-    weights={"word": (0.0, 1.0), "adapter": (0.0, 1.5)},
+    axes=AXES,
+    weights={"axis": (-1.0, 1.0), "word": (0.0, 1.0), "adapter": (0.0, 1.5)},
     random=True,
 )
 

@@ -24,8 +24,9 @@ from ..api import (
     Token,
 )
 from ..device import choose, peak_memory_mb
-from . import WRITER, TextOptions, adapter, finish, prompting, reading
+from . import WRITER, TextOptions, adapter, axes, finish, prompting, reading
 from .adapter import Adapter
+from .axes import Axis, Directions
 from .keywords import Wishes, check, keyword
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
@@ -46,6 +47,7 @@ class Writer:
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
         self._adapters: dict[str, Adapter] = {}  # by reference
+        self._directions: Directions | None = None
 
     def models(self) -> dict[str, str]:
         return {MODEL: store.sha256(MODEL)}
@@ -68,6 +70,11 @@ class Writer:
         asked = prompting.prompt(model, brief.prompt, first)
         if asked.cut:
             yield Progress(0.0, TOO_LONG)
+        try:
+            yield from self._prepared(model, brief, pictures, cancelled)
+        except Stopped:
+            yield Cancelled(0)
+            return
         rows = [self._row(model, brief.apply(setting.knobs), setting.seed, pictures) for setting in settings]
         texts: list[Text] = []
         shown: list[str] = [""] * len(rows)
@@ -128,7 +135,34 @@ class Writer:
             for name, weight in brief.weights.items()
             if name.startswith("adapter:") and weight
         )
-        return replace(row(options, seed), wishes=wishes, adapters=adapters)
+        along = {
+            self._axis(name, pictures): weight for name, weight in brief.weights.items() if name.startswith("axis:")
+        }
+        for axis in along:  # where a text is only read, nothing was prepared
+            for _ in self._found(model).prepare(axis):
+                pass
+        push = self._found(model).push(along) if along else None
+        return replace(row(options, seed), push=push, wishes=wishes, adapters=adapters)
+
+    def _prepared(
+        self, model: LanguageModel, brief: Brief, pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Progress]:
+        """Finds the brief's axes in this model, which takes seconds the first time."""
+        for name in brief.weights:
+            if name.startswith("axis:"):
+                for done in self._found(model).prepare(self._axis(name, pictures), cancelled):
+                    yield Progress(done, "Finding the axis in the model, once")
+
+    def _found(self, model: LanguageModel) -> Directions:
+        with self._lock:
+            if self._directions is None:
+                self._directions = Directions(model, store.sha256(MODEL), store.models_folder() / "axes")
+            return self._directions
+
+    @staticmethod
+    def _axis(name: str, pictures: Pictures) -> Axis:
+        own = name.removeprefix("axis:")
+        return axes.built_in()[own] if own in axes.built_in() else axes.read_axis(pictures.data(own))
 
     def _adapter(self, model: LanguageModel, ref: str, pictures: Pictures) -> Adapter:
         """The stored adapter, read once. Raises `EngineError` where it is none, or one of another model."""
