@@ -41,8 +41,13 @@ def lora(files: list[Path], out: Path, name: str, model: str, quiet: bool, given
                 case Sample() if not quiet:
                     _show(event)
                 case Paused():
-                    kept = f"Step {event.step} of {event.total} is kept" if event.step else "Nothing was kept yet"
-                    raise Stop(f"Stopped. {kept}. The same command goes on from there.")
+                    if not event.step:
+                        raise Stop(
+                            "Stopped before the first step; nothing was kept. Begin again with the same command."
+                        )
+                    raise Stop(
+                        f"Stopped. Step {event.step} of {event.total} is kept; the same command goes on from there."
+                    )
                 case Trained():
                     facts = event.facts
     return facts
