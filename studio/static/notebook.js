@@ -268,7 +268,7 @@
         h('div.page', { class: shade ? 'shaded' : '', data: { key: 'page' } }, h('div.paper', { data: { own: 'true', key: 'paper' } },
           h('div.lines', { 'aria-hidden': 'true', dir: 'auto' }),
           h('textarea', { dir: 'auto', spellcheck: 'true', 'aria-label': words.notebook_label, placeholder: words.notebook_empty, data: { input: 'typed', keydown: 'key' } }))),
-        h('footer.foot', { data: { key: 'foot' } }, h('span.figures', { data: { own: 'true', key: 'figures' } }),
+        h('div.foot', { data: { key: 'foot' } }, h('span.figures', { data: { own: 'true', key: 'figures' } }),
           here === null
             ? h('button.quiet.here', { type: 'button', hidden: true, data: { click: 'here', key: 'here' } }, icon('here'), words.write_on_here)
             : [h('span.aside-told', {}, words.set_aside), h('button.quiet', { type: 'button', data: { click: 'end', key: 'end' } }, words.write_on_end)]),

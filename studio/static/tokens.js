@@ -86,7 +86,7 @@
   function place() { // below its token, or above where there is no room
     const token = document.querySelector('.duet-round .token.here'), card = root.querySelector('.card');
     if (!token || !card) return;
-    token.scrollIntoView({ block: 'nearest' });
+    token.scrollIntoView({ block: innerWidth < 860 ? 'start' : 'nearest' });
     const box = token.getBoundingClientRect(), { offsetWidth: wide, offsetHeight: high } = card;
     const left = Math.min(Math.max(8, box.left - 16), innerWidth - wide - 8);
     const below = box.bottom + 6, top = below + high < innerHeight - 8 ? below : Math.max(8, box.top - high - 6);
