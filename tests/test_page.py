@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import visitors
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from visitors import PHONE, WIDE
 
 from engines import fake, store
 from engines.api import Brief
@@ -19,14 +21,8 @@ from studio import server
 from studio.bench.visit import free_port
 from studio.pictures import to_pixels
 
-FLAGS = ["--no-sandbox", "--disable-background-networking"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
-PATIENCE = 30_000  # milliseconds
-WIDE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
-EXPECTED = re.compile(
-    "status of 400|net::ERR_FAILED|AbortError"
-)  # bad uploads; a cut line; a stream left behind by a reload
 WEIGHTS = ("style-bank", "style-codes")
 
 
@@ -43,48 +39,17 @@ def running(tmp_path_factory) -> Iterator[server.Running]:
 
 @pytest.fixture(scope="module")
 def chromium(browser_path):
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=browser_path, args=FLAGS)
-        yield found
-        found.close()
+    yield from visitors.launched(browser_path)
 
 
 @pytest.fixture(scope="module")
 def known(chromium):
-    """One browser for all who come with nothing special: Gradio's scripts are fetched and compiled once. Every visitor is new."""
-    context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce")
-    context.add_init_script(
-        "if (origin !== 'null' && !sessionStorage.here) { localStorage.clear(); sessionStorage.here = 1; }"
-    )
-    yield context
-    context.close()
+    yield from visitors.newcomers(chromium)
 
 
 @pytest.fixture
 def visit(chromium, known, running):
-    """Opens the page as somebody new. What the page says on its console is an error, and so is a request to elsewhere."""
-    opened, said, asked = [], [], []
-
-    def open_page(path="", address=running.address, painted=True, **options) -> Page:
-        wanted = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **options}
-        context = chromium.new_context(**wanted) if options else known
-        page = context.new_page()
-        opened.append(context if options else page)
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{address}/{path}")
-        if painted:
-            expect(page.locator(".tile.made")).to_have_count(4)
-        return page
-
-    yield open_page
-    for each in opened:
-        each.close()
-    assert not [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)]
-    assert not [text for text in said if not EXPECTED.search(text)]
+    yield from visitors.visitor(chromium, known, running.address)
 
 
 def again(page: Page, number: int) -> None:

@@ -64,7 +64,11 @@ def room(text: Table, found: Room | None) -> Value:
     if found is None:
         return {"told": "", "over": False}
     left = found.context - found.answer - found.prompt
-    told = text("room", prompt=found.prompt, left=max(0, left)) if left >= 0 else text("room_over", over=-left)
+    told = (
+        text("room", prompt=found.prompt, left=max(0, left))
+        if left >= 0
+        else text("room_over", room=found.context - found.answer)
+    )
     return {"told": told, "over": left < 0, "parts": dict(found.parts), "left": left}
 
 
