@@ -2,7 +2,7 @@
 (() => {
   const { h, tell, say, icon, fill, store, redraw } = Duet;
   const { slot, setter, range, chance, steering } = Duet.controls;
-  const LONG = ['memory', 'note'];          // options that are paragraphs
+  const LONG = ['memory', 'note', 'must'];  // options that are paragraphs or lists
   const START = { word: 1, axis: 0.5, adapter: 1 }; // of a weight that was just added
   let draft = null;      // what the form says
   let adopted = '';      // the studio's own next brief that the form last took over
