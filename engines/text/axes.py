@@ -31,7 +31,7 @@ STEPS = 4  # towards it, from the first guess
 GUESS, FARTHEST = 0.15, 1.0  # shares of the distance between the poles, added in each layer
 USUAL = Sampling(temperature=0.8, min_p=0.05)  # how words are drawn where strength is measured
 LEAST, MOST, LONGEST = 2, 100, 4_000  # examples of a pole, and characters of one
-METHOD = "2"  # part of a cached direction's name: higher whenever it would come out differently
+METHOD = "3"  # part of a cached direction's name: higher whenever it would come out differently
 
 
 @dataclass(frozen=True)
