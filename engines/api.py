@@ -230,6 +230,8 @@ class EngineInfo:
                 raise BriefError("Unknown mask {key!r}.", "Allowed here: {allowed}.", key=key, allowed=allowed)
         defaults = {spec.name: spec.default for spec in dataclasses.fields(self.options)}
         checked = check_options(self.options, brief.options)
+        if check := getattr(self.options(**checked), "check", None):  # what is to be checked of several together
+            check()
         given = {name: value for name, value in checked.items() if value != defaults[name]}
         brief = dataclasses.replace(brief, engine=self.name, options=given)
         knobs = [knob.name for knob in self.knobs(brief)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .api import PICTURE, Brief, BriefError, Engine, EngineError, EngineInfo, Pictures, Pixels
 
 if TYPE_CHECKING:
+    from .embed import Reader
     from .vision import Eyes
 
 BUILT_IN = (
@@ -81,6 +82,13 @@ def load(name: str) -> Engine:
 def eyes() -> Eyes:
     """What looks at pictures, for whoever compares them: one for all, whose weights load when it first looks."""
     from .vision import shared
+
+    return shared
+
+
+def reader() -> Reader:
+    """What reads texts, for whoever compares them: one for all, whose weights load when it first reads."""
+    from .embed import shared
 
     return shared
 

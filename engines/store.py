@@ -173,6 +173,14 @@ def original(name: str, file: str) -> Path:
     return path(name) / "original" / file
 
 
+@contextmanager
+def source(name: str) -> Iterator[Path]:
+    """The members as they came, fetched anew into a folder that is gone afterwards: for peers that read what we convert."""
+    with tempfile.TemporaryDirectory(prefix="duet-") as scratch:
+        _fetch(entry(name), Path(scratch), lambda done, total, message: None)
+        yield Path(scratch) / "members"
+
+
 def _manifest(folder: Path, name: str) -> dict[str, Any]:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

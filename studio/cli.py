@@ -16,7 +16,7 @@ from typer.exceptions import Abort, TyperException
 
 from engines.api import UserError
 
-from . import __version__, terminal
+from . import __version__, terminal, training
 from .events import StudioError
 from .terminal import Stop, asking, console, fail
 
@@ -38,7 +38,9 @@ models = typer.Typer(
     help="The model store: what there is, what is here, and whether it is whole.", rich_markup_mode=None
 )
 bench = typer.Typer(help="Measurements of this machine, against the goals.", rich_markup_mode=None)
+train = typer.Typer(help="Training on work of your own.", rich_markup_mode=None)
 app.add_typer(models, name="models", short_help="List, fetch and check the models.")
+app.add_typer(train, name="train", short_help="Train on work of your own.")
 app.add_typer(bench, name="bench", short_help="Measure this machine against the goals.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -254,6 +256,32 @@ def verify(as_json: Json = False) -> None:
             console.print("No models are here yet. Fetch them: studio models pull --all")
     if damaged:
         raise Stop(f"Damaged: {', '.join(damaged)}. Fetch again: studio models pull {' '.join(damaged)}")
+
+
+# ── Training ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@train.command(short_help="Teach the text model your voice.")
+def lora(
+    texts: Annotated[list[Path], typer.Argument(metavar="TEXT...", help="Files of your own texts, 2,000 words or so.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the adapter, as peft writes it.")],
+    name: Annotated[str, typer.Option(help="What to call it.  [default: the folder's name]", show_default=False)] = "",
+    model: Annotated[str, typer.Option(help="A text model of the store, or a transformers folder.")] = training.MODEL,
+    minutes: Annotated[float, training.setting("minutes")] = training.default("minutes"),
+    epochs: Annotated[int, training.setting("epochs")] = training.default("epochs"),
+    learning_rate: Annotated[float, training.setting("learning_rate")] = training.default("learning_rate"),
+    rank: Annotated[int, training.setting("rank")] = training.default("rank"),
+    block: Annotated[int, training.setting("block")] = training.default("block"),
+    seed: Annotated[int, training.setting("seed")] = training.default("seed"),
+    as_json: Json = False,
+) -> None:
+    """Trains a LoRA adapter on your texts and measures it on a part that is held out. Ctrl-C stops; the same command goes on."""
+    given = {"minutes": minutes, "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "block": block}
+    facts = training.lora(texts, out, name, model, as_json, {**given, "seed": seed})
+    if as_json:
+        _print_json(facts)
+    else:
+        training.show(facts, out)
 
 
 # ── Bench ────────────────────────────────────────────────────────────────────────────────────────────────────────────

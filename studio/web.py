@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from engines.api import Brief
 
-from . import config, locales, pictures, render, sheets, teaching, texts
+from . import config, lab, locales, pictures, render, sheets, teaching, texts
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
@@ -48,6 +48,7 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/example/{name}", answering(web.example), methods=["POST"]),
         Route("/duet/{session}/sheet/{sha}/{style}", answering(web.sheet)),
         Route("/duet/{session}/plane", answering(web.plane), methods=["POST"]),
+        Route("/duet/{session}/attention", answering(web.attention), methods=["POST"]),
         *texts.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/taste", answering(web.taste)),
@@ -129,6 +130,13 @@ class Web:
         cells, painted = teaching.small(session, after, picks, brief)
         named = replace(text, names=render.names(session.state()))
         return render.plane(render.Scene(session.id, named, self._studio.engines), cells, painted, picks)
+
+    async def attention(self, request: Request) -> Response:
+        """What a language model looks at in a text. The text is not kept."""
+        await self._session(request)
+        said = read_json(await received(request, MAX_ASKED, too_long))
+        answer = await run_in_threadpool(lab.attention, said)
+        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
     async def export(self, request: Request) -> Response:
         session = await self._session(request)

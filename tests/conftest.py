@@ -129,3 +129,27 @@ def eyes():
         add(f"dsn{block}", 1, width[block], 1)
     add("fuse", 1, 5, 1)
     return Eyes(lambda: found, lambda: Choice("cpu", "float32", "for a test"))
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory) -> Path:
+    """A BERT of two layers with random weights, and a tokenizer of a few words: [CLS] and [SEP] stand around every text."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("encoder")
+    words = ["the", "green", "apple", "is", "on", "table", ".", "sea", "boat", "##s", "and", "far"]
+    names = {name: at for at, name in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+    tokenizer = Tokenizer(models.WordPiece(names, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    marks = [(name, names[name]) for name in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=marks)
+    special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(names), max_position_embeddings=512, initializer_range=0.5, **sizes)
+    BertModel(config).save_pretrained(folder)
+    return folder

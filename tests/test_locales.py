@@ -42,7 +42,13 @@ def templates() -> Iterator[tuple[str, str]]:
     for file in sorted(place for package in ("engines", "studio") for place in (ROOT / package).rglob("*.py")):
         if file.is_relative_to(ROOT / "studio" / "bench"):
             continue  # for the terminal alone
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        named = {
+            node.targets[0].id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func).rpartition(".")[2]
@@ -55,6 +61,9 @@ def templates() -> Iterator[tuple[str, str]]:
                 arguments = node.args[:2]
             elif name == "Progress":
                 arguments = node.args[1:2]
+            elif name == "Remark":
+                arguments = node.args[:1]
+            arguments = [named.get(each.id, each) if isinstance(each, ast.Name) else each for each in arguments]
             arguments += [
                 word.value
                 for word in node.keywords

@@ -44,7 +44,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_and_option_exists(words, capsys):
-    names = words[: 2 if words[:1] in (["models"], ["bench"]) else 1]
+    names = words[: 2 if words[:1] in (["models"], ["bench"], ["train"]) else 1]
     names = names if names and not names[0].startswith("-") else ["serve"]
     assert run([*names, "--help"]) == 0
     shown = capsys.readouterr().out

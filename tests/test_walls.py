@@ -22,7 +22,7 @@ FLOORS = [
     {"notebook"},
     {"state"},
     {"authorship", "blobs", "downloads", "locales", "log", "pictures", "steering"},
-    {"archive", "desk", "rounds", "sheets"},
+    {"archive", "desk", "lab", "rounds", "sheets"},
     {"view"},
     {"session"},
     {"teaching", "writing"},
@@ -30,7 +30,7 @@ FLOORS = [
     {"panels", "texts"},
     {"app", "web"},
     {"bench", "terminal"},
-    {"server"},
+    {"server", "training"},
     {"cli"},
     {"__main__"},
 ]
@@ -40,11 +40,13 @@ MODELS_ALLOWED = {
     "writing",
     "rounds",
     "sheets",
+    "lab",
     "headless",
     "bench",
     "cli",
     "terminal",
     "server",
+    "training",
     "config",
 }  # registry and store
 

@@ -1,13 +1,14 @@
 """A causal language model and the loop over its tokens: all variants in one batch, their shared prompt computed once.
 
-In transformers 5 a streamer takes one text, and diverse beams have moved to code on a hub; so the loop over `forward` is ours.
+In transformers 5 a streamer takes one text, and diverse beams have moved to code on a hub; so the loop over the tokens is ours.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ import torch
 from torch import Tensor
 
 from ..device import choose
+from .beams import Group
+from .hub import Hub
+from .keywords import Wishes, bend
+from .network import Cache, Changes, Llama, Steer
 from .sampling import NEVER, Sampling, allowed, draw
+from .vocabulary import Vocabulary
 
+NO_WISHES = Wishes()
 CHUNK = 256  # tokens of a prompt that are read at once: on a slow core, a third of a second
 
 
@@ -34,7 +41,8 @@ class Row:
     least: int = 0  # tokens before which it may not end
     stops: tuple[str, ...] = ()
     push: Tensor | None = None  # (layers, hidden), added to the residual stream after each layer: activation steering
-    bias: Tensor | None = None  # (V,), added to the logits
+    wishes: Wishes = NO_WISHES  # words that it should hold
+    adapters: tuple[tuple[Changes, float], ...] = ()  # each with its weight
 
 
 @dataclass
@@ -51,28 +59,60 @@ class LanguageModel:
     """A model of a transformers folder with its tokenizer. One text at a time is written; others wait for their turn."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         chosen = choose()
         self.device = torch.device(chosen.device)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        read: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=chosen.torch_dtype)
-        self.model: Any = read.to(self.device).eval()
-        self.context: int = self.model.config.max_position_embeddings
-        ends = self.model.generation_config.eos_token_id
-        self.ends = frozenset(ends if isinstance(ends, list) else [ends])
+        config = json.loads((folder / "config.json").read_text())
+        kind = Llama if Llama.fits(config) else Hub
+        self.network: Any = kind(folder, self.device, chosen.torch_dtype)
+        self.vocabulary = Vocabulary(folder)
+        self.context: int = self.network.context
+        self.ends = self.vocabulary.ends
         self._turn = threading.Lock()
 
     def encode(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return self.vocabulary.encode(text)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
+        return self.vocabulary.decode(tokens)
 
     def fitted(self, prompt: Sequence[int], most: int) -> tuple[list[int], int]:
         """The end of the prompt that leaves room for `most` tokens, and how many tokens were cut off before it."""
         room = max(1, self.context - most)
         return list(prompt)[-room:], max(0, len(prompt) - room)
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def states(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """The residual stream after each layer, its mean over the tokens of each text: (N, layers, hidden) in float32."""
+        with self._turn, torch.inference_mode():
+            found = [self.network.states(torch.tensor([list(tokens)], device=self.device)) for tokens in texts]
+        return torch.stack([each[:, 0].mean(1) for each in found]).cpu()
+
+    def logits(self, prompt: Sequence[int], tokens: Sequence[int], row: Row | None = None) -> Tensor:
+        """What would be expected at each of the tokens after the prompt, (T, V) in float32, steered as `row` is."""
+        before = list(prompt) or [min(self.ends)]
+        whole = torch.tensor([[*before, *tokens]], device=self.device)[:, :-1]
+        with self._turn, torch.inference_mode():
+            cache, steer = self.network.cache(1, whole.shape[1]), self._steer([row] if row else [])
+            if len(before) > 1:
+                self.network.read(whole[:, : len(before) - 1], cache, replace(steer, push=None))
+            found: Tensor = self.network.read(whole[:, len(before) - 1 :], cache, steer, keep=len(tokens))[0]
+            if row is not None and row.wishes:
+                for at in range(len(tokens)):
+                    self._bend(found[at], row, tokens[:at], self.decode(tokens[:at]))
+        return found.cpu()
+
+    def _bend(self, logits: Tensor, row: Row, written: Sequence[int], text: str) -> None:
+        """What the row's wishes do to the next logits, (V,), in place."""
+        if row.wishes:
+            bend(logits, row.wishes, written, text, row.most - len(written), self.ends)
+
+    def surprise(self, prompt: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """The negative log likelihood of each token after the prompt, (T,) in nats, with nothing pushed and nothing filtered."""
+        logs = self.logits(prompt, tokens).log_softmax(-1)
+        return -logs.gather(-1, torch.tensor(list(tokens))[:, None])[:, 0]
+
+    # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(
         self, prompt: Sequence[int], rows: Sequence[Row], cancelled: Callable[[], bool] = lambda: False
@@ -80,25 +120,26 @@ class LanguageModel:
         """Every row as it stands after each step; all rows begin with the same prompt. Raises `Stopped`."""
         generators = [torch.Generator("cpu").manual_seed(row.seed) for row in rows]
         texts, alive = [Text([]) for _ in rows], list(range(len(rows)))
+        steer = self._steer(rows)
         with self._turn, torch.inference_mode():
-            logits, cache = self._read(prompt, len(rows), cancelled)
+            logits, cache = self._read(prompt, rows, steer, cancelled)
             while alive:
                 if cancelled():
                     raise Stopped
                 written = [[*prompt, *texts[at].tokens] for at in alive]
-                filtered = allowed(
-                    self._without_ends(logits, rows, texts, alive), [rows[at].sampling for at in alive], written
-                )
+                chances = self._biased(logits, rows, texts, alive)
+                filtered = allowed(chances, [rows[at].sampling for at in alive], written)
                 tokens = draw(filtered.cpu(), [rows[at].sampling for at in alive], [generators[at] for at in alive])
                 for at, token in zip(alive, tokens, strict=True):
                     self._add(texts[at], rows[at], token)
                 yield texts
                 left = [place for place, at in enumerate(alive) if not texts[at].done]
                 if len(left) < len(alive):
-                    cache.batch_select_indices(torch.tensor(left, dtype=torch.long))
+                    cache.rows(left)
+                    steer = steer.rows(left)
                     alive, tokens = [alive[place] for place in left], [tokens[place] for place in left]
                 if alive:
-                    logits = self._step(torch.tensor(tokens)[:, None], cache)
+                    logits = self._step(tokens, cache, steer)
 
     def beams(
         self,
@@ -114,13 +155,15 @@ class LanguageModel:
 
         One row alone is plain beam search. A hypothesis is scored by its log probability over length ** length_penalty.
         """
-        groups = [Group(row, width, length_penalty) for row in rows]
+        groups = [Group(row.most, width, length_penalty) for row in rows]
+        many = [row for row in rows for _ in range(width)]
+        steer = self._steer(many)
         with self._turn, torch.inference_mode():
-            logits, cache = self._read(prompt, len(rows) * width, cancelled)
+            logits, cache = self._read(prompt, many, steer, cancelled)
             while not all(group.done for group in groups):
                 if cancelled():
                     raise Stopped
-                logs = self._logs(logits, prompt, groups)
+                logs = self._logs(logits, prompt, many, [beam for group in groups for beam in group.beams])
                 chosen: list[int] = []  # of the groups so far, in this step
                 origins: list[int] = []
                 for at, group in enumerate(groups):
@@ -128,44 +171,82 @@ class LanguageModel:
                     parents = group.grow(mine, chosen, diversity, self.ends)
                     chosen += [beam[-1] for beam in group.beams]
                     origins += [at * width + parent for parent in parents]
-                yield [group.best(self) for group in groups]
-                cache.reorder_cache(torch.tensor(origins))
-                logits = self._step(torch.tensor(chosen)[:, None], cache)
+                yield [self._leading(group, row) for group, row in zip(groups, rows, strict=True)]
+                cache.rows(origins)
+                logits = self._step(chosen, cache, steer)
 
-    def _logs(self, logits: Tensor, prompt: Sequence[int], groups: Sequence[Group]) -> Tensor:
+    def _leading(self, group: Group, row: Row) -> Text:
+        """A group's best hypothesis in words."""
+        tokens = group.best()
+        why = ("length" if len(tokens) >= row.most else "end") if group.done else ""
+        text = Text(tokens, done=group.done, why=why)
+        self.settle(text, row)
+        return text
+
+    def _logs(self, logits: Tensor, prompt: Sequence[int], rows: Sequence[Row], beams: Sequence[list[int]]) -> Tensor:
         """Log probabilities of every beam's next token, (groups * width, V), after the filters of its row."""
-        beams = [(group, beam) for group in groups for beam in group.beams]
-        settings = [group.row.sampling for group, _ in beams]
+        settings = [row.sampling for row in rows]
         greedy = [Sampling(0.0, 0, 1.0, 0.0, 1.0, each.repetition_penalty, each.no_repeat_ngram) for each in settings]
-        for at, (group, beam) in enumerate(beams):
-            if len(beam) < group.row.least:
+        for at, (row, beam) in enumerate(zip(rows, beams, strict=True)):
+            self._bend(logits[at], row, beam, self.decode(beam) if row.wishes else "")
+            if len(beam) < row.least:
                 logits[at, sorted(self.ends)] = NEVER
-        return allowed(logits, greedy, [[*prompt, *beam] for _, beam in beams]).log_softmax(-1).cpu()
+        return allowed(logits, greedy, [[*prompt, *beam] for beam in beams]).log_softmax(-1).cpu()
 
-    def _read(self, prompt: Sequence[int], count: int, cancelled: Callable[[], bool]) -> tuple[Tensor, Any]:
-        """The logits after the prompt, (count, V), and its cache, once for all rows. Long prompts are read in pieces."""
-        from transformers import DynamicCache
+    def _steer(self, rows: Sequence[Row]) -> Steer:
+        """What bends the network for these rows, or nothing."""
+        pushes = [row.push for row in rows]
+        some = next((push for push in pushes if push is not None), None)
+        push = None
+        if some is not None:
+            whole = torch.stack([torch.zeros_like(some) if each is None else each for each in pushes])
+            push = whole.to(self.device, self.network.dtype)
+        known = {id(changes): changes for row in rows for changes, _ in row.adapters}
+        weights = {
+            name: [sum(weight for each, weight in row.adapters if id(each) == name) for row in rows] for name in known
+        }
+        adapters = [(self._here(known[name]), torch.tensor(weights[name], device=self.device)) for name in known]
+        return Steer(push, adapters)
 
-        cache, logits = DynamicCache(config=self.model.config), None
-        tokens = torch.tensor(list(prompt) or [min(self.ends)])[None]
+    def _here(self, changes: Changes) -> Changes:
+        """An adapter in the network's precision and place."""
+        to = {"device": self.device, "dtype": self.network.dtype}
+        return {name: (down.to(**to), up.to(**to), scale) for name, (down, up, scale) in changes.items()}
+
+    def _read(
+        self, prompt: Sequence[int], rows: Sequence[Row], steer: Steer, cancelled: Callable[[], bool]
+    ) -> tuple[Tensor, Cache]:
+        """The logits after the prompt, (N, V), and its cache. It is read once for all rows, in pieces where it is long.
+
+        A push is for what is written, not for what was read (Rimsky et al. 2024). Adapters read too: with different ones, each row
+        reads for itself.
+        """
+        reading = replace(steer, push=None)
+        each = any(len(set(weights.tolist())) > 1 for _, weights in steer.adapters)
+        reading = reading if each else reading.rows([0])
+        tokens = torch.tensor([list(prompt) or [min(self.ends)]] * (len(rows) if each else 1), device=self.device)
+        cache = self.network.cache(len(tokens), tokens.shape[1] + max(row.most for row in rows))
+        logits = None
         for part in torch.split(tokens, CHUNK, dim=1):
             if cancelled():
                 raise Stopped
-            logits = self._step(part, cache)
+            logits = self.network.read(part, cache, reading)[:, -1]
         assert logits is not None
-        cache.batch_repeat_interleave(count)
-        return logits.expand(count, -1).clone(), cache
+        if not each:
+            cache.rows([0] * len(rows))
+            logits = logits.repeat(len(rows), 1)
+        return logits, cache
 
-    def _step(self, tokens: Tensor, cache: Any) -> Tensor:
-        """The logits after these tokens, (N, T) -> (N, V) in float32."""
-        out = self.model(tokens.to(self.device), cache=cache, use_cache=True, logits_to_keep=1)
-        return out.logits[:, -1].float()  # type: ignore[no-any-return]
+    def _step(self, tokens: Sequence[int], cache: Cache, steer: Steer) -> Tensor:
+        """The logits after one more token a row, (N, V) in float32."""
+        return self.network.read(torch.tensor(tokens, device=self.device)[:, None], cache, steer)[:, -1]  # type: ignore[no-any-return]
 
-    def _without_ends(self, logits: Tensor, rows: Sequence[Row], texts: Sequence[Text], alive: Sequence[int]) -> Tensor:
-        """No end before the least length."""
-        early = [place for place, at in enumerate(alive) if len(texts[at].tokens) < rows[at].least]
-        if early:
-            logits[torch.tensor(early)[:, None], torch.tensor(sorted(self.ends))] = NEVER
+    def _biased(self, logits: Tensor, rows: Sequence[Row], texts: Sequence[Text], alive: Sequence[int]) -> Tensor:
+        """With each row's wishes, and without an end before its least length."""
+        for place, at in enumerate(alive):
+            self._bend(logits[place], rows[at], texts[at].tokens, texts[at].text)
+            if len(texts[at].tokens) < rows[at].least:
+                logits[place, sorted(self.ends)] = NEVER
         return logits
 
     def _add(self, text: Text, row: Row, token: int) -> None:
@@ -186,55 +267,3 @@ class LanguageModel:
         if not text.done and len(text.tokens) >= row.most:
             text.done, text.why = True, "length"
         text.text = said if text.done else said.rstrip("\ufffd")
-
-
-class Group:
-    """The beams of one row, and the hypotheses that have ended."""
-
-    def __init__(self, row: Row, width: int, length_penalty: float) -> None:
-        self.row, self._width, self._penalty = row, width, length_penalty
-        self.beams: list[list[int]] = [[] for _ in range(width)]
-        self._scores = [0.0] + [NEVER] * (width - 1)  # all begin alike, so only one counts
-        self._ended: list[tuple[float, list[int]]] = []
-        self.done = False
-
-    def grow(self, logs: Tensor, others: Sequence[int], diversity: float, ends: frozenset[int]) -> list[int]:
-        """Each beam one token longer; `logs` are (width, V). Returns which beam each one grew from."""
-        if self.done:  # goes on beside the others, and counts for nothing
-            self.beams = [[*beam, min(ends)] for beam in self.beams]
-            return list(range(self._width))
-        held = logs.clone()
-        for token in others:
-            held[:, token] -= diversity
-        totals = torch.tensor(self._scores)[:, None] + held
-        _, order = totals.flatten().topk(2 * self._width)  # as many again, in case that all of the first ones end
-        parents: list[int] = []
-        beams: list[list[int]] = []
-        scores: list[float] = []
-        for place in order.tolist():
-            parent, token = divmod(place, logs.shape[1])
-            score = self._scores[parent] + float(logs[parent, token])
-            if token in ends:
-                self._ended.append((self._value(score, len(self.beams[parent])), self.beams[parent]))
-            elif len(beams) < self._width:
-                parents.append(parent)
-                beams.append([*self.beams[parent], token])
-                scores.append(score)
-        self.beams, self._scores = beams, scores
-        full = len(self.beams[0]) >= self.row.most
-        if full:
-            self._ended += [(self._value(score, len(beam)), beam) for score, beam in zip(scores, beams, strict=True)]
-        ahead = self._value(max(scores), len(beams[0]))
-        self.done = full or (len(self._ended) >= self._width and max(self._ended)[0] >= ahead)
-        return parents
-
-    def best(self, model: LanguageModel) -> Text:
-        """The hypothesis that leads, in words."""
-        tokens = max(self._ended)[1] if self.done else self.beams[self._scores.index(max(self._scores))]
-        full = len(tokens) >= self.row.most
-        text = Text(list(tokens), done=self.done, why=("length" if full else "end") if self.done else "")
-        model.settle(text, self.row)
-        return text
-
-    def _value(self, score: float, length: int) -> float:
-        return float(score / max(length, 1) ** self._penalty)

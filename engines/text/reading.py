@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from ..api import Token
-from .lm import LanguageModel
+from .lm import LanguageModel, Row
 
 ALTERNATIVES = 10
 SOUGHT = 40  # likeliest tokens that are looked through for some that can be shown
@@ -19,13 +19,13 @@ PART = 128  # places whose chances are worked out at once: each has one for ever
 HALF = "\ufffd"  # what a part of a character decodes to
 
 
-def tokens(model: LanguageModel, prompt: Sequence[int], text: str, bias: torch.Tensor | None = None) -> list[Token]:
-    """The pieces of a text after a prompt. `bias`, (V,), is added to the logits, as it was when the text was written."""
+def tokens(model: LanguageModel, prompt: Sequence[int], text: str, row: Row | None = None) -> list[Token]:
+    """The pieces of a text after a prompt, as they were expected with the steering of `row`."""
     said = model.encode(text)
     if not said:
         return []
     fitted, _ = model.fitted(prompt, len(said))
-    chances = _chances(model, fitted, said, bias)
+    chances = _chances(model, fitted, said, row)
     out: list[Token] = []
     for begin, end in _pieces(model, said):
         shown = model.decode(said[:end])[len(model.decode(said[:begin])) :]
@@ -37,20 +37,18 @@ def tokens(model: LanguageModel, prompt: Sequence[int], text: str, bias: torch.T
 
 
 def _chances(
-    model: LanguageModel, prompt: Sequence[int], said: Sequence[int], bias: torch.Tensor | None
+    model: LanguageModel, prompt: Sequence[int], said: Sequence[int], row: Row | None
 ) -> list[tuple[dict[int, float], list[int], list[float]]]:
     """For each place its own token's probability, and the likeliest tokens with theirs."""
-    whole = torch.tensor([[*(prompt or [min(model.ends)]), *said]], device=model.device)
     out: list[tuple[dict[int, float], list[int], list[float]]] = []
     with torch.inference_mode():
-        logits = model.model(whole, use_cache=False, logits_to_keep=len(said) + 1).logits[0, :-1]  # (T, V)
+        logits = model.logits(prompt, said, row)  # (T, V)
         for start in range(0, len(said), PART):
-            part = logits[start : start + PART].float()
-            shares = (part if bias is None else part + bias).softmax(-1)  # (PART, V)
+            shares = logits[start : start + PART].softmax(-1)  # (PART, V)
             best, names = shares.topk(min(SOUGHT, shares.shape[1]), dim=-1)
-            for at, row in enumerate(shares):
+            for at, mine in enumerate(shares):
                 own = said[start + at]
-                out.append(({own: float(row[own])}, names[at].tolist(), best[at].tolist()))
+                out.append(({own: float(mine[own])}, names[at].tolist(), best[at].tolist()))
     return out
 
 

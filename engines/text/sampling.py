@@ -49,13 +49,17 @@ def allowed(logits: Tensor, rows: Sequence[Sampling], written: Sequence[Sequence
 
 def draw(logits: Tensor, rows: Sequence[Sampling], generators: Sequence[torch.Generator]) -> list[int]:
     """One token a row: the likeliest at temperature 0, else drawn with the row's own random numbers."""
-    chances = torch.softmax(logits, dim=-1)
-    return [
-        int(chances[at].argmax())
-        if row.temperature == 0
-        else int(torch.multinomial(chances[at], 1, generator=generator))
-        for at, (row, generator) in enumerate(zip(rows, generators, strict=True))
-    ]
+    left = int((logits > NEVER).sum(-1).max())
+    ranked, order = logits.topk(left if any(row.temperature for row in rows) else 1, dim=-1)
+    reach = torch.softmax(ranked, dim=-1).cumsum(
+        -1
+    )  # to draw from all that there is would take as long as the model itself
+    out: list[int] = []
+    for at, (row, generator) in enumerate(zip(rows, generators, strict=True)):
+        lot = torch.rand(1, generator=generator) * reach[at, -1]
+        place = int(torch.searchsorted(reach[at], lot, right=True)) if row.temperature else 0
+        out.append(int(order[at, min(place, order.shape[1] - 1)]))
+    return out
 
 
 def penalised(logits: Tensor, written: Sequence[Sequence[int]], penalties: Sequence[float]) -> Tensor:
@@ -100,11 +104,15 @@ def top_k(logits: Tensor, counts: Sequence[int]) -> Tensor:
 
 def top_p(logits: Tensor, share: Tensor) -> Tensor:
     """The smallest set of likeliest tokens that holds this share of all chances (Holtzman et al. 2020)."""
-    ranked, order = logits.sort(dim=-1, descending=True)
+    left = int(
+        (logits > NEVER).sum(-1).max()
+    )  # filters before this one leave few: to sort all is most of a step's time
+    ranked, order = logits.topk(left, dim=-1)
     chances = ranked.softmax(-1)
     beyond = chances.cumsum(-1) - chances >= share  # what comes before it holds the share already
     beyond[:, 0] = False
-    return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), NEVER)
+    gone = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, beyond)
+    return logits.masked_fill(gone, NEVER)
 
 
 def min_p(logits: Tensor, share: Tensor) -> Tensor:

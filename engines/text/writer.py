@@ -5,15 +5,36 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from .. import store
-from ..api import Brief, Cancelled, Done, Draft, Event, Pictures, Progress, Result, Room, Setting, Started, Token
+from ..api import (
+    Brief,
+    Cancelled,
+    Done,
+    Draft,
+    Event,
+    Pictures,
+    Progress,
+    Remark,
+    Result,
+    Room,
+    Setting,
+    Started,
+    Token,
+)
 from ..device import choose, peak_memory_mb
-from . import WRITER, TextOptions, reading
+from . import WRITER, TextOptions, adapter, axes, finish, prompting, reading
+from .adapter import Adapter
+from .axes import Axis, Directions
+from .keywords import Wishes, check, keyword
 from .lm import LanguageModel, Row, Stopped, Text
 from .sampling import Sampling
 
 MODEL = "smollm2-135m-instruct"
+TOO_LONG = "The prompt is too long for this model: its beginning was left out."
+ADAPTERS = 8  # that are kept in memory
+TRIES, AWAY = 3, 1_000_003  # how often a variant is written anew, and how far its seed moves each time
 OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
 
@@ -25,6 +46,8 @@ class Writer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
+        self._adapters: dict[str, Adapter] = {}  # by reference
+        self._directions: Directions | None = None
 
     def models(self) -> dict[str, str]:
         return {MODEL: store.sha256(MODEL)}
@@ -44,46 +67,131 @@ class Writer:
         model = self.model()
         options = [TextOptions(**brief.apply(setting.knobs).options) for setting in settings]
         first = options[0]
-        prompt, cut = model.fitted(prompt_of(model, brief.prompt, first.reply), first.length)
-        if cut:
-            yield Progress(0.0, "The prompt is too long for this model: its beginning was left out.")
-        rows = [row(each, setting.seed) for each, setting in zip(options, settings, strict=True)]
-        told: list[int] = []
+        asked = prompting.prompt(model, brief.prompt, first)
+        if asked.cut:
+            yield Progress(0.0, TOO_LONG)
+        try:
+            yield from self._prepared(model, brief, pictures, cancelled)
+        except Stopped:
+            yield Cancelled(0)
+            return
+        rows = [self._row(model, brief.apply(setting.knobs), setting.seed, pictures) for setting in settings]
         texts: list[Text] = []
         shown: list[str] = [""] * len(rows)
         last = 0.0
+        before: list[str] = []
         try:
-            for texts in self._written(model, prompt, rows, first, cancelled):
-                for at, text in enumerate(texts):
-                    if text.done and at not in told and at == len(told):  # in the order of the settings
-                        told.append(at)
-                        yield self._result(at, settings[at], text, began)
+            for texts in self._written(model, asked.tokens, rows, first, cancelled):
                 if time.perf_counter() - last < OFTEN:
                     continue
                 last = time.perf_counter()
                 for at, text in enumerate(texts):
-                    if text.text != shown[at] and at not in told:
+                    if text.text != shown[at]:
                         shown[at] = text.text
                         yield Draft(at, text.text)
                 grown = sum(len(text.tokens) for text in texts)
                 yield Progress(min(1.0, grown / (first.length * len(rows))), "Writing")
+            for at, text in enumerate(texts):
+                text, remarks = self._distinct(model, asked.tokens, rows[at], text, before, first, cancelled)
+                if asked.cut:
+                    remarks = (Remark(TOO_LONG), *remarks)
+                result = self._result(at, settings[at], text, options[at], remarks, began)
+                before.append(result.text or "")
+                yield result
         except Stopped:
-            yield Cancelled(len(told))
+            yield Cancelled(len(before) if texts and all(text.done for text in texts) else 0)
             return
-        for at in range(len(told), len(settings)):
-            yield self._result(at, settings[at], texts[at], began)
         yield Done(time.perf_counter() - began, peak_memory_mb())
 
     def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
         """How the model reads a text that was written with these settings."""
         model, options = self.model(), TextOptions(**brief.apply(setting.knobs).options)
-        return reading.tokens(model, prompt_of(model, brief.prompt, options.reply), text)
+        return reading.tokens(
+            model,
+            prompting.prompt(model, brief.prompt, options).tokens,
+            text,
+            self._row(model, brief.apply(setting.knobs), setting.seed, pictures),
+        )
 
     def room(self, brief: Brief) -> Room:
         """What the brief takes of the model's context."""
         model, options = self.model(), TextOptions(**brief.options)
-        count = len(prompt_of(model, brief.prompt, options.reply))
-        return Room(model.context, options.length, count, {"prompt": count})
+        asked = prompting.prompt(model, brief.prompt, options)
+        return Room(model.context, options.length, len(asked.tokens), asked.parts)
+
+    def _row(self, model: LanguageModel, brief: Brief, seed: int, pictures: Pictures) -> Row:
+        """What one variant is written with. Raises `EngineError` where its wishes contradict each other."""
+        options, words = TextOptions(**brief.options), model.vocabulary
+        soft = [
+            (name.removeprefix("word:"), weight) for name, weight in brief.weights.items() if name.startswith("word:")
+        ]
+        wishes = Wishes(
+            tuple(keyword(words, word, weight) for word, weight in soft),
+            tuple(keyword(words, word) for word in finish.lines(options.must)),
+        )
+        check(wishes, options.length, finish.blocked(options))
+        adapters = tuple(
+            (self._adapter(model, name.removeprefix("adapter:"), pictures).layers, weight)
+            for name, weight in brief.weights.items()
+            if name.startswith("adapter:") and weight
+        )
+        along = {
+            self._axis(name, pictures): weight for name, weight in brief.weights.items() if name.startswith("axis:")
+        }
+        for axis in along:  # where a text is only read, nothing was prepared
+            for _ in self._found(model).prepare(axis):
+                pass
+        push = self._found(model).push(along) if along else None
+        return replace(row(options, seed), push=push, wishes=wishes, adapters=adapters)
+
+    def _prepared(
+        self, model: LanguageModel, brief: Brief, pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Progress]:
+        """Finds the brief's axes in this model, which takes seconds the first time."""
+        for name in brief.weights:
+            if name.startswith("axis:"):
+                for done in self._found(model).prepare(self._axis(name, pictures), cancelled):
+                    yield Progress(done, "Finding the axis in the model, once")
+
+    def _found(self, model: LanguageModel) -> Directions:
+        with self._lock:
+            if self._directions is None:
+                self._directions = Directions(model, store.sha256(MODEL), store.models_folder() / "axes")
+            return self._directions
+
+    @staticmethod
+    def _axis(name: str, pictures: Pictures) -> Axis:
+        own = name.removeprefix("axis:")
+        return axes.built_in()[own] if own in axes.built_in() else axes.read_axis(pictures.data(own))
+
+    def _adapter(self, model: LanguageModel, ref: str, pictures: Pictures) -> Adapter:
+        """The stored adapter, read once. Raises `EngineError` where it is none, or one of another model."""
+        with self._lock:
+            if ref not in self._adapters:
+                if len(self._adapters) >= ADAPTERS:
+                    self._adapters.pop(next(iter(self._adapters)))
+                self._adapters[ref] = adapter.check(adapter.load(pictures.data(ref)), model.network.shapes())
+            return self._adapters[ref]
+
+    def _distinct(
+        self,
+        model: LanguageModel,
+        prompt: Sequence[int],
+        mine: Row,
+        text: Text,
+        others: Sequence[str],
+        options: TextOptions,
+        cancelled: Callable[[], bool],
+    ) -> tuple[Text, tuple[Remark, ...]]:
+        """The text, or one written anew where it says what an earlier variant says. Only chance can say something else."""
+        if not options.distinct or not finish.alike(text.text, others):
+            return text, ()
+        for again in range(1, TRIES + 1) if options.decoding == "sample" and mine.sampling.temperature else ():
+            for steps in model.write(prompt, [replace(mine, seed=mine.seed + again * AWAY)], cancelled):
+                text = steps[0]
+            if not finish.alike(text.text, others):
+                return text, (Remark("Written anew, for it said what another variant says."),)
+        return text, (Remark("It says what another variant says."),)
 
     def _written(
         self,
@@ -97,16 +205,14 @@ class Writer:
             return model.beams(prompt, rows, options.beams, options.diversity, options.length_penalty, cancelled)
         return model.write(prompt, rows, cancelled)
 
-    def _result(self, index: int, setting: Setting, text: Text, began: float) -> Result:
-        return Result(index, setting.knobs, setting.seed, time.perf_counter() - began, text=text.text)
-
-
-def prompt_of(model: LanguageModel, words: str, reply: bool) -> list[int]:
-    """The prompt's tokens: as it stands, or as a question in the form that the model was taught to answer."""
-    if not reply:
-        return model.encode(words)
-    asked = [{"role": "user", "content": words}]
-    return model.encode(model.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
+    def _result(
+        self, index: int, setting: Setting, text: Text, options: TextOptions, remarks: tuple[Remark, ...], began: float
+    ) -> Result:
+        """The variant after the filters; what they changed stays to be looked at."""
+        last, did = finish.finished(text.text, options, whole=text.why in ("end", "stop"))
+        raw = text.text if last != text.text else None
+        seconds = time.perf_counter() - began
+        return Result(index, setting.knobs, setting.seed, seconds, text=last, raw=raw, remarks=(*remarks, *did))
 
 
 def row(options: TextOptions, seed: int) -> Row:

@@ -27,6 +27,7 @@ from engines.api import Brief, Engine, Pixels, Setting
 from .. import config, pictures
 from ..blobs import Blobs
 from ..rounds import Stored
+from . import writing
 from .report import Row, row
 from .visit import extra_seconds, free_port, opened
 
@@ -45,11 +46,13 @@ REST = 0.1  # seconds in which a thread pool stops spinning
 
 def rows(turns: int, tell: Tell) -> Iterator[Row]:
     """Every row as soon as it is measured."""
-    store.ensure([name for engine in ("style-bank", "style-codes") for name in registry.info(engine).models])
+    store.ensure([name for engine in ("style-bank", "style-codes", "writer") for name in registry.info(engine).models])
     tell("Style networks beside onnxruntime")
     yield bank_row(registry.load("style-bank"), turns)
     yield codes_row(registry.load("style-codes"), turns)
     yield sheet_row(registry.load("style-bank"), turns)
+    tell("The language model beside llama.cpp")
+    yield from writing.rows(turns)
     tell("The loop in Chromium")
     yield loop_row(turns)
     tell("Starts")

@@ -28,9 +28,11 @@ SCRIPTS = (
     "plane.js",
     "learned.js",
     "history.js",
+    "attention-draw.js",
+    "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "attention.css")
 
 LESSONS = (
     "retract",

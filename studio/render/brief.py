@@ -19,7 +19,11 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
         next=following,
         engines=[writer(scene, info) for info in scene.engines.values() if info.mode == "text"],
         kept=[{"sha256": sha, **facts} for sha, facts in kept.items()],
-        templates=[],
+        templates=[
+            {"name": name, "label": text(f"template_{name}"), "text": asked}
+            for info in scene.engines.values()
+            for name, asked in info.templates.items()
+        ],
         common=common(scene, ("steering", "variants", "seed")),
         text=text.texts(
             "brief", "more", "again", "again_writing", "lock", "unlock", "remove_weight", "dice", "new_seed"

@@ -47,7 +47,8 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
             {"shape": SHAPES[role], "name": text(f"role_{role}"), "does": text(f"role_{role}_does")} for role in SHAPES
         ],
         text=text.texts("tagline", "theme", "help", "close", "help_title", "keys_title", "roles_title", "made_with")
-        | text.texts("lost", "language"),
+        | text.texts("lost", "language", "between_sentences"),
+        attention={key: words for key, words in text.words["page"].items() if key.startswith("attention_")},
     )
 
 

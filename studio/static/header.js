@@ -35,6 +35,7 @@
             h('dl.roles', {}, value.roles.map(role => [h('dt', {}, shape(role.shape), role.name), h('dd', {}, role.does)]))),
           h('div', {}, h('h3', {}, text.keys_title),
             h('dl.keys', {}, value.keys.map(row => [h('dt', {}, row.keys.map(key => h('kbd', {}, key))), h('dd', {}, row.does)])))),
+        h('button.quiet.inside', { type: 'button', data: { click: 'inside' } }, icon('grid'), value.attention.attention_open),
         h('p.small', {}, text.made_with)));
   }
 
@@ -42,6 +43,7 @@
     on: {
       help() { Duet.help(); },
       outside(element, event) { if (event.target === element) Duet.help(); },
+      inside() { Duet.help(false); Duet.attention.open(); },
       theme() { Duet.flip(); },
       turn(button) { turn(button.value); },
       speak(button) { tell('header', 'speak', { language: button.value }); },
