@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +34,15 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/room", answering(found.room), methods=["POST"]),
         Route("/duet/{session}/who", answering(found.who)),
     ]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a page wrote last: its how manieth writing that was, from which act it started, and which act it became."""
+
+    turn: int
+    base: int
+    at: int
 
 
 class Texts:
@@ -73,16 +83,20 @@ class Texts:
 
     def _write(self, session: Session, said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
         (base,) = numbers([said.get("base")]) if said.get("base") is not None else (None,)
-        page = (session.id, str(said.get("page", ""))[:80])
-        if base is not None and self._last.get(page, (None, 0))[0] == base:  # it never heard what became of that
-            base = self._last[page][1]
-        document = writing.write(session, said.get("text"), base=base)  # type: ignore[arg-type]
-        events = session.events()
-        state = fold(events)
+        (turn,), page = numbers([said.get("turn", 0)]), (session.id, str(said.get("page", ""))[:80])
+        with (
+            session.acting()
+        ):  # a page that goes away sends what it has once more, while the first may still be on its way
+            known = self._last.get(page)
+            late = known is not None and turn < known.turn  # overtaken by what was typed after it
+            seen = known.at if known and known.base == base else base  # it never heard what became of that
+            document = session.document() if late else writing.write(session, said.get("text"), base=seen)  # type: ignore[arg-type]
+            events = session.events()
+            state = fold(events)
+            if base is not None and not late:
+                self._last.pop(page if len(self._last) < WRITERS else next(iter(self._last)), None)
+                self._last[page] = Written(turn, base, writing.newest(state))
         acts = turns(events, state)
-        if said.get("base") is not None:
-            self._last.pop(next(iter(self._last)) if len(self._last) >= WRITERS else page, None)
-            self._last[page] = (said["base"], writing.newest(state))
         return {
             "at": writing.newest(state),
             "spans": render.spans(document),

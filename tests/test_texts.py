@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio_client
 import pytest
@@ -87,6 +88,24 @@ def test_a_page_that_never_heard_an_answer_writes_nothing_twice(running, session
     post(running, session.id, "write", {"text": "Once upon a time and again", "base": base, "page": "a"})
     post(running, session.id, "write", {"text": "Once upon a time and again", "base": base, "page": "a"})
     assert session.document().text == "Once upon a time and again"
+
+
+def test_a_page_that_goes_away_writes_nothing_twice_however_quickly_it_repeats_itself(running, session):
+    for step in range(6):
+        base, text = writing.newest(session.state()), f"{session.document().text} {step}"
+        said = {"text": text, "base": base, "page": "a"}
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _, said=said: post(running, session.id, "write", said), range(4)))
+        assert [status for status, _ in answers] == [200] * 4
+        assert session.document().text == text
+
+
+def test_what_was_overtaken_on_its_way_takes_nothing_back(running, session):
+    said = {"base": writing.newest(session.state()), "page": "a"}
+    post(running, session.id, "write", said | {"text": "Once upon a time and then", "turn": 2})
+    status, found = post(running, session.id, "write", said | {"text": "Once upon a time and", "turn": 1})
+    assert status == 200
+    assert session.document().text == "".join(span["text"] for span in found["spans"]) == "Once upon a time and then"
 
 
 def test_a_novel_and_any_character_go_over_the_line(running, session):

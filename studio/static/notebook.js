@@ -3,7 +3,7 @@
   const { h, define, tell, say, icon, fill, store, redraw } = Duet;
   const REST = 1000, LONG = 200000; // milliseconds without a key after which it is kept, and characters from which that takes three times as long
   const PAGE = `${Date.now()}-${Math.random()}`; // which page writes: one that never heard an answer tries again
-  let session = null;
+  let session = null, turn = 0; // the how manieth writing was sent last
   let text = '', spans = [];   // as they stand here: [{text, by}], by null for the artist, 'given', or a variant
   let base = null, kept = '';  // the number of the newest act that the studio told of, and the text as it was then
   let here = null;             // where the next texts go on, null for the end
@@ -95,7 +95,7 @@
     mark('saving');
     let found = null;
     try {
-      const answer = await fetch(`duet/${session}/write?lang=${value().language}`, { method: 'POST', body: JSON.stringify({ text: sent, base, page: PAGE }) });
+      const answer = await fetch(`duet/${session}/write?lang=${value().language}`, { method: 'POST', body: JSON.stringify({ text: sent, base, page: PAGE, turn: ++turn }) });
       found = await answer.json();
     } catch { found = { error: value().text.lost }; }
     if (mine !== session) return;
@@ -155,8 +155,8 @@
 
   function leaving() { // the page goes away with something that was not kept yet
     if (!session || !isDirty()) return;
-    const body = JSON.stringify({ text, base, page: PAGE });
-    if (!navigator.sendBeacon(`duet/${session}/write`, body)) store.set(`duet-unsaved-${session}`, { text, base, page: PAGE });
+    const body = JSON.stringify({ text, base, page: PAGE, turn: ++turn });
+    if (!navigator.sendBeacon(`duet/${session}/write`, body)) store.set(`duet-unsaved-${session}`, { text, base, page: PAGE, turn });
   }
   addEventListener('pagehide', leaving);
   addEventListener('pageshow', event => { if (event.persisted) location.reload(); }); // what it has may be old
