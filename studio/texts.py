@@ -38,7 +38,7 @@ def routes(studio: Studio) -> list[Route]:
 
 @dataclass(frozen=True)
 class Written:
-    """What a page wrote last: its how manieth writing that was, from which act it started, and which act it became."""
+    """What a page wrote last: which of its writings that was, which act it started from, and which act it became."""
 
     turn: int
     base: int
@@ -51,9 +51,7 @@ class Texts:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._read: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
-        self._last: dict[
-            tuple[str, str], tuple[int, int]
-        ] = {}  # page -> the base of what it wrote last, and what that became
+        self._last: dict[tuple[str, str], Written] = {}  # by session and page
 
     async def write(self, request: Request) -> Response:
         """The notebook as the artist has it now. Answers with what it became, where something else came between."""

@@ -219,7 +219,6 @@ def test_a_program_writes_in_turns(running, client):
     assert view["text"] == view["next"]["prompt"] == f"Once upon a time{words}"
     assert view["next"]["seed"] == made["variants"][2]["seed"]
     assert client.predict(session, api_name="/undo")["text"] == "Once upon a time"
-    assert client.predict(session, api_name="/redo")["text"] == f"Once upon a time{words}"
     view = client.predict(session, made["round"], 1, 5, api_name="/accept")
     assert view["text"].endswith(made["variants"][1]["text"][:5])
 

@@ -122,13 +122,6 @@ class Api:
             found.undo()
             return found.view()
 
-    def redo(self, session: str) -> dict[str, Any]:
-        """Brings back what was undone last."""
-        with told():
-            found = self._studio.session(session)
-            writing.redo(found)
-            return found.view()
-
     def forget(self, session: str) -> dict[str, Any]:
         """Deletes the session and returns its last view."""
         with told():
@@ -151,7 +144,7 @@ class told:
 
 def declare(api: Api) -> None:
     """Makes the endpoints known, within a page that is being built."""
-    acts = (api.judge, api.write, api.accept, api.cancel, api.history, api.branch, api.undo, api.redo, api.forget)
+    acts = (api.judge, api.write, api.accept, api.cancel, api.history, api.branch, api.undo, api.forget)
     for function in (api.new_session, *acts):
         api_function(function, api_name=function.__name__, concurrency_limit=None)
     api_function(api.propose, api_name="propose", concurrency_limit=None)

@@ -3,7 +3,7 @@
   const { h, define, tell, say, icon, fill, store, redraw } = Duet;
   const REST = 1000, LONG = 200000; // milliseconds without a key after which it is kept, and characters from which that takes three times as long
   const PAGE = `${Date.now()}-${Math.random()}`; // which page writes: one that never heard an answer tries again
-  let session = null, turn = 0; // the how manieth writing was sent last
+  let session = null, turn = 0; // which writing was sent last
   let text = '', spans = [];   // as they stand here: [{text, by}], by null for the artist, 'given', or a variant
   let base = null, kept = '';  // the number of the newest act that the studio told of, and the text as it was then
   let here = null;             // where the next texts go on, null for the end
