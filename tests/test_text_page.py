@@ -382,6 +382,24 @@ def test_keywords_and_tones_go_into_the_brief_with_their_locks(writer, running):
     assert "word:rope" not in session_of(page, running).state().rounds[2].brief.weights
 
 
+def test_what_was_set_by_hand_survives_a_pick_and_the_rest_follows_it(writer):
+    page = writer
+    page.get_by_placeholder("Add a word").fill("lantern")
+    page.keyboard.press("Enter")
+    page.evaluate("Duet.textForm.choose('length', 9)")
+    daring = page.evaluate("Duet.value('round').tiles[3].facts")[0].split()[-1]
+    page.locator(".duet-round h2").click()
+    page.keyboard.press("4")
+    expect(page.locator(".duet-brief .options .row", has_text="Daring").locator("output")).to_have_text(daring)
+    assert page.evaluate("Duet.textForm.asked().weights") == {"word:lantern": 0.6}
+    assert page.evaluate("Duet.textForm.asked().options.length") == 9
+    page.locator(".duet-brief button.again").click()
+    round_is(page, 2)
+    page.keyboard.press("2")
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    expect(page.locator(".duet-brief .part .row")).to_have_count(1)  # now it is the studio's own, and moves
+
+
 def test_a_word_that_must_occur_is_a_line_of_that_option(writer, monkeypatch):
     asked = dataclasses.make_dataclass(
         "Asked", [("must", str, option(""))], bases=(fake_text.FakeTextOptions,), frozen=True

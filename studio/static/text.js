@@ -29,12 +29,17 @@
     return { ...fresh, ...old, engine: facts(form, old.engine).name, weights: each('weights'), locks: each('locks'), options };
   }
 
+  // What the studio would ask next becomes the form, but for what the artist has changed since it last did.
   function take(next, form) {
-    const name = facts(form, next.engine).name;
-    Object.assign(draft, Object.fromEntries(Object.values(form.common).map(each => [each.name, next[each.name] ?? each.value])), { engine: name });
-    draft.weights[name] = { ...next.weights };
-    draft.locks[name] = [...(next.locks || [])];
-    draft.options[name] = { ...blank(form).options[name], ...next.options };
+    const name = facts(form, next.engine).name, first = blank(form).options[name], before = adopted ? JSON.parse(adopted) : {};
+    const base = facts(form, before.engine).name === name && draft.engine === name ? before : next;
+    const kept = (mine, then, now) => (base === next || JSON.stringify(mine) === JSON.stringify(then) ? now : mine);
+    for (const { name: field, value: start } of Object.values(form.common)) draft[field] = kept(draft[field], base[field] ?? start, next[field] ?? start);
+    const mine = draft.weights[name], weights = [...new Set([...Object.keys(mine), ...Object.keys(next.weights || {})])];
+    draft.weights[name] = Object.fromEntries(weights.map(each => [each, kept(mine[each], base.weights?.[each], next.weights?.[each])]).filter(([, set]) => set !== undefined));
+    draft.locks[name] = kept(draft.locks[name], base.locks || [], [...(next.locks || [])]);
+    draft.options[name] = Object.fromEntries(Object.entries(first).map(([each, start]) => [each, kept(draft.options[name][each], base.options?.[each] ?? start, next.options?.[each] ?? start)]));
+    draft.engine = name;
   }
 
   function asked() { // the draft as a brief; the notebook is its prompt
