@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from platformdirs import user_cache_path
@@ -153,3 +154,43 @@ def encoder_folder(tmp_path_factory) -> Path:
     config = BertConfig(vocab_size=len(names), max_position_embeddings=512, initializer_range=0.5, **sizes)
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """One Chromium for the tests of a file."""
+    from visitors import launched
+
+    yield from launched(browser_path)
+
+
+@pytest.fixture(scope="module")
+def known(browser: Any) -> Iterator[Any]:
+    from visitors import newcomers
+
+    yield from newcomers(browser)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A studio that answers, its style engines warm."""
+    from engines import fake
+    from studio import server
+    from studio.bench.visit import free_port
+
+    engines = ("style-bank", "style-codes")
+    fake.use()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_HOME", str(tmp_path_factory.mktemp("home")))
+        server.fetch(engines)
+        server.warm_up(engines)
+        with server.opened("127.0.0.1", free_port()) as found:
+            yield found
+
+
+@pytest.fixture
+def visit(browser: Any, known: Any, running: Any) -> Iterator[Callable[..., Any]]:
+    """Opens the page of `running` as somebody new."""
+    from visitors import visitor
+
+    yield from visitor(browser, known, running.address)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toys import WORDS, language_model
 
 from engines import store
 from engines.api import EngineError
@@ -15,61 +16,23 @@ from engines.text.finetune import Paused, Sample, Step, Trained, train
 from engines.text.learner import read, score
 from studio.bench.lora import perplexity_ratio
 
-NAMES = [
-    "the",
-    "sea",
-    "a",
-    "boat",
-    "and",
-    "one",
-    "day",
-    "wind",
-    "salt",
-    "gull",
-    "rope",
-    "far",
-    "home",
-    "light",
-    ".",
-    ",",
-    "你",
-    "好",
-]
 TRAINING = Training(epochs=3, rank=4, block=32, learning_rate=5e-3)
 
 
 def tale(count=30, seed=0):
     generator = torch.Generator().manual_seed(seed)
     lines = torch.randint(14, (count, 6), generator=generator).tolist()
-    return "\n\n".join(" ".join(f"{NAMES[at]} the sea ." for at in line) for line in lines)
+    return "\n\n".join(" ".join(f"{WORDS[at]} the sea ." for at in line) for line in lines)
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
 def toy(request, tmp_path_factory):
-    return make_toy(tmp_path_factory.mktemp(request.param), request.param)
+    return language_model(tmp_path_factory.mktemp(request.param), request.param)
 
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory):
-    return make_toy(tmp_path_factory.mktemp("toy"), "llama")
-
-
-def make_toy(folder, kind):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    names = ["<end>", "<unknown>", *NAMES]
-    tokenizer = Tokenizer(models.WordLevel({name: at for at, name in enumerate(names)}, unk_token="<unknown>"))
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="##")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>").save_pretrained(folder)
-    torch.manual_seed(0)
-    common = {"vocab_size": len(names), "eos_token_id": 0, "bos_token_id": 0, "max_position_embeddings": 128}
-    if kind == "llama":
-        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-        LlamaForCausalLM(LlamaConfig(**common, **sizes)).save_pretrained(folder)
-    else:
-        GPT2LMHeadModel(GPT2Config(**common, n_embd=32, n_layer=2, n_head=4)).save_pretrained(folder)
-    return folder
+    return language_model(tmp_path_factory.mktemp("toy"), "llama")
 
 
 def finished(events):
@@ -276,7 +239,7 @@ def test_each_row_has_weights_of_its_own(llama, voices):
 
 
 def test_an_adapter_of_another_model_says_where_it_does_not_fit(voices, tmp_path):
-    _, other = read(make_toy(tmp_path, "gpt2"))
+    _, other = read(language_model(tmp_path, "gpt2"))
     with pytest.raises(EngineError, match="another model"):
         check(load(voices[0]), shapes(other))
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+from toys import language_model
 
 from engines import registry, store
 from engines.api import Brief, BriefError, Cancelled, Done, Progress, Result, Setting, Started
@@ -21,56 +22,11 @@ from engines.text.sampling import (
     without_repeats,
 )
 
-WORDS = [
-    "the",
-    "sea",
-    "a",
-    "boat",
-    "and",
-    "one",
-    "day",
-    "wind",
-    "salt",
-    "gull",
-    "rope",
-    "far",
-    "home",
-    "light",
-    ".",
-    ",",
-    "你",
-    "好",
-]
-
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    """A Llama of two layers with random weights and a tokenizer of a few words."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("toy")
-    names = ["<end>", "<unknown>", *WORDS]
-    tokenizer = Tokenizer(models.WordLevel({name: at for at, name in enumerate(names)}, unk_token="<unknown>"))
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="##")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", unk_token="<unknown>").save_pretrained(
-        folder
-    )
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(names),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        eos_token_id=0,
-        bos_token_id=0,
-        initializer_range=0.5,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return LanguageModel(folder)
+    """A Llama whose random weights are large, so that it has clear preferences."""
+    return LanguageModel(language_model(tmp_path_factory.mktemp("toy"), num_key_value_heads=2, initializer_range=0.5))
 
 
 def last(steps):

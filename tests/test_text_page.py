@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import visitors
 from playwright.sync_api import Page, expect
-from visitors import PHONE
+from visitors import PATIENCE, PHONE, WIDE
 
 from engines import fake, fake_text, registry
 from engines.api import option
@@ -34,21 +33,6 @@ def running(tmp_path_factory) -> Iterator[server.Running]:
         patch.setitem(panels.FIRST_BRIEFS, "style", PAINTED)
         with server.opened("127.0.0.1", free_port()) as found:
             yield found
-
-
-@pytest.fixture(scope="module")
-def chromium(browser_path):
-    yield from visitors.launched(browser_path)
-
-
-@pytest.fixture(scope="module")
-def known(chromium):
-    yield from visitors.newcomers(chromium)
-
-
-@pytest.fixture
-def visit(chromium, known, running):
-    yield from visitors.visitor(chromium, known, running.address)
 
 
 @pytest.fixture
@@ -106,8 +90,8 @@ def test_the_first_visit_is_written_already_and_fits_one_screen(writer):
     for what in (".duet-notebook .page", ".duet-notebook .figures", "button.none", "button.again", ".past"):
         box = page.locator(what).first.bounding_box()
         assert box["x"] >= 0, what
-        assert box["x"] + box["width"] <= visitors.WIDE["width"], what
-        assert box["y"] + box["height"] <= visitors.WIDE["height"], what
+        assert box["x"] + box["width"] <= WIDE["width"], what
+        assert box["y"] + box["height"] <= WIDE["height"], what
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
@@ -552,18 +536,18 @@ def test_a_long_novel_stays_usable(writer):
 def test_the_real_model_writes_on_and_tells_what_else_it_had_in_mind(writer, running):
     server.fetch(("writer",))
     page = writer
-    page.set_default_timeout(4 * visitors.PATIENCE)  # it loads first
+    page.set_default_timeout(4 * PATIENCE)  # it loads first
     page.get_by_role("tab", name="Writer").click()
     page.evaluate("Duet.textForm.choose('length', 8)")
     page.locator(".duet-brief button.again").click()
-    expect(page.locator(".duet-round h2")).to_have_text("Round 2", timeout=4 * visitors.PATIENCE)
-    expect(page.locator(".duet-round .tile.made")).to_have_count(4, timeout=4 * visitors.PATIENCE)
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2", timeout=4 * PATIENCE)
+    expect(page.locator(".duet-round .tile.made")).to_have_count(4, timeout=4 * PATIENCE)
     assert session_of(page, running).state().rounds[1].engine.name == "writer"
     assert all(text_of(page, number).strip() for number in (1, 2, 3, 4))
     tile(page, 1).focus()
     page.keyboard.press("o")
     card = page.locator(".duet-tokens .card")
-    expect(card.locator(".others li")).to_have_count(10, timeout=2 * visitors.PATIENCE)
+    expect(card.locator(".others li")).to_have_count(10, timeout=2 * PATIENCE)
     shares = [float(share.rstrip(" %")) for share in card.locator(".others .share").all_inner_texts()]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) <= 101

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-background-networking"]
 PATIENCE = 30_000  # milliseconds
@@ -56,3 +60,54 @@ def visitor(chromium: Browser, known: BrowserContext, home: str) -> Iterator[Cal
         each.close()
     assert not [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)]
     assert not [text for text in said if not EXPECTED.search(text)]
+
+
+# ── What they do on the page of style mode ───────────────────────────────────────────────────────────────────────────
+
+
+def again(page: Page, number: int) -> None:
+    """Asks for the next round by key and waits until all of it is there."""
+    page.keyboard.press("Enter")
+    painted(page, number)
+
+
+def painted(page: Page, number: int) -> None:
+    expect(page.locator(".duet-round h2")).to_have_text(f"Round {number}")
+    expect(page.locator(".tile.made")).to_have_count(4)
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
+
+
+def tile(page: Page, number: int) -> Locator:
+    return page.locator(".tile").nth(number - 1)
+
+
+def facts(page: Page, number: int) -> str:
+    return str(tile(page, number).locator(".picture img").get_attribute("alt"))
+
+
+def session_of(page: Page, running: Any) -> Any:
+    return running.studio.session(page.url.rpartition("sid=")[2])
+
+
+def picture(size=(64, 48), kind="PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 90, 10)).save(out, kind)
+    return out.getvalue()
+
+
+def bomb() -> bytes:
+    """The beginning of a PNG that says it has 900 million pixels."""
+    head = b"IHDR" + (30000).to_bytes(4) + (30000).to_bytes(4) + bytes([8, 2, 0, 0, 0])
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + (13).to_bytes(4)
+        + head
+        + zlib.crc32(head).to_bytes(4)
+        + bytes(3)
+        + b"\x20IDAT"
+        + bytes(36)
+    )
+
+
+def give(page: Page, name: str, data: bytes, where=".canvas input") -> None:
+    page.locator(where).set_input_files([{"name": name, "mimeType": "image/png", "buffer": data}])
