@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import statistics
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ PROMPT = "The lighthouse keeper had not spoken to anyone since the storm, and wh
 LONG = " ".join([PROMPT] * 5)  # of which the first 100 tokens are read
 TOKENS = 64
 REST = 0.2  # seconds in which the other's threads stop spinning
+PATIENCE = 5  # seconds for the other to end by itself
 CONTROLS = {"axis:joyful": 0.5, "axis:plain": -0.5} | {
     f"word:{word}": 0.6 for word in ("lantern", "salt", "rope", "gull", "letter")
 }
@@ -118,39 +121,55 @@ def _seconds(work: Any) -> float:
 
 
 class _Peer:
-    """llama.cpp with a slot for each variant, on as many threads as torch has."""
+    """llama.cpp with a slot for each variant, on as many threads as torch has.
+
+    It has a process of its own: once it is loaded into ours, torch is a third slower, even while it rests.
+    """
 
     def __init__(self, file: Path, slots: int) -> None:
         import torch
-        import xllamacpp
 
-        settings = xllamacpp.CommonParams()
-        settings.model.path = str(file)
-        settings.n_parallel, settings.n_ctx = slots, slots * 256
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = torch.get_num_threads()
-        settings.verbosity = -1
-        self._server: Any = xllamacpp.Server(settings)
-        self._slots = slots
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        asked = (there, str(file), slots, torch.get_num_threads())
+        self._process = context.Process(target=_answer, args=asked, daemon=True)
+        self._process.start()
+        there.close()  # ours alone would keep it open, were the other end gone
 
     def __enter__(self) -> _Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(AttributeError):
-            self._server.shutdown()
+        self._here.close()
+        self._process.join(PATIENCE)
+        self._process.terminate()
 
     def write(self) -> None:
         """All slots at once, each its own seed."""
-        threads = [threading.Thread(target=self._one, args=(seed,)) for seed in range(self._slots)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        self._here.send(True)
+        if problem := self._here.recv():
+            raise RuntimeError(problem)
 
-    def _one(self, seed: int) -> None:
-        asked = {"prompt": PROMPT, "n_predict": TOKENS, "ignore_eos": True, "temperature": 0.8, "seed": seed}
-        asked |= {"min_p": 0.05, "top_p": 0.95, "cache_prompt": False}
-        said = self._server.handle_completions(asked)
-        written = said.get("usage", {}).get("completion_tokens") if isinstance(said, dict) else None
-        if written not in (None, TOKENS):
-            raise RuntimeError(f"llama.cpp wrote {written} tokens instead of {TOKENS}")
+
+def _answer(asked: Any, file: str, slots: int, threads: int) -> None:
+    """The peer's process: writes as often as it is asked, and tells what went wrong, if anything."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = file
+    settings.n_parallel, settings.n_ctx = slots, slots * 256
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    settings.verbosity = -1
+    server: Any = xllamacpp.Server(settings)
+    with ThreadPoolExecutor(slots) as pool, suppress(EOFError):
+        while asked.recv():
+            written = list(pool.map(partial(_completed, server), range(slots)))
+            short = [count for count in written if count != TOKENS]
+            asked.send(f"llama.cpp wrote {short} tokens instead of {TOKENS}" if short else "")
+
+
+def _completed(server: Any, seed: int) -> int:
+    """Has llama.cpp write one text, and returns how many tokens it wrote."""
+    asked = {"prompt": PROMPT, "n_predict": TOKENS, "ignore_eos": True, "temperature": 0.8, "seed": seed}
+    said = server.handle_completions(asked | {"min_p": 0.05, "top_p": 0.95, "cache_prompt": False})
+    return int(said["tokens_predicted"] if "tokens_predicted" in said else said["usage"]["completion_tokens"])
