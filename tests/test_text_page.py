@@ -478,6 +478,15 @@ def test_text_mode_speaks_chinese(visit):
     assert not re.search(r"[A-Za-z]{3,} [A-Za-z]{3,}", shown.replace(panels.FIRST_TEXT, "")), shown
 
 
+def test_what_is_kept_and_measured_is_told_in_the_language_that_was_just_chosen(writer):
+    page = writer
+    expect(page.locator(".duet-notebook .kept")).to_have_text("kept")
+    expect(page.locator(".duet-notebook .figures")).to_contain_text("tokens")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator(".duet-notebook .kept")).to_have_text("已保存")
+    expect(page.locator(".duet-notebook .figures")).not_to_contain_text("tokens")
+
+
 def test_everything_in_text_mode_can_be_reached_by_key_and_has_a_name(writer):
     page = writer
     nameless = page.evaluate(

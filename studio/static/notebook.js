@@ -262,7 +262,7 @@
       const words = told.text;
       const tool = (name, glyph, label, props = {}) => h('button.icon', { type: 'button', class: name, title: label, 'aria-label': label, data: { click: name }, ...props }, icon(glyph));
       return [
-        h('header.top', { data: { key: 'top' } }, h('h2', {}, words.notebook), h('span.kept', { role: 'status', data: { own: 'true', key: 'kept' } }, words[state]),
+        h('header.top', { data: { key: 'top' } }, h('h2', {}, words.notebook), h('span.kept', { role: 'status', data: { own: 'true', key: `kept-${told.language}` } }, words[state]),
           h('div.tools', {},
             tool('undo', 'undo', told.undo || words.undo, { disabled: !undoable() }), tool('redo', 'redo', words.redo, { disabled: !told.redo }),
             h('button.quiet.shade', { type: 'button', 'aria-pressed': String(shade), title: words.who_shade, data: { click: 'shade' } }, words.who_shade),

@@ -187,6 +187,8 @@
         room = null;
         measure(0);
       }
+      if (panel.spoken && panel.spoken !== form.language) measure(0); // what was measured is told in words
+      panel.spoken = form.language;
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
       if (!alike(asked(), form.next)) take(form.next, form);
