@@ -320,6 +320,17 @@ def steering(
         _write(plot, measured.plot(count))
 
 
+@bench.command(short_help="What the writer's controls do.")
+def text(
+    as_json: Json = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Eight passages: a look, not a measurement.")] = False,
+) -> None:
+    """Axes, keywords, rewriting and fine-tuning on fifty passages: whether they do what they say, and what they cost the text."""
+    from .bench.text import rows as measured
+
+    _measure(lambda tell: measured(8 if quick else 50, tell), as_json)
+
+
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")

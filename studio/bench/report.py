@@ -27,6 +27,8 @@ class Goal:
         return bool({">=": operator.ge, ">": operator.gt, "<=": operator.le}[self.relation](value, self.value))
 
 
+AXES = ("joyful", "plain", "concrete", "formal", "tense", "archaic")
+
 GOALS = {
     "style.bank.512.four.vs_onnxruntime": Goal(">=", 2.0, "x"),
     "style.codes.384.vs_onnxruntime": Goal(">=", 2.5, "x"),
@@ -52,6 +54,12 @@ GOALS = {
     "regret.noise30.vs_random": Goal("<=", 0.9, "x"),
     "regret.drift.vs_random": Goal("<=", 0.9, "x"),
     "regret.picture.vs_random": Goal("<=", 0.6, "x"),
+    **{f"axis.{name}.moves": Goal(">=", 0.80, "of the pairs") for name in AXES},
+    **{f"axis.{name}.perplexity": Goal("<=", 1.30, "x") for name in AXES},
+    "keyword.soft": Goal(">=", 0.70, "of the texts"),
+    "keyword.hard": Goal(">=", 1.0, "of the texts"),
+    "rewrite.style": Goal(">=", 0.80, "of the passages"),
+    "rewrite.content": Goal(">=", 0.75, "similarity"),
     "lora.perplexity": Goal("<=", 0.75, "x"),
     "sheet.5d.rounds_to_90": Goal("<=", 5, "rounds"),
     "lead.round2": Goal(">", 0.0, "of the mean gap"),
@@ -74,11 +82,11 @@ class Row:
     detail: str
 
 
-def row(name: str, value: float | None, detail: str) -> Row:
-    """The measurement held against its goal."""
+def row(name: str, value: float | None, detail: str, held: bool = True) -> Row:
+    """The measurement held against its goal, which is not reached where what else belongs to it was not `held`."""
     goal = GOALS[name]
     shown = None if value is None else round(value, 3)
-    return Row(name, shown, goal.unit, str(goal), None if value is None else goal.met(value), detail)
+    return Row(name, shown, goal.unit, str(goal), None if value is None else goal.met(value) and held, detail)
 
 
 def note(name: str, value: float, unit: str, detail: str) -> Row:
