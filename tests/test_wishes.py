@@ -1,11 +1,16 @@
 """What is asked of a text and what is done to it afterwards: keywords, templates, filters."""
 
 import pytest
+import torch
+from toys import language_model
 
 from engines import registry, store
 from engines.api import Brief, BriefError, EngineError, Result, Setting
 from engines.text import TextOptions, finish, templates
-from engines.text.keywords import Keyword, Wishes, check, inflections
+from engines.text.banks import Banks, Candidate
+from engines.text.keywords import Bend, Keyword, Search, Wishes, check, inflections, keyword
+from engines.text.lm import LanguageModel, Row
+from engines.text.sampling import NEVER, Sampling
 
 NONE = TextOptions(trim=False, once=False, clean=False)
 
@@ -25,10 +30,18 @@ def lantern(strength=1.0):
         ("dance", {"dances", "danced", "dancing"}),
         ("carry", {"carries", "carried", "carrying"}),
         ("wish", {"wishes", "wished"}),
+        ("went", {"go", "gone", "goes"}),
+        ("mouse", {"mice"}),
+        ("Sing", {"sang", "sung"}),
+        ("zorbel", {"zorbels"}),
     ],
 )
-def test_a_word_has_its_regular_forms(word, forms):
+def test_a_word_has_all_its_forms(word, forms):
     assert forms <= set(inflections(word))
+
+
+def test_a_word_that_is_a_lemma_is_not_taken_for_a_form_of_another():
+    assert "see" not in inflections("saw")
 
 
 @pytest.mark.parametrize("word", ["灯塔", "sea salt", "маяк"])
@@ -46,6 +59,65 @@ def test_the_push_is_on_a_first_token_and_then_on_what_finishes_the_word():
     assert set(lantern().push([1, 2])) == {5, 7}
     going_on = lantern(0.2).push([1, 5])
     assert going_on[6] > going_on[5] > 0
+
+
+def test_the_rule_of_relative_ranks_takes_one_of_the_best_places():
+    """Chow et al. 1964: the expected rank tends to 3.87; drawn by chance it would be 32.5."""
+    places, ranks = 64, []
+    for seed in range(400):
+        likely = torch.rand(places, generator=torch.Generator().manual_seed(seed)).tolist()
+        search = Search(lantern())
+        taken = next(at for at, each in enumerate(likely) if search.fits(each, places - at - 1))
+        ranks.append(sum(each >= likely[taken] for each in likely))
+    assert sum(ranks) / len(ranks) < 6
+
+
+def test_a_wanted_word_gains_only_where_it_fits():
+    bend = Bend(Wishes(soft=(lantern(),)), 64, [0])
+    pushed = []
+    for at in range(60):
+        logits = torch.zeros(10)
+        logits[7] = 3.0 if at == 40 else -3.0 - at / 1000
+        before = logits.clone()
+        bend(logits, [1] * at, "")
+        pushed.append(not torch.equal(logits, before))
+    assert pushed[40]
+    assert sum(pushed[:40]) < 20
+
+
+def test_of_a_word_that_must_occur_nothing_else_is_left_in_its_place_or_at_the_end():
+    bend = Bend(Wishes(must=(lantern(),)), 8, [0])
+    written: list[int] = []
+    while 5 not in written and 7 not in written:
+        logits = torch.linspace(1, 0, 10)
+        logits[[5, 7]] = -9.0 - len(written)  # fits worse and worse
+        bend(logits, written, "")
+        assert logits[0] == NEVER or logits[[5, 7]].max() > NEVER
+        written.append(int(logits.argmax()))
+    assert len(written) <= 8 - 1
+    if written[-1] == 5:
+        logits = torch.zeros(10)
+        bend(logits, written, "")
+        assert torch.isfinite(logits).nonzero().tolist() == [[6]]
+
+
+def test_banks_give_every_degree_of_fulfilment_its_beams():
+    banks = Banks([lantern()], lambda tokens: " lantern" if 7 in tokens else "")
+    assert (banks.met([1]), banks.met([1, 5]), banks.met([7])) == (0, 0, 1)
+    free = [Candidate(-1.0 - at, 0, 1, 0) for at in range(6)]
+    dear = [Candidate(-50.0 - at, 0, 7, 1) for at in range(3)]
+    assert [each.met for each in banks.chosen([*free, *dear], 4)] == [1, 1, 0, 0]
+    assert [each.met for each in banks.chosen([*free, dear[0]], 4)] == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_beams_hold_every_word_that_must_occur(tmp_path_factory, seed):
+    model = LanguageModel(language_model(tmp_path_factory.mktemp("toy")))
+    must = tuple(keyword(model.vocabulary, word) for word in ("gull", "home"))
+    rows = [Row(Sampling(0.0), seed, 6 + seed, wishes=Wishes(must=must)) for _ in range(2)]
+    *_, texts = model.beams(model.encode("the sea"), rows, 4)
+    for text in texts:
+        assert {"gull", "home"} <= set(text.text.split())
 
 
 def test_what_cannot_be_said_together_is_told_before_anything_is_written():

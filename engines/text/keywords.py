@@ -1,15 +1,19 @@
-"""Keywords: words that a text should hold. A push of the logits towards every form of a word, until it has been said.
+"""Keywords: words that a text should hold, or must.
 
-The push is on the token that comes next in any spelling of the word: its first where none of it is said yet, the next one where its
-beginning stands at the end of the text (Pascual et al. 2021, "A plug-and-play method for controlled text generation", without the
-embedding that decides there which words are near: every form of a keyword counts alike).
+A word is put where it fits best. While the text is written, each place is ranked among those before it by how likely the word is there,
+and taken by the rule for choosing among candidates who come one by one that makes the expected rank the least, under 4 of all (Chow,
+Moriguti, Robbins and Samuels 1964, "Optimal selection based on relative rank"). There the logits of a word that is wanted gain
+something in all its forms (Pascual et al. 2021, "A plug-and-play method for controlled text generation", who push at every place), and
+of a word that must occur nothing else is left. Beams need no such rule: see `banks`.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -19,13 +23,12 @@ from ..errors import EngineError
 from .sampling import NEVER
 from .vocabulary import Vocabulary
 
-FULL = 6.0  # logits that strength 1 adds to the first token of a word
+FULL = 9.0  # logits that strength 1 adds to the first token of a word, in the best places
+EVERYWHERE = 6.0  # the same for beams, which look for the best place themselves
 GOING_ON = 8.0  # and to the tokens that finish a word which was begun
-VOWELS = "aeiou"
-
-
-GENTLE = 0.4  # strength at which a word that must occur begins; it rises to 1 as the text is written
 SPARE = 1  # tokens that are kept in hand for a word that must still be said
+UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")  # scripts without spaces between words
+RANKS = 4096  # relative ranks that are told apart
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,33 @@ class Keyword:
     strength: float = 1.0
 
     @property
-    def shortest(self) -> tuple[int, ...]:
-        """The spelling of the fewest tokens that begins with a space, where there is one."""
-        return min(self.spellings, key=len)
-
-    @property
     def length(self) -> int:
-        return len(self.shortest)
+        """Tokens of the shortest spelling."""
+        return min(map(len, self.spellings))
 
     def said(self, text: str) -> bool:
         """Whether the text holds the word in any form, as a whole word where it is written in letters with spaces between."""
         return any(_pattern(form).search(text) for form in self.forms)
 
-    def push(self, written: Sequence[int]) -> Mapping[int, float]:
-        """Tokens that may come next in a spelling of the word, and what their logits gain."""
-        out: dict[int, float] = {}
-        for spelling in self.spellings:
-            out.setdefault(spelling[0], FULL * self.strength)
-            for done in range(1, len(spelling)):
-                if tuple(written[-done:]) == spelling[:done]:
-                    out[spelling[done]] = GOING_ON
-        return out
+    def begins(self, room: int | None = None) -> list[int]:
+        """The first tokens of its spellings, of those that have room."""
+        return list(dict.fromkeys(each[0] for each in self.spellings if room is None or len(each) <= room))
+
+    def goes_on(self, written: Sequence[int], room: int | None = None) -> list[int]:
+        """The tokens that go on with a spelling whose beginning stands at the end of what was written, and that have room."""
+        return list(
+            dict.fromkeys(
+                spelling[done]
+                for spelling in self.spellings
+                for done in range(1, len(spelling))
+                if tuple(written[-done:]) == spelling[:done] and (room is None or len(spelling) - done <= room)
+            )
+        )
+
+    def push(self, written: Sequence[int]) -> dict[int, float]:
+        """Tokens that may come next in a spelling of the word, wherever that is, and what their logits gain."""
+        begun = dict.fromkeys(self.goes_on(written), GOING_ON)
+        return dict.fromkeys(self.begins(), EVERYWHERE * self.strength) | begun
 
 
 @dataclass(frozen=True)
@@ -77,47 +86,120 @@ def keyword(vocabulary: Vocabulary, word: str, strength: float = 1.0) -> Keyword
     word = word.strip()
     forms = tuple(dict.fromkeys(inflections(word)))
     cases = [cased for form in forms for cased in dict.fromkeys((form, form.capitalize()))]
-    found = [tuple(vocabulary.encode(before + form)) for form in cases for before in (" ", "")]
-    spellings = tuple(dict.fromkeys(spelling for spelling in found if spelling))
+    before = "" if UNSPACED.search(word) else " "  # within a word, the tokens of another one would mean something else
+    spellings = tuple(dict.fromkeys(found for form in cases if (found := tuple(vocabulary.encode(before + form)))))
     if not spellings or not any(each.isalnum() for each in word):
         raise EngineError("The keyword {value!r} has no letters that a text could hold.", "Choose a word.", value=word)
     return Keyword(word, forms, spellings, strength)
 
 
-def bend(logits: Tensor, wishes: Wishes, written: Sequence[int], text: str, left: int, ends: Iterable[int]) -> None:
-    """Changes the next logits, (V,), in place: towards what was not said yet, and to nothing but a word that must occur where
-    only just enough tokens are `left` for it."""
-    wanted = [each for each in wishes.soft if each.strength > 0 and not each.said(text)]
-    missing = [each for each in wishes.must if not each.said(text)]
-    hurry = 1 - left / max(1, left + len(written))  # how much of the text is written already
-    pushed = [*wanted, *(replace(each, strength=GENTLE + (1 - GENTLE) * hurry) for each in missing)]
-    gains: dict[int, float] = {}
-    for each in pushed:
-        for token, gain in each.push(written).items():
-            gains[token] = max(gain, gains.get(token, 0.0))
-    if gains:
-        at = torch.tensor(list(gains), device=logits.device)
-        logits[at] += torch.tensor(list(gains.values()), device=logits.device)
-    if missing:
-        logits[sorted(ends)] = NEVER
-        now = _forced(missing, written, left)
-        if now is not None:
-            logits.fill_(NEVER)
-            logits[now] = 0.0
+# ── Where a word fits ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _forced(missing: Sequence[Keyword], written: Sequence[int], left: int) -> int | None:
-    """The token that must come now, where no other leaves room for all that is missing."""
-    if left > sum(each.length for each in missing) + SPARE:
-        return None
-    begun = [
-        (len(spelling) - done, spelling[done])
-        for each in missing
-        for spelling in each.spellings
-        for done in range(1, len(spelling))
-        if tuple(written[-done:]) == spelling[:done]
-    ]
-    return min(begun)[1] if begun else min((each.shortest for each in missing), key=len)[0]
+@cache
+def _shares() -> list[float]:
+    """What share of the places has gone by when the first, second, third… best so far is good enough (Chow et al. 1964, section 3)."""
+    shares, rest = [0.0] * RANKS, 1.0
+    for rank in range(RANKS, 0, -1):
+        rest *= (1 + 2 / rank) ** (-1 / (rank + 1))
+        shares[rank - 1] = rest
+    return shares
+
+
+@dataclass
+class Search:
+    """The search for the place of one word in a text that is being written."""
+
+    word: Keyword
+    seen: list[float] = field(default_factory=list)  # how likely the word was at each place, in ascending order
+    due: bool = False  # its place was found, and it is being written
+
+    def fits(self, likely: float, left: int) -> bool:
+        """Whether to take this place, where the word is so likely, with so many places left."""
+        rank = len(self.seen) - bisect_left(self.seen, likely)  # of those before, how many were as good or better
+        insort(self.seen, likely)
+        return len(self.seen) / (len(self.seen) + left) >= _shares()[min(rank, RANKS - 1)]
+
+
+class Bend:
+    """What the wishes of one text do to its next logits, token after token. Ask it once for each."""
+
+    def __init__(self, wishes: Wishes, most: int, ends: Iterable[int]) -> None:
+        self._soft = [Search(each) for each in wishes.soft if each.strength > 0]
+        self._must = [Search(each) for each in wishes.must]
+        self._most, self._ends = most, sorted(ends)
+
+    def __call__(self, logits: Tensor, written: Sequence[int], text: str) -> None:
+        """Changes the next logits, (V,), in place: towards a word that is wanted, or to nothing but one that must come now."""
+        self._soft = [each for each in self._soft if not each.word.said(text)]
+        missing = [each for each in self._must if not each.word.said(text)]
+        if not self._soft and not missing:
+            return
+        whole, left = float(logits.logsumexp(-1)), self._most - len(written)
+        only = self._only(missing, logits, whole, written, left) if missing else []
+        gains = [self._gains(each, logits, whole, written, left) for each in self._soft]
+        if only:
+            logits[_others(logits, only)] = NEVER
+            return
+        _add(logits, gains)
+        if missing:
+            logits[self._ends] = NEVER
+
+    def _gains(
+        self, search: Search, logits: Tensor, whole: float, written: Sequence[int], left: int
+    ) -> Mapping[int, float]:
+        if begun := search.word.goes_on(written):
+            return dict.fromkeys(begun, GOING_ON)
+        firsts = search.word.begins()
+        fits = search.fits(_likely(logits, firsts, whole), left)
+        return dict.fromkeys(firsts, FULL * search.word.strength) if fits else {}
+
+    def _only(
+        self, missing: Sequence[Search], logits: Tensor, whole: float, written: Sequence[int], left: int
+    ) -> list[int]:
+        """The tokens of which one must come now, or none: of a word that is being written, or whose place is here."""
+        needed = sum(each.word.length for each in missing)
+        for each in missing:
+            room = left - (needed - each.word.length)
+            if each.due and (tokens := each.word.goes_on(written, room)):
+                return tokens
+            each.due = False
+        late = left <= needed + SPARE or int(logits.argmax()) in self._ends  # or the model is about to end the text
+        for each in missing:
+            room = left - (needed - each.word.length)
+            fits = each.fits(_likely(logits, each.word.begins(), whole), left - needed)
+            if fits or late:
+                each.due = True
+                return each.word.begins(room)
+        return []
+
+
+def pull(logits: Tensor, soft: Sequence[Keyword], written: Sequence[int], text: str) -> None:
+    """Adds to the next logits of a beam, (V,), in place, what its wanted words gain, wherever that is."""
+    _add(logits, [each.push(written) for each in soft if each.strength > 0 and not each.said(text)])
+
+
+def _add(logits: Tensor, gains: Sequence[Mapping[int, float]]) -> None:
+    """The most that any word has a token gain, to the logits, (V,), in place."""
+    most: dict[int, float] = {}
+    for each in gains:
+        for token, gain in each.items():
+            most[token] = max(gain, most.get(token, 0.0))
+    if most:
+        logits[list(most)] += torch.tensor(list(most.values()), device=logits.device)
+
+
+def _likely(logits: Tensor, tokens: Sequence[int], whole: float) -> float:
+    """The log probability that one of these tokens is next."""
+    best = [float(logits[token]) for token in tokens]
+    top = max(best)
+    return top + math.log(sum(math.exp(each - top) for each in best)) - whole if top > NEVER else NEVER
+
+
+def _others(logits: Tensor, kept: Sequence[int]) -> Tensor:
+    mask = torch.ones_like(logits, dtype=torch.bool)
+    mask[list(kept)] = False
+    return mask
 
 
 def check(wishes: Wishes, most: int, blocked: Sequence[str]) -> None:
@@ -138,22 +220,21 @@ def check(wishes: Wishes, most: int, blocked: Sequence[str]) -> None:
 
 
 def inflections(word: str) -> list[str]:
-    """The word and its regular English forms; a word of another script, or of several words, is its only form."""
+    """The word and all its English forms; a word of another script, or of several words, is its only form."""
     if not re.fullmatch(r"[A-Za-z]{2,}", word):
         return [word]
+    from lemminflect import getAllInflections, getAllInflectionsOOV, getAllLemmas
+
     low = word.lower()
-    stem, last = low, low[-1]
-    if last == "e":
-        made = [low + "s", low + "d", low[:-1] + "ing", low + "r"]
-    elif last == "y" and low[-2] not in VOWELS:
-        made = [low[:-1] + "ies", low[:-1] + "ied", low + "ing"]
-    elif low.endswith(("s", "x", "z", "ch", "sh")):
-        made = [low + "es", low + "ed", low + "ing"]
-    else:
-        short = re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", low) is not None
-        stem = low + last if short else low
-        made = [low + "s", stem + "ed", stem + "ing"]
-    return [word, low, *made]
+    known = {kind: set(lemmas) for kind, lemmas in getAllLemmas(low).items()}
+    own = {kind: {low} for kind, lemmas in known.items() if low in lemmas}  # a saw is a tool, whoever saw what
+    found = [word, low]
+    for kind, lemmas in (own or known).items():
+        for lemma in sorted(lemmas):
+            found += [lemma, *(form for forms in getAllInflections(lemma, kind).values() for form in forms)]
+    if not known:
+        found += [form for forms in getAllInflectionsOOV(low, "NOUN").values() for form in forms]
+    return list(dict.fromkeys(found))
 
 
 @cache

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from ..device import choose
+from .banks import Banks
 from .beams import Group
 from .hub import Hub
-from .keywords import Wishes, bend
+from .keywords import Bend, Wishes, pull
 from .network import Cache, Changes, Llama, Steer
 from .sampling import NEVER, Sampling, allowed, draw
 from .vocabulary import Vocabulary
@@ -98,14 +99,10 @@ class LanguageModel:
                 self.network.read(whole[:, : len(before) - 1], cache, replace(steer, push=None))
             found: Tensor = self.network.read(whole[:, len(before) - 1 :], cache, steer, keep=len(tokens))[0]
             if row is not None and row.wishes:
+                bend = Bend(row.wishes, row.most, self.ends)
                 for at in range(len(tokens)):
-                    self._bend(found[at], row, tokens[:at], self.decode(tokens[:at]))
+                    bend(found[at], tokens[:at], self.decode(tokens[:at]))
         return found.cpu()
-
-    def _bend(self, logits: Tensor, row: Row, written: Sequence[int], text: str) -> None:
-        """What the row's wishes do to the next logits, (V,), in place."""
-        if row.wishes:
-            bend(logits, row.wishes, written, text, row.most - len(written), self.ends)
 
     def surprise(self, prompt: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """The negative log likelihood of each token after the prompt, (T,) in nats, with nothing pushed and nothing filtered."""
@@ -120,14 +117,14 @@ class LanguageModel:
         """Every row as it stands after each step; all rows begin with the same prompt. Raises `Stopped`."""
         generators = [torch.Generator("cpu").manual_seed(row.seed) for row in rows]
         texts, alive = [Text([]) for _ in rows], list(range(len(rows)))
-        steer = self._steer(rows)
+        steer, bends = self._steer(rows), [Bend(row.wishes, row.most, self.ends) for row in rows]
         with self._turn, torch.inference_mode():
             logits, cache = self._read(prompt, rows, steer, cancelled)
             while alive:
                 if cancelled():
                     raise Stopped
                 written = [[*prompt, *texts[at].tokens] for at in alive]
-                chances = self._biased(logits, rows, texts, alive)
+                chances = self._biased(logits, rows, texts, alive, bends)
                 filtered = allowed(chances, [rows[at].sampling for at in alive], written)
                 tokens = draw(filtered.cpu(), [rows[at].sampling for at in alive], [generators[at] for at in alive])
                 for at, token in zip(alive, tokens, strict=True):
@@ -153,9 +150,10 @@ class LanguageModel:
         """Diverse beam search (Vijayakumar et al. 2018): a group of `width` beams for each row, and each group is held off from the
         tokens that groups before it chose in the same step. Yields every group's best hypothesis after each step.
 
-        One row alone is plain beam search. A hypothesis is scored by its log probability over length ** length_penalty.
+        One row alone is plain beam search. A hypothesis is scored by its log probability over length ** length_penalty. Words that must
+        occur have their share of the beams, see `banks`.
         """
-        groups = [Group(row.most, width, length_penalty) for row in rows]
+        groups = [Group(row.most, width, length_penalty, Banks(row.wishes.must, self.decode)) for row in rows]
         many = [row for row in rows for _ in range(width)]
         steer = self._steer(many)
         with self._turn, torch.inference_mode():
@@ -188,7 +186,7 @@ class LanguageModel:
         settings = [row.sampling for row in rows]
         greedy = [Sampling(0.0, 0, 1.0, 0.0, 1.0, each.repetition_penalty, each.no_repeat_ngram) for each in settings]
         for at, (row, beam) in enumerate(zip(rows, beams, strict=True)):
-            self._bend(logits[at], row, beam, self.decode(beam) if row.wishes else "")
+            pull(logits[at], row.wishes.soft, beam, self.decode(beam) if row.wishes.soft else "")
             if len(beam) < row.least:
                 logits[at, sorted(self.ends)] = NEVER
         return allowed(logits, greedy, [[*prompt, *beam] for beam in beams]).log_softmax(-1).cpu()
@@ -241,10 +239,12 @@ class LanguageModel:
         """The logits after one more token a row, (N, V) in float32."""
         return self.network.read(torch.tensor(tokens, device=self.device)[:, None], cache, steer)[:, -1]  # type: ignore[no-any-return]
 
-    def _biased(self, logits: Tensor, rows: Sequence[Row], texts: Sequence[Text], alive: Sequence[int]) -> Tensor:
+    def _biased(
+        self, logits: Tensor, rows: Sequence[Row], texts: Sequence[Text], alive: Sequence[int], bends: Sequence[Bend]
+    ) -> Tensor:
         """With each row's wishes, and without an end before its least length."""
         for place, at in enumerate(alive):
-            self._bend(logits[place], rows[at], texts[at].tokens, texts[at].text)
+            bends[at](logits[place], texts[at].tokens, texts[at].text)
             if len(texts[at].tokens) < rows[at].least:
                 logits[place, sorted(self.ends)] = NEVER
         return logits

@@ -6,6 +6,7 @@ meaning of a text beside descriptions of the poles (MiniLM), and how far it surp
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import tomllib
@@ -23,7 +24,10 @@ from .report import Row, row
 Tell = Callable[[object], None]
 
 TOKENS = 64  # that a text has at most
-RISE, DISTINCT = 1.30, 0.9  # what a control may cost: of the perplexity at most, of the distinct pairs of words at least
+RISE, DISTINCT = (
+    1.30,
+    0.9,
+)  # what a control may cost: of the perplexity at most, of the distinct pairs of words at least
 OPTIONS = {"length": TOKENS, "distinct": False}  # a variant that says the same as another is to be seen, not mended
 
 
@@ -70,9 +74,11 @@ def rows(count: int, tell: Tell) -> Iterator[Row]:
 def axis_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[Row]:
     """Each axis at +1, at -1 and at 0, with the same seed."""
     names = engine.info.axes
-    knobs = [{}] + [{f"axis:{name}": way} for name in names for way in (1.0, -1.0)]
+    knobs: list[dict[str, float]] = [{}, *({f"axis:{name}": way} for name in names for way in (1.0, -1.0))]
     free = {f"axis:{name}": 0.0 for name in names}
-    columns = list(zip(*(_texts(engine, each, at, free, knobs, tell, len(given)) for at, each in enumerate(given)), strict=True))
+    columns = list(
+        zip(*(_texts(engine, each, at, free, knobs, tell, len(given)) for at, each in enumerate(given)), strict=True)
+    )
     plain = prose(engine, given, columns[0])
     for at, name in enumerate(names):
         forth, back = columns[1 + 2 * at : 3 + 2 * at]
@@ -136,7 +142,7 @@ def prose(engine: Any, given: Sequence[Passage], texts: Sequence[str]) -> Prose:
 def distinct_2(text: str) -> float:
     """Different pairs of neighbouring words over all such pairs (Li et al. 2016, "A diversity-promoting objective function")."""
     words = text.lower().split()
-    pairs = list(zip(words, words[1:], strict=False))
+    pairs = list(itertools.pairwise(words))
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 
@@ -174,5 +180,3 @@ def _texts(
 
 def _nothing(ref: str) -> Any:
     raise AssertionError(f"no passage names a file, and yet {ref} is read")
-
-
