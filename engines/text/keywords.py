@@ -23,7 +23,7 @@ from ..errors import EngineError
 from .sampling import NEVER
 from .vocabulary import Vocabulary
 
-FULL = 9.0  # logits that strength 1 adds to the first token of a word, in the best places
+FULL = 12.0  # logits that strength 1 adds to the first token of a word, in the best places
 EVERYWHERE = 6.0  # the same for beams, which look for the best place themselves
 GOING_ON = 8.0  # and to the tokens that finish a word which was begun
 SPARE = 1  # tokens that are kept in hand for a word that must still be said

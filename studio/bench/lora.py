@@ -8,7 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engines import store
+from engines.api import Progress
+
 from .report import Row, note, row
+
+MODEL, PLAYS = "smollm2-135m-instruct", "plays"  # of the store
 
 WORDS, FURTHER = (
     2000,
@@ -18,6 +23,29 @@ WORDS, FURTHER = (
 Perplexities = tuple[float, float]  # of passages of 128 tokens that begin afresh, and in context
 Train = Callable[[str, Path], float]  # a text and an empty folder for its adapter -> seconds
 Score = Callable[[str, Path | None], Perplexities]  # a text, by the base model or with the adapter of that folder
+
+
+def rows(count: int, tell: Callable[[object], None]) -> list[Row]:
+    """An adapter for each of the first `count` plays, trained as `studio train lora` does when nothing else is said."""
+    from engines.text import adapter, corpus, finetune, learner
+
+    store.ensure([MODEL, PLAYS])
+    base = store.path(MODEL)
+    files = sorted(store.path(PLAYS).rglob("*.md"))[:count]
+
+    def train(text: str, out: Path) -> float:
+        for event in finetune.train(base, [text], out):
+            if isinstance(event, finetune.Step):
+                tell(Progress(event.step / max(event.total, 1), "Training"))
+            elif isinstance(event, finetune.Trained):
+                return float(event.facts["seconds"])
+        raise RuntimeError("the training ended without an adapter")
+
+    def score(text: str, folder: Path | None) -> Perplexities:
+        return learner.score(base, text, adapter.load(folder) if folder else None)
+
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in files}
+    return perplexity_ratio(texts, train, score, corpus.words)
 
 
 def perplexity_ratio(texts: Mapping[str, str], train: Train, score: Score, count: Callable[[str], int]) -> list[Row]:

@@ -19,6 +19,7 @@ from typing import Any
 from engines import registry, store
 from engines.api import Brief, Progress, Setting
 
+from . import lora
 from .report import Row, row
 
 Tell = Callable[[object], None]
@@ -66,6 +67,7 @@ def rows(count: int, tell: Tell) -> Iterator[Row]:
     given = passages(count)
     yield from axis_rows(engine, given, tell)
     yield from keyword_rows(engine, given, tell)
+    yield from lora.rows(1 if count < len(_table()["passage"]) else 3, tell)
 
 
 # ── Axes ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
