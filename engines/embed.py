@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 
 MODEL = "minilm-l6-v2"
 WIDTH = 384  # numbers of an embedding
+FEATURES = 64  # numbers that stand for a text in the taste model
 MOST = 254  # tokens that are read at once: with the two marks around them, the 256 that the model was made for
 
 
@@ -55,6 +56,13 @@ class Reader:
         """
         known = {text: self._read(text) for text in dict.fromkeys(texts)}
         return np.stack([known[text] for text in texts]) if known else np.zeros((0, WIDTH), np.float32)
+
+    def features(self, text: str) -> Floats:
+        """A text for the taste model, (64,) float32: its vector in random directions, which keep distances nearly as they are
+        (Johnson and Lindenstrauss 1984)."""
+        vector = self.embed([text])[0]
+        directions = np.random.default_rng(0).standard_normal((len(vector), FEATURES), np.float32)
+        return np.asarray(vector @ (directions / np.float32(np.sqrt(FEATURES))))
 
     def similarity(self, one: str, other: str) -> float:
         """The cosine between two texts: 1 where they mean the same, about 0 where they have nothing in common."""

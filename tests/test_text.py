@@ -190,7 +190,7 @@ def test_stop_ends_the_loop_between_two_tokens(toy):
 
 @pytest.fixture
 def fetched(home):
-    store.ensure(["smollm2-135m-instruct"])
+    store.ensure(["smollm2-135m-instruct", "minilm-l6-v2"])
 
 
 BRIEF = Brief(mode="text", prompt="Once upon a time, in a village by the sea,", options={"length": 24}, seed=3)

@@ -205,7 +205,7 @@ def test_words_are_counted_as_writers_count_them(text, words):
 
 @pytest.mark.models
 def test_the_real_model_says_what_it_must_and_long_prompts_are_cut_with_a_remark(home):
-    store.ensure(["smollm2-135m-instruct"])
+    store.ensure(["smollm2-135m-instruct", "minilm-l6-v2"])
     prompt = "The keeper waited. " * 3000
     options = {"length": 20, "must": "violin", "memory": "Mara is a keeper.", "note": "calm"}
     brief = registry.check(Brief(mode="text", prompt=prompt, options=options, variants=2))

@@ -54,6 +54,14 @@ class TextOptions:
     )
     form: str = option("haiku", help="The form of a poem, for templates with {form}.")
     style: str = option("a gothic", help="The style to write in, for templates with {style}.")
+    keep: float = option(
+        0.75,
+        low=0,
+        high=1,
+        step=0.05,
+        advanced=True,
+        help="How much of the meaning a rewriting keeps, as far as any of its versions does.",
+    )
     must: str = option("", help="Words that have to occur, each on a line of its own.")
     memory: str = option("", help="What is always remembered: people, places, facts. It stands before everything else.")
     note: str = option("", help="A note on how to go on, kept near the end of the text where it is heard best.")
@@ -97,12 +105,12 @@ AXES = ("joyful", "plain", "concrete", "formal", "tense", "archaic")  # as `axes
 WRITER = EngineInfo(
     name="writer",
     mode="text",
-    version="2",
+    version="3",
     summary="Goes on with your text, or answers it, on a small language model.",
     options=TextOptions,
     needs=("prompt",),
     templates={each.name: each.text for each in templates.TEMPLATES},
-    models=("smollm2-135m-instruct",),
+    models=("smollm2-135m-instruct", "minilm-l6-v2"),
     axes=AXES,
     weights={"axis": (-1.0, 1.0), "word": (0.0, 1.0), "adapter": (0.0, 1.5)},
     random=True,

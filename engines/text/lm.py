@@ -104,9 +104,9 @@ class LanguageModel:
                     bend(found[at], tokens[:at], self.decode(tokens[:at]))
         return found.cpu()
 
-    def surprise(self, prompt: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        """The negative log likelihood of each token after the prompt, (T,) in nats, with nothing pushed and nothing filtered."""
-        logs = self.logits(prompt, tokens).log_softmax(-1)
+    def surprise(self, prompt: Sequence[int], tokens: Sequence[int], row: Row | None = None) -> Tensor:
+        """The negative log likelihood of each token after the prompt, (T,) in nats, steered as `row` is, with nothing filtered."""
+        logs = self.logits(prompt, tokens, row).log_softmax(-1)
         return -logs.gather(-1, torch.tensor(list(tokens))[:, None])[:, 0]
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────

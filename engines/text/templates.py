@@ -7,7 +7,7 @@ from string import Formatter
 
 from ..errors import BriefError
 
-FIELDS = ("text", "form", "style")
+FIELDS = ("text", "form", "style")  # a template with a style rewrites
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ def check(template: str) -> None:
             )
     if template and "text" not in named:
         raise BriefError("The template has no {field}.", "Put {field} where your text belongs.", field="{text}")
+
+
+def rewrites(template: str) -> bool:
+    """Whether it asks for the same in another style."""
+    return "{style}" in template
 
 
 def filled(template: str, text: str, form: str, style: str) -> str:

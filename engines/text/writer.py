@@ -12,30 +12,26 @@ from ..api import (
     Brief,
     Cancelled,
     Done,
-    Draft,
     Event,
     Pictures,
     Progress,
-    Remark,
-    Result,
     Room,
     Setting,
     Started,
     Token,
 )
 from ..device import choose, peak_memory_mb
+from ..embed import Reader, shared
 from . import WRITER, TextOptions, adapter, axes, finish, prompting, reading
 from .adapter import Adapter
 from .axes import Axis, Directions
+from .composing import TOO_LONG, Composition
 from .keywords import Wishes, check, keyword
-from .lm import LanguageModel, Row, Stopped, Text
+from .lm import LanguageModel, Row, Stopped
 from .sampling import Sampling
 
 MODEL = "smollm2-135m-instruct"
-TOO_LONG = "The prompt is too long for this model: its beginning was left out."
 ADAPTERS = 8  # that are kept in memory
-TRIES, AWAY = 3, 1_000_003  # how often a variant is written anew, and how far its seed moves each time
-OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
 
 class Writer:
@@ -43,14 +39,15 @@ class Writer:
 
     info = WRITER
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader = shared) -> None:
+        self._reader = reader  # what tells how near in meaning two texts are
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
         self._adapters: dict[str, Adapter] = {}  # by reference
         self._directions: Directions | None = None
 
     def models(self) -> dict[str, str]:
-        return {MODEL: store.sha256(MODEL)}
+        return {MODEL: store.sha256(MODEL), **self._reader.models()}
 
     def model(self) -> LanguageModel:
         """The language model, loaded on first use."""
@@ -66,40 +63,17 @@ class Writer:
         yield Started(len(settings), chosen.device, chosen.dtype)
         model = self.model()
         options = [TextOptions(**brief.apply(setting.knobs).options) for setting in settings]
-        first = options[0]
-        asked = prompting.prompt(model, brief.prompt, first)
+        asked = prompting.prompt(model, brief.prompt, options[0])
         if asked.cut:
             yield Progress(0.0, TOO_LONG)
+        composition = None
         try:
             yield from self._prepared(model, brief, pictures, cancelled)
+            rows = [self._row(model, brief.apply(setting.knobs), setting.seed, pictures) for setting in settings]
+            composition = Composition(model, self._reader, brief, asked, settings, rows, options, cancelled, began)
+            yield from composition.run()
         except Stopped:
-            yield Cancelled(0)
-            return
-        rows = [self._row(model, brief.apply(setting.knobs), setting.seed, pictures) for setting in settings]
-        texts: list[Text] = []
-        shown: list[str] = [""] * len(rows)
-        last = 0.0
-        before: list[str] = []
-        try:
-            for texts in self._written(model, asked.tokens, rows, first, cancelled):
-                if time.perf_counter() - last < OFTEN:
-                    continue
-                last = time.perf_counter()
-                for at, text in enumerate(texts):
-                    if text.text != shown[at]:
-                        shown[at] = text.text
-                        yield Draft(at, text.text)
-                grown = sum(len(text.tokens) for text in texts)
-                yield Progress(min(1.0, grown / (first.length * len(rows))), "Writing")
-            for at, text in enumerate(texts):
-                text, remarks = self._distinct(model, asked.tokens, rows[at], text, before, first, cancelled)
-                if asked.cut:
-                    remarks = (Remark(TOO_LONG), *remarks)
-                result = self._result(at, settings[at], text, options[at], remarks, began)
-                before.append(result.text or "")
-                yield result
-        except Stopped:
-            yield Cancelled(len(before) if texts and all(text.done for text in texts) else 0)
+            yield Cancelled(composition.finished if composition else 0)
             return
         yield Done(time.perf_counter() - began, peak_memory_mb())
 
@@ -172,47 +146,6 @@ class Writer:
                     self._adapters.pop(next(iter(self._adapters)))
                 self._adapters[ref] = adapter.check(adapter.load(pictures.data(ref)), model.network.shapes())
             return self._adapters[ref]
-
-    def _distinct(
-        self,
-        model: LanguageModel,
-        prompt: Sequence[int],
-        mine: Row,
-        text: Text,
-        others: Sequence[str],
-        options: TextOptions,
-        cancelled: Callable[[], bool],
-    ) -> tuple[Text, tuple[Remark, ...]]:
-        """The text, or one written anew where it says what an earlier variant says. Only chance can say something else."""
-        if not options.distinct or not finish.alike(text.text, others):
-            return text, ()
-        for again in range(1, TRIES + 1) if options.decoding == "sample" and mine.sampling.temperature else ():
-            for steps in model.write(prompt, [replace(mine, seed=mine.seed + again * AWAY)], cancelled):
-                text = steps[0]
-            if not finish.alike(text.text, others):
-                return text, (Remark("Written anew, for it said what another variant says."),)
-        return text, (Remark("It says what another variant says."),)
-
-    def _written(
-        self,
-        model: LanguageModel,
-        prompt: Sequence[int],
-        rows: Sequence[Row],
-        options: TextOptions,
-        cancelled: Callable[[], bool],
-    ) -> Iterator[list[Text]]:
-        if options.decoding == "beam":
-            return model.beams(prompt, rows, options.beams, options.diversity, options.length_penalty, cancelled)
-        return model.write(prompt, rows, cancelled)
-
-    def _result(
-        self, index: int, setting: Setting, text: Text, options: TextOptions, remarks: tuple[Remark, ...], began: float
-    ) -> Result:
-        """The variant after the filters; what they changed stays to be looked at."""
-        last, did = finish.finished(text.text, options, whole=text.why in ("end", "stop"))
-        raw = text.text if last != text.text else None
-        seconds = time.perf_counter() - began
-        return Result(index, setting.knobs, setting.seed, seconds, text=last, raw=raw, remarks=(*remarks, *did))
 
 
 def row(options: TextOptions, seed: int) -> Row:

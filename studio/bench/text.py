@@ -67,6 +67,7 @@ def rows(count: int, tell: Tell) -> Iterator[Row]:
     given = passages(count)
     yield from axis_rows(engine, given, tell)
     yield from keyword_rows(engine, given, tell)
+    yield from rewrite_rows(engine, given, tell)
     yield from lora.rows(1 if count < len(_table()["passage"]) else 3, tell)
 
 
@@ -126,6 +127,32 @@ def keyword_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[
         cost, distinct = prose(engine, given, texts).beside(usual)
         told = f"{len(given)} texts, {unasked:.2f} of them hold it unasked; {_cost(cost, distinct)}"
         yield row(f"keyword.{kind}", said, told, held=_cheap(cost, distinct))
+
+
+# ── Rewriting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rewrite_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[Row]:
+    """Each passage in the style of a pole, by the template that names it: the twelve poles in turn."""
+    from engines.text.axes import built_in
+
+    template, length = engine.info.templates["rewrite"], 96
+    poles = [(name, way, axis.poles[way < 0]) for name, axis in built_in().items() for way in (1, -1)]
+    moved, kept = [], []
+    for at, (passage, (name, way, pole)) in enumerate(zip(given, itertools.cycle(poles), strict=False)):
+        style = f"{'an' if pole[0] in 'aeiou' else 'a'} {pole}"
+        asked = {"template": template, "style": style, "length": length}
+        (text,) = _texts(engine, passage, at, {}, [{}], tell, len(given), **asked)
+        moved.append(way * (lean(name, text) - lean(name, passage.text)))
+        kept.append(registry.reader().similarity(passage.text, text))
+    told = f"{len(given)} passages, twelve styles in turn, one variant each"
+    share = sum(each > 0 for each in moved) / len(moved)
+    yield row(
+        "rewrite.style",
+        share,
+        f"{told}; MiniLM similarity to the poles moves by {statistics.median(moved):.3f} (median)",
+    )
+    yield row("rewrite.content", statistics.median(kept), f"{told}; MiniLM similarity to the original, median")
 
 
 # ── Prose ────────────────────────────────────────────────────────────────────────────────────────────────────────────
