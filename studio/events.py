@@ -60,6 +60,17 @@ class Kept(Record):
     sha256: str
     what: Literal["axis", "adapter"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
+    about: dict[str, float | str] = Field(
+        default_factory=dict
+    )  # facts to be shown beside it: an axis's poles, what an adapter learned
+
+
+class Shelved(Record):
+    """Something of the artist's own has another name, or without one is out of sight; briefs that name it find it all the same."""
+
+    kind: Literal["shelved"] = "shelved"
+    sha256: str
+    name: str | None = Field(default=None, min_length=1, max_length=MAX_COORDINATE)
 
 
 class Proposed(Record):
@@ -261,6 +272,7 @@ Teaching = Sheeted | Believed | Compared | Carried  # what teaches beside judgem
 AnyEvent = (
     Uploaded
     | Kept
+    | Shelved
     | Proposed
     | Made
     | Ended

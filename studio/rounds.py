@@ -197,3 +197,14 @@ def check_sides(width: int, height: int, size: int) -> None:
             size=size,
             least=MIN_SIDE,
         )
+
+
+def check_pictures(brief: Brief, state: State, here: Callable[[str], bool], blobs: Blobs) -> None:
+    """Raises `StudioError` where a file of the brief is not `here`, in its session, or the result's sides would be too short."""
+    for ref in sorted(brief.files()):
+        if not here(ref.removeprefix("sha256:")):
+            raise StudioError(
+                "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
+            )
+    if brief.content:
+        check_sides(*sides_of(brief.content, state, blobs), brief.size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Result, Sett
 
 from . import archive, config, pictures
 from .blobs import Blobs
-from .desk import Desk, Ticket
+from .desk import Desk, Ticket, beside
 from .downloads import Downloads
 from .events import (
     AnyEvent,
@@ -28,6 +29,7 @@ from .events import (
     EngineUsed,
     Judged,
     Judgement,
+    Kept,
     Made,
     Place,
     Proposal,
@@ -41,7 +43,7 @@ from .events import (
 )
 from .log import Log
 from .notebook import Document, Memory
-from .rounds import Stored, as_variant, check_sides, ready_engines, run_chain, sides_of
+from .rounds import Stored, as_variant, check_pictures, ready_engines, run_chain
 from .sheets import refusal
 from .state import State, fold, whole
 from .steering import evidence, learned, propose
@@ -100,7 +102,7 @@ class Studio:
     def forget(self, id: str) -> None:
         """Deletes a session: its log, and the blobs that nobody else uses."""
         self.session(id)
-        for ticket in self.desk.cancel(id):
+        for ticket in [*self.desk.cancel(id), *self.desk.cancel(beside(id))]:
             ticket.wait(STOPPING)
         with self._lock:
             self._sessions.pop(id, None)
@@ -109,8 +111,13 @@ class Studio:
             for sha in self.log.forget(id):
                 self.blobs.remove(sha)
         self.downloads.forget(id)
+        shutil.rmtree(self.voices(id), ignore_errors=True)
 
-    def keep(self, session: str, event: Uploaded | Made, data: bytes) -> None:
+    def voices(self, id: str) -> Path:
+        """Where a session's training is kept that is not finished."""
+        return self.home / "voices" / id
+
+    def keep(self, session: str, event: Uploaded | Kept | Made, data: bytes) -> None:
         """Stores the blob that the event speaks of, then logs the event: both, or neither."""
         with self.blobs.lock():
             sha = self.blobs.put(data)
@@ -354,8 +361,7 @@ class Session:
 
     def _keep(self, number: int, brief: Brief, proposal: Proposal, result: Result) -> Made:
         variant, data = as_variant(brief, proposal, result)
-        made = Made(round=number, variant=variant)
-        self._studio.keep(self.id, made, data)
+        self._studio.keep(self.id, made := Made(round=number, variant=variant), data)
         return made
 
     @property
@@ -389,11 +395,5 @@ class Session:
         return place
 
     def check_pictures(self, brief: Brief, state: State) -> None:
-        """Every picture is here, and the result's sides are not too short."""
-        for ref in sorted(brief.files()):
-            if not self._studio.log.uses(self.id, ref.removeprefix("sha256:")):
-                raise StudioError(
-                    "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
-                )
-        if brief.content:
-            check_sides(*sides_of(brief.content, state, self._studio.blobs), brief.size)
+        """Every file of the brief is here, and the result's sides are not too short."""
+        check_pictures(brief, state, lambda sha: self._studio.log.uses(self.id, sha), self._studio.blobs)

@@ -31,6 +31,7 @@ from .events import (
     Sent,
     Shared,
     Sheeted,
+    Shelved,
     Spliced,
     Starred,
     Status,
@@ -267,12 +268,23 @@ def _redoable(events: Mapping[int, AnyEvent], undone: list[int]) -> list[int]:
     return [number for number in undone if number in since]
 
 
+def _keep(state: State, number: int, event: Kept | Shelved) -> None:
+    """Something of the artist's own comes, gets another name, or is put away."""
+    if isinstance(event, Kept):
+        state.kept[event.sha256] = event
+    elif event.sha256 in state.kept:
+        state.acts.append(number)
+        kept = state.kept.pop(event.sha256)
+        if event.name is not None:
+            state.kept[event.sha256] = kept.model_copy(update={"name": event.name})
+
+
 def _apply(state: State, number: int, event: AnyEvent) -> None:
     match event:
         case Uploaded():
             state.pictures[event.sha256] = event
-        case Kept():
-            state.kept[event.sha256] = event
+        case Kept() | Shelved():
+            _keep(state, number, event)
         case Proposed():
             state.rounds[event.round] = Round(
                 number=event.round,

@@ -98,9 +98,7 @@ def read_unfinished(out: Path, mark: str) -> Unfinished | None:
             parts.setdefault(part, {})[name] = value
         found = Unfinished(about["mark"], about["log"], parts.pop("now"), parts.pop("best"), parts)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise EngineError(
-            "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(place)
-        ) from error
+        raise _damaged(place) from error
     if found.mark != mark:
         raise EngineError(
             "An unfinished training of other texts, settings or another model is in {path}.",
@@ -108,6 +106,23 @@ def read_unfinished(out: Path, mark: str) -> Unfinished | None:
             path=str(place),
         )
     return found
+
+
+def _damaged(place: Path) -> EngineError:
+    return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(place))
+
+
+def log_of(out: Path) -> dict[str, Any] | None:
+    """How far an unfinished training for `out` is, as its log says; None where there is none. Raises `EngineError` where it is damaged."""
+    place = unfinished_file(out)
+    if not place.is_file():
+        return None
+    try:
+        with safe_open(place, "pt") as file:
+            found: dict[str, Any] = json.loads(file.metadata()[KEY])["log"]
+            return found
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _damaged(place) from error
 
 
 @contextmanager

@@ -235,7 +235,9 @@ class Page:
             "history": render.history(scene, view),
         }
         if mode == "text":
-            kept = {sha: {"what": each.what, "name": each.name} for sha, each in state.kept.items()}
+            kept = {
+                sha: {"what": each.what, "name": each.name, "about": each.about} for sha, each in state.kept.items()
+            }
             document = session.document(state)
             newest = writing.newest(state)
             return values | {

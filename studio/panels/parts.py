@@ -16,6 +16,8 @@ SCRIPTS = (
     "header.js",
     "controls.js",
     "templates.js",
+    "own.js",
+    "voice.js",
     "text.js",
     "brief.js",
     "notebook.js",
@@ -32,7 +34,7 @@ SCRIPTS = (
     "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "attention.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "own.css", "attention.css")
 
 LESSONS = (
     "retract",

@@ -12,7 +12,7 @@ from .. import pictures
 from .frame import Scene, Value
 
 
-def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, str]]) -> Value:
+def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> Value:
     """The form of text mode. `kept` are the artist's own axes and adapters by digest: what each is, and its name."""
     text, following = scene.text, {key: value for key, value in view["next"].items() if key != "prompt"}
     return scene.value(
@@ -25,6 +25,7 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
             for name, asked in info.templates.items()
         ],
         common=common(scene, ("steering", "variants", "seed")),
+        own={key: words for key, words in text.words["page"].items() if key.startswith("own_")},
         text=text.texts(
             "brief", "more", "again", "again_writing", "lock", "unlock", "remove_weight", "dice", "new_seed"
         )

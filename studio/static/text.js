@@ -125,6 +125,8 @@
     return h('div.part', { data: { key: `part-${title}` } }, h('div.part-head', {}, h('h3', {}, title), add), rows);
   }
 
+  function maker(kind, label) { return h('button.link', { type: 'button', data: { click: 'make', kind } }, label); }
+
   function keywords(form) {
     if (!engine().weights.word) return null;
     const names = [...new Set([...weighed('word'), ...lines().map(word => `word:${word}`)])];
@@ -133,19 +135,20 @@
   }
 
   function axes(form) {
-    const known = engine().axes, mine = form.kept.filter(each => each.what === 'axis').map(each => ({ name: `sha256:${each.sha256}`, label: each.name, low: '', high: each.name }));
-    if (!engine().weights.axis || !(known.length + mine.length)) return null;
+    const known = engine().axes, mine = form.kept.filter(each => each.what === 'axis').map(each => ({ name: `sha256:${each.sha256}`, label: each.name, low: each.about.low || '', high: each.about.high || each.name }));
+    if (!engine().weights.axis) return null;
     const all = [...known, ...mine], there = weighed('axis');
     const find = name => all.find(each => each.name === own(name)) || { label: own(name).slice(0, 12), low: '', high: '' };
     return section(form.text.axes, there.map(name => weight(form, name, find(name).label, [find(name).low, find(name).high])),
-      adder(form.text.axis_add, all.filter(each => !there.includes(`axis:${each.name}`)).map(each => [`axis:${each.name}`, each.low ? `${each.low} – ${each.high}` : each.label])));
+      [adder(form.text.axis_add, all.filter(each => !there.includes(`axis:${each.name}`)).map(each => [`axis:${each.name}`, each.low ? `${each.low} – ${each.high}` : each.label])),
+        maker('axis', form.own.own_axis)]);
   }
 
   function adapters(form) {
     const mine = form.kept.filter(each => each.what === 'adapter'), there = weighed('adapter');
-    if (!engine().weights.adapter || !(mine.length + there.length)) return null;
+    if (!engine().weights.adapter) return null;
     return section(form.text.adapters, there.map(name => weight(form, name, adapter(own(name)))),
-      adder(form.text.adapter_add, mine.map(each => [`adapter:sha256:${each.sha256}`, each.name]).filter(([name]) => !there.includes(name))));
+      [adder(form.text.adapter_add, mine.map(each => [`adapter:sha256:${each.sha256}`, each.name]).filter(([name]) => !there.includes(name))), maker('voice', form.own.own_voice)]);
   }
 
   function long(form, spec) { // a paragraph that goes into every prompt, and what it costs
@@ -176,6 +179,7 @@
 
   Duet.textForm = {
     again, measure, asked: () => (draft ? asked() : null), ready,
+    begin(name) { start(name); change(); }, // a weight that was just made
     option: name => draft?.options[draft.engine]?.[name],
     choose(name, to) { set(name, to); change(); },
     adopt(form, panel) {
@@ -214,6 +218,7 @@
       engine(button) { draft.engine = button.value; change(); },
       weight(input) { draft.weights[draft.engine][input.dataset.name] = Number(input.value); change(false); },
       off(button) { delete draft.weights[draft.engine][button.dataset.name]; if (lines().includes(own(button.dataset.name))) must(own(button.dataset.name), false); change(); },
+      make(button) { Duet.own[button.dataset.kind](); },
       must(button) { const word = own(button.dataset.name); must(word, !lines().includes(word)); change(); },
       add(select) {
         if (select.value) start(select.value);

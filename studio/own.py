@@ -1,0 +1,134 @@
+"""What an artist makes of their own for the writer: axes from examples of two poles, and adapters and axes that came as files.
+
+Each is a file of the session, named by what it holds, and a name that the artist may change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engines import registry
+from engines.api import check_text
+
+from .events import MAX_COORDINATE, Kept, Shelved, StudioError
+from .session import Session, Studio
+from .state import Round, State
+
+MOST_BYTES = 64 * 2**20  # of a file that is brought along
+MOST_LETTERS = 20_000  # of what is said of a pole
+
+
+def axis(studio: Studio, session: Session, said: Mapping[str, Any]) -> str:
+    """Keeps an axis from `positive` and `negative` examples, with a `name` and the names of its two `poles`. Returns its digest.
+
+    Raises `StudioError` or `EngineError` where they make no axis.
+    """
+    from engines.text.axes import define_axis
+
+    sides = [_texts(said.get(side), side) for side in ("positive", "negative")]
+    poles = said.get("poles")
+    if not isinstance(poles, list) or len(poles) != 2:
+        raise StudioError("An axis has two poles.", "Name both.")
+    high, low = (_name(each) for each in poles)
+    name = _name(said.get("name")) or " – ".join(each for each in (low, high) if each)
+    if not name:
+        raise StudioError("The axis has no name.", "Name it, or its poles.")
+    data = define_axis(sides[0], sides[1], name, (high, low))
+    return keep(studio, session, "axis", name, data, {"high": high or name, "low": low})
+
+
+def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
+    """Keeps an axis or an adapter that came as a file, and returns its digest. Raises `EngineError` where it is neither."""
+    from engines.text import adapter
+    from engines.text.axes import read_axis
+
+    stem = Path(file).stem[:MAX_COORDINATE] or "?"
+    if data.lstrip()[:1] == b"{":
+        found = read_axis(data)
+        about = {"high": found.poles[0] or found.name or stem, "low": found.poles[1]}
+        return keep(studio, session, "axis", found.name or stem, data, about)
+    model: Any = registry.load("writer")
+    known = adapter.check(adapter.load(data), model.model().network.shapes())
+    return keep(studio, session, "adapter", str(known.facts.get("name") or stem), data, learned(known.facts))
+
+
+def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:
+    """What is shown of an adapter's training, of what its file says."""
+    perplexity = facts.get("perplexity")
+    told = {"words": facts.get("words")}
+    if isinstance(perplexity, dict):
+        told |= {"before": perplexity.get("before"), "after": perplexity.get("after")}
+    return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
+
+
+def keep(studio: Studio, session: Session, what: Any, name: str, data: bytes, about: Mapping[str, float | str]) -> str:
+    """The file is on disk and in the log, or neither. What is there already gets the new name."""
+    sha, name = hashlib.sha256(data).hexdigest(), name[:MAX_COORDINATE]
+    with session.acting():
+        studio.keep(session.id, Kept(sha256=sha, what=what, name=name, about=dict(about)), data)
+    return sha
+
+
+def shelve(session: Session, sha: str, name: str | None) -> None:
+    """Gives something another name, or without one takes it out of sight, until that is undone."""
+    given = None if name is None else _name(name)
+    if given == "":
+        raise StudioError("The name is empty.", "Write one.")
+
+    def act(state: State) -> Shelved:
+        if sha not in state.kept:
+            raise StudioError(
+                "This session has no file {value}.", "Its pictures are listed in its history.", value=sha[:12]
+            )
+        return Shelved(sha256=sha, name=given)
+
+    session.record(act)
+
+
+def judged(state: State) -> dict[str, list[str]]:
+    """The texts that the artist likes and dislikes, the latest first: what an axis can be made from."""
+    liked: dict[str, None] = {}
+    disliked: dict[str, None] = {}
+    for number in sorted(state.rounds, reverse=True):
+        current = state.rounds[number]
+        if current.brief.mode == "text":
+            good, bad = _sides(current)
+            liked |= dict.fromkeys(_said(current, at) for at in sorted(good))
+            disliked |= dict.fromkeys(_said(current, at) for at in sorted(bad - good))
+    return {
+        "liked": [text for text in liked if text and text not in disliked],
+        "disliked": [text for text in disliked if text and text not in liked],
+    }
+
+
+def _sides(current: Round) -> tuple[set[int], set[int]]:
+    """The variants that are liked, and those that are not; of a ranking, the first and the last."""
+    said = current.verdict
+    good, bad = {*said.likes, *current.stars, *said.texts}, set(said.dislikes)
+    if said.pick is not None:
+        good.add(said.pick)
+    if len(said.ranking) > 1:
+        good |= set(said.ranking[0])
+        bad |= set(said.ranking[-1])
+    if said.none:
+        bad |= set(range(len(current.variants)))
+    return good, bad
+
+
+def _said(current: Round, at: int) -> str:
+    """A variant's text, as the artist mended it."""
+    made = current.variants[at].text if at < len(current.variants) else None
+    return (current.verdict.texts.get(at) or made or "").strip()
+
+
+def _name(said: Any) -> str:
+    return check_text("name", said or "", MAX_COORDINATE, StudioError).strip()
+
+
+def _texts(said: Any, side: str) -> list[str]:
+    if not isinstance(said, list) or not all(isinstance(each, str) for each in said):
+        raise StudioError("{key} is no list of texts.", "Mend it and try again.", key=side)
+    return [check_text(side, each, MOST_LETTERS, StudioError) for each in said]
