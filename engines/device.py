@@ -6,11 +6,14 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+import psutil
 import torch
 
 from .errors import EngineError
 
+CONTAINER = Path("/sys/fs/cgroup")  # where Linux tells what this process may use
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -68,6 +71,20 @@ def _require(key: str, value: str, allowed: list[str]) -> None:
         raise EngineError(
             "{key} is {value!r}.", "Here it can be: {allowed}.", key=key, value=value, allowed=", ".join(allowed)
         )
+
+
+def available_memory() -> int:
+    """Bytes that this process can still take: on the GPU where there is one, else what the system or its container has left."""
+    if choose().device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    free = int(psutil.virtual_memory().available)
+    try:  # a container's own limit, which the system does not tell; its cached files can be let go
+        most, used = (int((CONTAINER / file).read_text()) for file in ("memory.max", "memory.current"))
+        lines = (CONTAINER / "memory.stat").read_text().splitlines()
+        cached = next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        return min(free, max(0, most - used + cached))
+    except (OSError, ValueError, StopIteration, IndexError):
+        return free
 
 
 def peak_memory_mb() -> float:

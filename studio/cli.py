@@ -15,8 +15,9 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from engines.api import UserError
+from engines.language import EMBEDDED, VARIABLE
 
-from . import __version__, terminal, training
+from . import __version__, terminal, textmodel, training
 from .events import StudioError
 from .terminal import Stop, asking, console, fail
 
@@ -47,6 +48,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Database = Annotated[
     str | None,
     typer.Option("--db", metavar="URL", help="Where the log is, as SQLAlchemy writes it.  [default: SQLite]"),
+]
+TextModel = Annotated[
+    str | None,
+    typer.Option(
+        "--text-model",
+        metavar="NAME",
+        envvar=VARIABLE,
+        help="What writes: a text model of the store, of a hub (owner/name), or a folder.  [default: SmolLM2 135M]",
+    ),
 ]
 
 
@@ -107,11 +117,14 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.", envvar="GRADIO_SERVER_PORT")] = PORT,
     lang: Annotated[Language | None, typer.Option(help="The page's language.  [default: the browser's]")] = None,
     db: Database = None,
+    text_model: TextModel = None,
 ) -> None:
     """Opens the studio in the browser. The first time, it fetches the models that the first page needs (3 MB)."""
     from . import server
 
-    server.serve(host, port, lang.value if lang else None, db, first_engines=FIRST_PAGE)
+    server.check_port(host, port)
+    with textmodel.writing_with(text_model):
+        server.serve(host, port, lang.value if lang else None, db, first_engines=FIRST_PAGE)
 
 
 # ── Without a browser ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,6 +134,7 @@ def serve(
 def round_(
     brief: Annotated[Path, typer.Argument(metavar="BRIEF.json", help="What is asked for; its pictures lie beside it.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the variants and round.json.")],
+    text_model: TextModel = None,
     as_json: Json = False,
 ) -> None:
     """Makes one round: writes its variants and round.json to a folder."""
@@ -129,7 +143,7 @@ def round_(
     with asking():
         headless.check_out(out)
         checked, pictures = headless.read_brief(brief)
-    with terminal.telling() as tell:
+    with textmodel.writing_with(text_model, checked.mode == "text"), terminal.telling() as tell:
         try:
             report = headless.make_round(checked, pictures, out, tell)
         except headless.RoundFailed as failure:
@@ -143,6 +157,7 @@ def round_(
 @app.command(short_help="Make an exported session again and compare it.")
 def replay(
     export: Annotated[Path, typer.Argument(metavar="EXPORT.zip", help="A session that was exported.")],
+    text_model: TextModel = None,
     as_json: Json = False,
 ) -> None:
     """Makes every round of an exported session again and compares each variant, bit for bit."""
@@ -153,7 +168,8 @@ def replay(
         blobs = Blobs(Path(folder) / "blobs")
         with asking():
             recorded = archive.read(export, blobs)
-        report = headless.replay(recorded, blobs, tell)
+        with textmodel.writing_with(text_model, needed=bool(text_model)):
+            report = headless.replay(recorded, blobs, tell)
     if not report.rows:
         raise Stop(
             f"{export.name} holds no variants, so there is nothing to compare. Export a session with a round.", 2
@@ -217,7 +233,7 @@ def models_list(as_json: Json = False) -> None:
             "license": entry.license,
             "credit": entry.credit,
         }
-        for entry in store.entries().values()
+        for entry in (*store.entries().values(), *store.fetched())
     ]
     if as_json:
         _print_json({"folder": str(store.models_folder()), "models": rows})
@@ -237,6 +253,9 @@ def pull(
         if bool(names) == every:
             raise StudioError("Name the models to fetch, or say --all.", "See: studio models list")
         wanted = [store.entry(name).name for name in names or store.entries()]
+    for name in wanted:
+        if name not in store.entries() and not store.present(name):
+            textmodel.check(name)
     terminal.pull(wanted)
 
 
@@ -245,7 +264,8 @@ def verify(as_json: Json = False) -> None:
     """Reads every model that is here from end to end and says which are torn or altered."""
     from engines import store
 
-    rows = [{"name": name, "problems": store.problems(name)} for name in store.entries() if store.present(name)]
+    names = [*store.entries(), *(entry.name for entry in store.fetched())]
+    rows = [{"name": name, "problems": store.problems(name)} for name in names if store.present(name)]
     damaged = [str(row["name"]) for row in rows if row["problems"]]
     if as_json:
         _print_json({"ok": not damaged, "models": rows})
@@ -266,7 +286,15 @@ def lora(
     texts: Annotated[list[Path], typer.Argument(metavar="TEXT...", help="Files of your own texts, 2,000 words or so.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the adapter, as peft writes it.")],
     name: Annotated[str, typer.Option(help="What to call it.  [default: the folder's name]", show_default=False)] = "",
-    model: Annotated[str, typer.Option(help="A text model of the store, or a transformers folder.")] = training.MODEL,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--text-model",
+            "--model",
+            envvar=VARIABLE,
+            help="Who learns: a text model of the store, of a hub (owner/name), or a folder.",
+        ),
+    ] = EMBEDDED,
     minutes: Annotated[float, training.setting("minutes")] = training.default("minutes"),
     epochs: Annotated[int, training.setting("epochs")] = training.default("epochs"),
     learning_rate: Annotated[float, training.setting("learning_rate")] = training.default("learning_rate"),

@@ -39,7 +39,7 @@ def ready_engines(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progr
     When cancelled it returns at once; what is under way goes on, for the next round needs it too.
     """
     engines = list(dict.fromkeys(each.engine for each in _chain(brief)))
-    names = [name for engine in engines for name in registry.info(engine).models]
+    names = [name for engine in engines for name in registry.models(engine)]
     for name in dict.fromkeys(names):
         if not store.present(name):
             yield from _aside(partial(store.pull, name), cancelled)

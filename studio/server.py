@@ -93,7 +93,7 @@ def check_port(host: str, port: int) -> None:
 
 def fetch(engines: Sequence[str]) -> None:
     """Fetches the engines' models that are not here yet. Without them the page still opens, and says what to do."""
-    names = [name for engine in engines for name in registry.info(engine).models]
+    names = [name for engine in engines for name in registry.models(engine)]
     missing = [name for name in dict.fromkeys(names) if not store.present(name)]
     if not missing:
         return

@@ -10,14 +10,13 @@ from typing import Any
 
 import typer
 
-from engines import registry, store
+from engines import language, registry
 from engines.api import check_options
 
-from . import terminal
+from . import terminal, textmodel
 from .events import StudioError
 from .terminal import Stop, aside, asking, console
 
-MODEL = "smollm2-135m-instruct"
 MOST_BYTES = 8_000_000  # of one file; how many characters may be learned from, the engine says
 
 
@@ -31,7 +30,7 @@ def lora(files: list[Path], out: Path, name: str, model: str, quiet: bool, given
         texts = [read(file) for file in files]
         corpus.check(texts)
         keeping.check(out)
-        folder = base(model)
+    folder = base(model)
     facts: dict[str, Any] = {}
     with interrupted() as stopped, terminal.telling() as tell:
         for event in train(folder, texts, out, training, stopped, name):
@@ -70,12 +69,9 @@ def read(file: Path) -> str:
 
 
 def base(model: str) -> Path:
-    """The folder of a language model: a path, or a name of the store, which fetches it where it is missing."""
-    if Path(model).is_dir():
-        return Path(model)
-    if not store.present(store.entry(model).name):
-        terminal.pull([model])
-    return store.path(model)
+    """The folder of a text model, which is fetched where it is not here yet."""
+    textmodel.ready(model)
+    return language.path(model)
 
 
 class interrupted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..api import Engine, EngineInfo, option
+from ..language import EMBEDDED
 from ..registry import register
 from . import templates
 
@@ -110,7 +111,7 @@ WRITER = EngineInfo(
     options=TextOptions,
     needs=("prompt",),
     templates={each.name: each.text for each in templates.TEMPLATES},
-    models=("smollm2-135m-instruct", "minilm-l6-v2"),
+    models=(EMBEDDED, "minilm-l6-v2"),  # the first, or the language model that was chosen in its place
     axes=AXES,
     weights={"axis": (-1.0, 1.0), "word": (0.0, 1.0), "adapter": (0.0, 1.5)},
     random=True,

@@ -212,12 +212,13 @@ def find(
 def mean_state(model: LanguageModel, tokens: Sequence[int]) -> Tensor:
     """The residual stream after each layer, its mean over the tokens of a text, (layers, hidden).
 
-    An end token stands before them and is not counted: attention rests on what comes first, whose numbers are tens of times as
+    What a text begins with, or an end token, stands before them and is not counted:
+    attention rests on what comes first, whose numbers are tens of times as
     large as all others (Xiao et al. 2024, "attention sinks").
     """
-    first = [min(model.ends)]
+    first, count = model.start, len(model.start)
     both = model.states([first, [*first, *tokens]])
-    return (both[1] * (len(tokens) + 1) - both[0]) / max(1, len(tokens))
+    return (both[1] * (len(tokens) + count) - both[0] * count) / max(1, len(tokens))
 
 
 class Passage:

@@ -14,6 +14,7 @@ from .prompting import Prompt
 from .rewriting import Rewriting
 
 TOO_LONG = "The prompt is too long for this model: its beginning was left out."
+NO_ANSWERS = "This model was never taught to answer: it goes on with the question."
 TRIES, AWAY = 3, 1_000_003  # how often a variant is written anew, and how far its seed moves each time
 OFTEN = 0.05  # seconds between two reports of how far the texts are: faster than anybody reads
 
@@ -109,7 +110,9 @@ class Composition:
     def _result(self, at: int, text: Text, remarks: Sequence[Remark]) -> Result:
         """The variant after the filters; what they changed stays to be looked at."""
         setting, (last, did) = self.settings[at], self._finished(at, text)
-        remarks = [*([Remark(TOO_LONG)] if self.asked.cut else []), *remarks, *did]
+        wants_answer = (self.first.reply or self.first.template) and not self.model.vocabulary.answers
+        whole = [template for template, so in ((TOO_LONG, self.asked.cut), (NO_ANSWERS, wants_answer)) if so]
+        remarks = [*map(Remark, whole), *remarks, *did]
         return Result(
             at,
             setting.knobs,

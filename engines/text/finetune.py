@@ -17,9 +17,9 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import store
 from ..api import check_options
 from ..device import choose
+from ..language import folder_sha256
 from . import Training, corpus, keeping
 from .learner import Learner
 from .lm import Stopped
@@ -159,7 +159,7 @@ class Course:
             self.folder, training.rank, training.learning_rate, training.seed, self.cancelled
         )
         self.corpus = corpus.read(self.texts, learner.encode, self.cancelled)
-        self.base = {"name": self.folder.name, "sha256": _sha256(self.folder)}
+        self.base = {"name": self.folder.name, "sha256": folder_sha256(self.folder)}
         facts = [self.base, asdict(training), self.texts, choose().device, choose().dtype]
         self.mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return learner
@@ -262,11 +262,3 @@ class Course:
             "device": choose().device,
             "dtype": choose().dtype,
         }
-
-
-def _sha256(folder: Path) -> str:
-    """Of the base model's weights: what the store says of its own, else that of the files."""
-    if folder.parent == store.models_folder() and store.present(folder.name):
-        return store.sha256(folder.name)
-    files = sorted(folder.glob("*.safetensors"))
-    return hashlib.sha256("".join(map(store.file_sha256, files)).encode()).hexdigest()

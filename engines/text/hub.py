@@ -11,8 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import EngineError
 from .adapter import shapes
 from .network import NO_STEER, Changes, Steer
+
+DIFFERS = 0.1  # share of the logits: more than rounding in bfloat16 makes
 
 
 class Kept:
@@ -25,22 +28,28 @@ class Kept:
 
     def rows(self, which: Sequence[int]) -> None:
         """Keeps these rows in this order; one may come several times."""
-        self.inner.batch_select_indices(torch.tensor(list(which), dtype=torch.long))
+        self.inner.reorder_cache(torch.tensor(list(which), dtype=torch.long))
 
 
 class Hub:
     """A model of a transformers folder as it is. Steering hangs on its modules while it reads."""
 
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-        from transformers import AutoModelForCausalLM
-
-        read: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
-        self._model: Any = read.to(device).eval()
+        """Raises `EngineError` where transformers cannot read the folder, or what it holds cannot go on from where it was."""
+        self._model: Any = _loaded(folder, dtype).to(device).eval()
         self.device, self.dtype = device, dtype
         config = self._model.config.get_text_config()
         self.hidden: int = config.hidden_size
         self.context: int = getattr(config, "max_position_embeddings", None) or 2048
-        self._blocks = _blocks(self._model, config.num_hidden_layers)
+        self.words: int = self._model.get_input_embeddings().num_embeddings
+        self._blocks = _blocks(self._model.get_decoder(), config.num_hidden_layers)
+        if not self._goes_on():
+            raise EngineError(
+                "{name} is of the kind {value!r}, which cannot write several texts side by side here.",
+                "Choose one with attention, such as a GPT, Llama, Qwen or Gemma.",
+                name=folder.name,
+                value=config.model_type,
+            )
 
     @property
     def depth(self) -> int:
@@ -73,6 +82,22 @@ class Hub:
             self._model(tokens, use_cache=False, logits_to_keep=1)
         return torch.stack(found)
 
+    def _goes_on(self) -> bool:
+        """Whether what is read in pieces, by rows that were split on the way, is what is read at once."""
+        tokens = torch.arange(1, 9, device=self.device)[None] % self.words
+        with torch.inference_mode():
+            try:
+                whole = self.read(tokens, self.cache(1, 8))[0, -1]
+                cache = self.cache(1, 8)
+                self.read(tokens[:, :4], cache)
+                cache.rows([0, 0])
+                self.read(tokens[:, 4:7].expand(2, -1), cache)
+                cache.rows([1])
+                pieces = self.read(tokens[:, 7:], cache)[0, -1]
+            except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
+                return False
+        return bool((whole - pieces).norm() < DIFFERS * whole.norm())
+
     @contextmanager
     def _bent(self, steer: Steer) -> Iterator[None]:
         with ExitStack() as stack:
@@ -84,6 +109,39 @@ class Hub:
                     hook: Callable[..., Any] = partial(_added, weights, change)
                     stack.callback(self._model.get_submodule(name).register_forward_hook(hook).remove)
             yield
+
+
+def _loaded(folder: Path, dtype: torch.dtype) -> Any:
+    """The model as transformers reads it: from safetensors alone, and never with code of its own."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    quiet: Callable[[], None] = logging.disable_progress_bar
+    quiet()
+    load: Any = AutoModelForCausalLM.from_pretrained
+    given: dict[str, Any] = {
+        "dtype": dtype,
+        "local_files_only": True,
+        "use_safetensors": True,
+        "trust_remote_code": False,
+    }
+    try:
+        model, told = load(folder, output_loading_info=True, **given)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
+        raise EngineError(
+            "The model {name} cannot be read: {why}.",
+            "Check that its files are whole, or choose another.",
+            name=folder.name,
+            why=(str(error).strip().splitlines() or [type(error).__name__])[0].rstrip("."),
+        ) from error
+    if missing := sorted(told["missing_keys"]):
+        raise EngineError(
+            "The weights of {name} are not all there: {missing}.",
+            "Choose a model that was saved whole.",
+            name=folder.name,
+            missing=", ".join(missing[:3]),
+        )
+    return model
 
 
 def _blocks(model: nn.Module, count: int) -> Sequence[nn.Module]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..device import choose
+from ..language import folder_sha256
 from .banks import Banks
 from .beams import Group
 from .hub import Hub
@@ -25,6 +26,8 @@ from .sampling import NEVER, Sampling, allowed, draw
 from .vocabulary import Vocabulary
 
 NO_WISHES = Wishes()
+NOTHING = -1  # in place of an end where a model has none
+LONGEST = 8192  # tokens: more would take longer to read than anybody waits, and more memory than was counted on
 CHUNK = 256  # tokens of a prompt that are read at once: on a slow core, a third of a second
 
 
@@ -60,18 +63,21 @@ class LanguageModel:
     """A model of a transformers folder with its tokenizer. One text at a time is written; others wait for their turn."""
 
     def __init__(self, folder: Path) -> None:
-        chosen = choose()
+        chosen, self.digest = choose(), folder_sha256(folder)
         self.device = torch.device(chosen.device)
         config = json.loads((folder / "config.json").read_text())
         kind = Llama if Llama.fits(config) else Hub
         self.network: Any = kind(folder, self.device, chosen.torch_dtype)
         self.vocabulary = Vocabulary(folder)
-        self.context: int = self.network.context
-        self.ends = self.vocabulary.ends
+        self.ends = frozenset(token for token in self.vocabulary.ends if token < self.network.words)
+        self.start = self.vocabulary.first or [
+            min(self.ends, default=0)
+        ]  # what stands before a text that has no beginning
+        self.context: int = min(self.network.context, LONGEST) - len(self.vocabulary.first)
         self._turn = threading.Lock()
 
     def encode(self, text: str) -> list[int]:
-        return self.vocabulary.encode(text)
+        return [token for token in self.vocabulary.encode(text) if token < self.network.words]
 
     def decode(self, tokens: Sequence[int]) -> str:
         return self.vocabulary.decode(tokens)
@@ -91,7 +97,7 @@ class LanguageModel:
 
     def logits(self, prompt: Sequence[int], tokens: Sequence[int], row: Row | None = None) -> Tensor:
         """What would be expected at each of the tokens after the prompt, (T, V) in float32, steered as `row` is."""
-        before = list(prompt) or [min(self.ends)]
+        before = self._begun(prompt)
         whole = torch.tensor([[*before, *tokens]], device=self.device)[:, :-1]
         with self._turn, torch.inference_mode():
             cache, steer = self.network.cache(1, whole.shape[1]), self._steer([row] if row else [])
@@ -166,12 +172,13 @@ class LanguageModel:
                 origins: list[int] = []
                 for at, group in enumerate(groups):
                     mine = logs[at * width : (at + 1) * width]
-                    parents = group.grow(mine, chosen, diversity, self.ends)
+                    others = [token for token in chosen if token != NOTHING]
+                    parents = group.grow(mine, others, diversity, self.ends or frozenset([NOTHING]))
                     chosen += [beam[-1] for beam in group.beams]
                     origins += [at * width + parent for parent in parents]
                 yield [self._leading(group, row) for group, row in zip(groups, rows, strict=True)]
                 cache.rows(origins)
-                logits = self._step(chosen, cache, steer)
+                logits = self._step([max(0, token) for token in chosen], cache, steer)
 
     def _leading(self, group: Group, row: Row) -> Text:
         """A group's best hypothesis in words."""
@@ -222,7 +229,7 @@ class LanguageModel:
         reading = replace(steer, push=None)
         each = any(len(set(weights.tolist())) > 1 for _, weights in steer.adapters)
         reading = reading if each else reading.rows([0])
-        tokens = torch.tensor([list(prompt) or [min(self.ends)]] * (len(rows) if each else 1), device=self.device)
+        tokens = torch.tensor([self._begun(prompt)] * (len(rows) if each else 1), device=self.device)
         cache = self.network.cache(len(tokens), tokens.shape[1] + max(row.most for row in rows))
         logits = None
         for part in torch.split(tokens, CHUNK, dim=1):
@@ -234,6 +241,11 @@ class LanguageModel:
             cache.rows([0] * len(rows))
             logits = logits.repeat(len(rows), 1)
         return logits, cache
+
+    def _begun(self, prompt: Sequence[int]) -> list[int]:
+        """The prompt with what this model wants before every text; never nothing."""
+        first = self.vocabulary.first if prompt else self.start
+        return list(prompt) if list(prompt[: len(first)]) == first else [*first, *prompt]
 
     def _step(self, tokens: Sequence[int], cache: Cache, steer: Steer) -> Tensor:
         """The logits after one more token a row, (N, V) in float32."""

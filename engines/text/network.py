@@ -9,7 +9,6 @@ Touvron et al. 2023 ("LLaMA"); rotary positions: Su et al. 2021; RMSNorm: Zhang 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ..modelfiles import Folder
 
 ROWS = 8  # of a product, for which the weights are laid out best
 
@@ -78,6 +79,17 @@ class Linear:
         return F.linear(x, self._weight, self._bias)
 
 
+class Weights(dict[str, Tensor]):
+    """Tensors by name. Each is asked for once and let go, in the number type of the network: there is no room for all of them twice."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def take(self, name: str) -> Tensor:
+        return self.pop(name).to(self._dtype)
+
+
 @dataclass
 class Layer:
     """One decoder layer. The gains of its norms, `before` attention and `between` the halves, lie in the weights that follow."""
@@ -98,11 +110,10 @@ class Llama:
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         from safetensors.torch import load_file
 
-        config = json.loads((folder / "config.json").read_text())
-        weights: dict[str, Tensor] = {}
-        for file in sorted(folder.glob("*.safetensors")):
-            weights |= load_file(file, device=str(device))
-        weights = {name: weight.to(dtype) for name, weight in weights.items()}
+        files = Folder(folder.name, folder)
+        config, weights = files.config, Weights(dtype)
+        for file in files.weights():
+            weights |= load_file(folder / file, device=str(device))
         self.device, self.dtype = device, dtype
         self.hidden: int = config["hidden_size"]
         self.heads: int = config["num_attention_heads"]
@@ -111,10 +122,11 @@ class Llama:
         self.context: int = config["max_position_embeddings"]
         self._eps = torch.tensor(config["rms_norm_eps"], device=device)
         self.inner: int = config["intermediate_size"]
-        self.embedding = weights["model.embed_tokens.weight"]  # (V, hidden)
+        self.embedding = weights.take("model.embed_tokens.weight")  # (V, hidden)
+        self.words = len(self.embedding)
         self.layers = [self._layer(weights, at) for at in range(config["num_hidden_layers"])]
-        self.norm = weights["model.norm.weight"]
-        self.top = Linear(weights.get("lm_head.weight", self.embedding))
+        self.norm = weights.take("model.norm.weight")
+        self.top = Linear(weights.take("lm_head.weight") if "lm_head.weight" in weights else self.embedding)
         self._turns = self._rotations(config)
 
     @classmethod
@@ -226,24 +238,28 @@ class Llama:
         sizes = {"q_proj": self.heads * self.head, "k_proj": self.kv * self.head, "v_proj": self.kv * self.head}
         return [sizes.get(part, self.inner if part in ("gate_proj", "up_proj") else self.hidden) for part in parts]
 
-    def _layer(self, weights: Mapping[str, Tensor], at: int) -> Layer:
+    def _layer(self, weights: Weights, at: int) -> Layer:
         """A layer's weights, laid side by side, with the gain of the norm before them multiplied in."""
         own = f"model.layers.{at}."
+        before, between = (
+            weights.take(f"{own}{name}.weight") for name in ("input_layernorm", "post_attention_layernorm")
+        )
 
-        def joined(names: Sequence[str], norm: str = "") -> Linear:
-            whole = torch.cat([weights[f"{own}{_place(name)}.weight"] for name in names])
-            biases = [weights[f"{own}{_place(name)}.bias"] for name in names if f"{own}{_place(name)}.bias" in weights]
-            if norm:
-                whole = (whole.float() * weights[f"{own}{norm}.weight"].float()).to(self.dtype)
+        def joined(names: Sequence[str], norm: Tensor | None = None) -> Linear:
+            places = [f"{own}{_place(name)}" for name in names]
+            whole = torch.cat([weights.take(f"{place}.weight") for place in places])
+            biases = [weights.take(f"{place}.bias") for place in places if f"{place}.bias" in weights]
+            if norm is not None:
+                whole = (whole.float() * norm.float()).to(self.dtype)
             return Linear(whole, torch.cat(biases) if biases else None)
 
         return Layer(
-            qkv=joined(("q_proj", "k_proj", "v_proj"), "input_layernorm"),
+            qkv=joined(("q_proj", "k_proj", "v_proj"), before),
             out=joined(("o_proj",)),
-            gate_up=joined(("gate_proj", "up_proj"), "post_attention_layernorm"),
+            gate_up=joined(("gate_proj", "up_proj"), between),
             down=joined(("down_proj",)),
-            before=weights[f"{own}input_layernorm.weight"],
-            between=weights[f"{own}post_attention_layernorm.weight"],
+            before=before,
+            between=between,
         )
 
     def _rotations(self, config: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

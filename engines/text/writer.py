@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from .. import store
+from .. import language, store
 from ..api import (
     Brief,
     Cancelled,
@@ -30,7 +30,6 @@ from .keywords import Wishes, check, keyword
 from .lm import LanguageModel, Row, Stopped
 from .sampling import Sampling
 
-MODEL = "smollm2-135m-instruct"
 ADAPTERS = 8  # that are kept in memory
 
 
@@ -43,17 +42,24 @@ class Writer:
         self._reader = reader  # what tells how near in meaning two texts are
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
+        self._name = ""  # of the model: what was chosen when it was loaded
         self._adapters: dict[str, Adapter] = {}  # by reference
         self._directions: Directions | None = None
 
     def models(self) -> dict[str, str]:
-        return {MODEL: store.sha256(MODEL), **self._reader.models()}
+        name = language.chosen()
+        with self._lock:
+            digest = self._model.digest if self._model and self._name == name else language.sha256(name)
+        return {language.label(name): digest, **self._reader.models()}
 
     def model(self) -> LanguageModel:
-        """The language model, loaded on first use."""
+        """The language model that was chosen, loaded on first use."""
+        name = language.chosen()
         with self._lock:
-            if self._model is None:
-                self._model = LanguageModel(store.path(MODEL))
+            if self._model is None or self._name != name:
+                self._model = self._directions = None  # room first for what comes
+                self._adapters = {}
+                self._model, self._name = LanguageModel(language.path(name)), name
             return self._model
 
     def run(
@@ -130,7 +136,7 @@ class Writer:
     def _found(self, model: LanguageModel) -> Directions:
         with self._lock:
             if self._directions is None:
-                self._directions = Directions(model, store.sha256(MODEL), store.models_folder() / "axes")
+                self._directions = Directions(model, model.digest, store.models_folder() / "axes")
             return self._directions
 
     @staticmethod
