@@ -62,7 +62,7 @@ INFO = EngineInfo(
     summary="Strings words together, for tests and demos.",
     options=FakeTextOptions,
     needs=("prompt",),
-    weights={"axis": (-1.0, 1.0), "word": (0.0, 1.0)},
+    weights={"axis": (-1.0, 1.0), "word": (0.0, 1.0), "adapter": (0.0, 1.5)},
     axes=("joyful", "formal"),
     random=True,
 )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from engines import store
+from engines import language, store
 from engines.api import UserError, check_options, check_text
 from engines.errors import EngineError
 
@@ -28,7 +28,6 @@ from .session import Session, Studio
 
 log = logging.getLogger(__name__)
 
-MODEL = "smollm2-135m-instruct"
 SLICE = 20.0  # seconds that a training has the engine for itself, once it is its turn
 POINTS = 400  # of the loss that are told: as many as a curve has pixels
 MOST_LETTERS = 4_000_000  # of all the texts
@@ -184,7 +183,7 @@ class Voices:
             if pause():
                 voice.status = "stopped"
                 return
-            store.ensure([MODEL])
+            store.ensure(language.stored(language.chosen()))
             trained = False
             for event in self._events(voice, pause):
                 voice.hear(event)
@@ -211,7 +210,7 @@ class Voices:
 
         asked = json.loads((voice.folder / "asked.json").read_text(encoding="utf-8"))
         training = Training(**asked["settings"])
-        return train(store.path(MODEL), asked["texts"], voice.out, training, pause, asked["name"])
+        return train(language.path(language.chosen()), asked["texts"], voice.out, training, pause, asked["name"])
 
     def _finish(self, session: Session, voice: Voice) -> None:
         from engines.text import adapter
