@@ -133,7 +133,7 @@ def keyword_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[
 
 
 def rewrite_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[Row]:
-    """Each passage in the style of a pole, by the template that names it: the twelve poles in turn."""
+    """Each passage in the style of a pole, by the template that names it and half of its axis: the twelve poles in turn."""
     from engines.text.axes import built_in
 
     template, length = engine.info.templates["rewrite"], 96
@@ -142,7 +142,7 @@ def rewrite_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[
     for at, (passage, (name, way, pole)) in enumerate(zip(given, itertools.cycle(poles), strict=False)):
         style = f"{'an' if pole[0] in 'aeiou' else 'a'} {pole}"
         asked = {"template": template, "style": style, "length": length}
-        (text,) = _texts(engine, passage, at, {}, [{}], tell, len(given), **asked)
+        (text,) = _texts(engine, passage, at, {f"axis:{name}": way / 2}, [{}], tell, len(given), **asked)
         moved.append(way * (lean(name, text) - lean(name, passage.text)))
         kept.append(registry.reader().similarity(passage.text, text))
     told = f"{len(given)} passages, twelve styles in turn, one variant each"

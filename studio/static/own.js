@@ -59,7 +59,7 @@
   }
 
   async function shelve(sha, name) {
-    if (await act(() => ask('shelve', { sha256: sha, name }))) { await tell('history', 'look'); panels.own.after(); }
+    if (await act(() => ask('shelve', { sha256: sha, name }))) { await tell('history', 'look'); redraw('own'); redraw('voice'); }
   }
 
   // The artist's own of a kind: names to be changed, facts, the file to take along, and away with it.
@@ -115,7 +115,7 @@
   }
 
   define('own', {
-    root, value: {}, after() {},
+    root, value: {},
     on: {
       ...handlers, close, make,
       typed(input) { draft[input.dataset.name] = input.value; redraw('own'); },
@@ -151,9 +151,9 @@
         const target = event.target.closest(`[data-${kind}]`);
         if (target && !target.disabled) panels[name].on[target.getAttribute(`data-${kind}`)]?.(target, event);
       });
-    root.addEventListener('keydown', event => { if (event.key === 'Escape') { event.stopPropagation(); panels[name].on.close(); } });
+    root.addEventListener('keydown', event => { if (event.key === 'Escape') { event.stopPropagation(); Duet.own.close(); } }); // in a field, too
   }
   hear(root, 'own');
 
-  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers };
+  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers, isOpen: () => open || panels.voice.isOpen(), close() { close(); panels.voice.on.close(); } };
 })();

@@ -66,14 +66,14 @@
   function chart() {
     const text = words(), dots = now.scores.map(([step, found]) => [step, Math.log(found)]), all = [...now.losses, ...dots].map(([, each]) => each);
     if (all.length < 2) return null;
-    const low = Math.min(...all), high = Math.max(...all, low + 0.1), last = Math.max(now.total, 1);
+    const low = Math.min(...all) - 0.05, high = Math.max(...all) + 0.05, last = Math.max(now.total, 1);
     const x = step => 8 + (WIDE - 16) * step / last, y = each => 8 + (HIGH - 16) * (high - each) / (high - low);
     const line = points => points.map(([step, each], at) => `${at ? 'L' : 'M'}${x(step).toFixed(1)} ${y(each).toFixed(1)}`).join(' ');
     const told = now.scores.at(-1)?.[1];
     return h('figure.curve', {},
       h('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': told ? fill(text.own_curve, { perplexity: told.toFixed(1) }) : text.own_loss },
         h('line.axis', { x1: 8, x2: WIDE - 8, y1: HIGH - 8, y2: HIGH - 8 }),
-        h('path.loss', { d: line(now.losses) }), h('path.score', { d: line(dots) }), dots.map(([step, each]) => h('circle.score', { cx: x(step), cy: y(each), r: 3 }))),
+        h('path.loss', { d: line(now.losses) }), now.losses.length === 1 && h('circle.loss', { cx: x(now.losses[0][0]), cy: y(now.losses[0][1]), r: 3 }), h('path.score', { d: line(dots) }), dots.map(([step, each]) => h('circle.score', { cx: x(step), cy: y(each), r: 3 }))),
       h('figcaption', {}, h('span.loss', {}, fill(text.own_loss_now, { loss: now.losses.at(-1)?.[1].toFixed(2) ?? '–' })),
         h('span.score', {}, fill(text.own_curve, { perplexity: now.scores.map(([, each]) => each.toFixed(1)).filter((_, at, list) => at === 0 || at === list.length - 1).join(' → ') }))));
   }
@@ -122,7 +122,7 @@
   }
 
   define('voice', {
-    root, value: {},
+    root, value: {}, isOpen: () => open,
     on: {
       ...handlers, close,
       typed(input) { draft[input.dataset.name] = input.value; redraw('voice'); },
@@ -145,6 +145,5 @@
   });
   panels.voice.root = root;
   hear(root, 'voice');
-  panels.own.after = () => redraw('voice');
   Duet.own.voice = voice;
 })();
