@@ -52,6 +52,9 @@ CONTEXT = 512  # words that it has room for
 class FakeTextOptions:
     length: int = option(12, low=1, high=1024, step=1, help="How many words it writes.")
     temperature: float = option(0.8, low=0, high=2, step=0.05, knob=True, help="How daring the choice of words is.")
+    template: str = option(
+        "", help="What is asked of your text, which stands for {text} in it; without one, the text goes on."
+    )
     pause: float = option(0.0, low=0, high=60, step=0.1, advanced=True, help="Seconds that each variant takes.")
 
 

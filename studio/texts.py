@@ -116,7 +116,8 @@ class Texts:
 
     def _room(self, session: Session, said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
         (at,) = numbers([said.get("at")]) if said.get("at") is not None else (None,)
-        brief, _ = writing.asked(session, said.get("brief"), at)
+        (since,) = numbers([said.get("since")]) if said.get("since") is not None else (None,)
+        brief, _ = writing.asked(session, said.get("brief"), at, since)
         return render.room(text, writing.room(brief) if brief.prompt else None)
 
 

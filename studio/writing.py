@@ -60,8 +60,8 @@ def newest(state: State) -> int:
 
 
 def accept(session: Session, round: int, variant: int, upto: int | None = None, then: str = "") -> Document:
-    """Takes a variant over into the notebook, where its round goes on: all of it, or so many code points and `then` another word
-    that the model had in mind there. Who takes it over has picked it."""
+    """Takes a variant over into the notebook, where its round goes on, or in place of the passage that it rewrites: all of it, or so
+    many code points and `then` another word that the model had in mind there. Who takes it over has picked it."""
     check_text("then", then, MAX_LETTERS, StudioError)
     with session.acting():
         state, place = session.state(), Place(round=round, variant=variant)
@@ -73,11 +73,14 @@ def accept(session: Session, round: int, variant: int, upto: int | None = None, 
         put = (text if upto is None else text[:upto]) + then
         if not put:
             raise StudioError("There is nothing to take over.", "Choose a place further on.")
-        at = where(state, state.rounds[round], len(session.document(state)))
+        document = session.document(state)
+        at = where(state, state.rounds[round], len(document))
+        cut = 0 if upto is not None else passage(state.rounds[round], document.text[:at])
         picked = None
         if state.rounds[round].verdict.pick != variant:
             picked = session.record(lambda _: Judged(round=round, judgement=Judgement(pick=variant)))
-        session.record(lambda _: Spliced(pieces=[Piece(at=at, put=put)], by=place, follows=picked))
+        pieces = [Piece(at=at - cut, cut=cut, put=put.strip() if cut else put)]
+        session.record(lambda _: Spliced(pieces=pieces, by=place, follows=picked))
         return session.document()
 
 
@@ -127,8 +130,9 @@ def redo(session: Session) -> None:
 # ── Asking for more ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def asked(session: Session, brief: Any, at: int | None = None) -> tuple[Brief, int]:
-    """A brief that goes on with the notebook: its prompt is what stands there before a place, its end without one.
+def asked(session: Session, brief: Any, at: int | None = None, since: int | None = None) -> tuple[Brief, int]:
+    """A brief that goes on with the notebook: its prompt is what stands there before a place, its end without one, `since` another
+    where it is about a passage.
 
     Of a very long text only the last part goes into the prompt: no model here has room for more, and every round keeps its own.
     """
@@ -136,7 +140,16 @@ def asked(session: Session, brief: Any, at: int | None = None) -> tuple[Brief, i
     at = len(text) if at is None else max(0, min(at, len(text)))
     if not isinstance(brief, dict):
         return Brief.from_dict(brief), at
-    return Brief.from_dict({**brief, "prompt": text[:at][-RECENT:]}), at
+    begin = max(0, since) if since is not None and since < at else 0
+    return Brief.from_dict({**brief, "prompt": text[begin:at][-RECENT:]}), at
+
+
+def passage(current: Round, before: str) -> int:
+    """How many characters a text of the round takes the place of, where it rewrote the end of what stands `before` it."""
+    from engines.text import templates
+
+    template, prompt = str(current.brief.options.get("template", "")), current.brief.prompt
+    return len(prompt) if templates.rewrites(template) and prompt and before.endswith(prompt) else 0
 
 
 def tokens(session: Session, round: int, variant: int) -> list[Token]:

@@ -433,3 +433,43 @@ def test_events_of_two_hands_survive_the_log(session, studio):
         assert fresh.session(session.id).document().spans == session.document().spans
     finally:
         fresh.close()
+
+
+# ── Rewriting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rewritten(session, since=None, at=None):
+    """A round about a passage, by a template that names a style."""
+    brief = {"mode": "text", "engine": "fake-text", "options": {"length": 6, "template": "{style}: {text}"}}
+    asked, place = writing.asked(session, brief, at, since)
+    list(session.propose(asked, at=place))
+    return asked
+
+
+def test_a_rewriting_takes_the_place_of_its_passage(studio):
+    session = studio.new_session()
+    writing.write(session, "Before. A dull passage. After.")
+    asked = rewritten(session, since=8, at=23)
+    assert asked.prompt == "A dull passage."
+    writing.accept(session, 0, 1)
+    assert session.document().text == f"Before. {words(session, 1).strip()} After."
+    session.undo()
+    assert session.document().text == "Before. A dull passage. After."
+
+
+def test_a_passage_that_was_changed_meanwhile_stays(studio):
+    session = studio.new_session()
+    writing.write(session, "A dull passage.")
+    rewritten(session)
+    writing.write(session, "A brilliant passage.")
+    writing.accept(session, 0, 1)
+    assert session.document().text.startswith("A brilliant passage.")
+    assert words(session, 1).strip() in session.document().text
+
+
+def test_a_part_of_a_rewriting_is_put_after_the_passage(studio):
+    session = studio.new_session()
+    writing.write(session, "A dull passage.")
+    rewritten(session)
+    writing.accept(session, 0, 1, upto=3)
+    assert session.document().text == "A dull passage." + words(session, 1)[:3]

@@ -146,7 +146,7 @@ class Page:
     def _propose(self, session: Session, said: Values) -> Ticket:
         if said.get("mode") != "text":
             return session.propose(Brief.from_dict(said["brief"]))
-        brief, at = writing.asked(session, said["brief"], said.get("at"))
+        brief, at = writing.asked(session, said["brief"], said.get("at"), said.get("since"))
         if not brief.prompt.strip():
             raise StudioError("The notebook is empty.", "Write something first.")
         return session.propose(brief, at=at)

@@ -48,6 +48,8 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
             "template_text",
             "template_help",
             "template_rename",
+            "template_about",
+            "template_rewrites",
         ),
     )
 

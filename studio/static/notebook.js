@@ -292,6 +292,18 @@
   Duet.notebook = {
     at: () => (value()?.session === session ? base : null), text: () => text, flush,
     place: () => (here === null ? null : [...text.slice(0, here)].length), // in whole characters, as the studio counts
+    // What a template works on: what is selected, else of a rewriting the last paragraph, else all that stands before the place.
+    about(template) {
+      const box = area(), end = here === null ? text.length : here, chars = to => [...text.slice(0, to)].length;
+      let [from, to] = box && template ? [box.selectionStart, box.selectionEnd] : [0, 0];
+      if (from === to && template.includes('{style}')) {
+        to = text.slice(0, end).trimEnd().length;
+        from = text.lastIndexOf('\n', to - 1) + 1;
+      }
+      if (!text.slice(from, to).trim()) return { at: this.place(), since: null };
+      to -= text.slice(from, to).length - text.slice(from, to).trimEnd().length;
+      return { at: chars(to), since: chars(from) };
+    },
     room(found) { room = found; foot(); },
     words,
   };

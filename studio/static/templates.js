@@ -20,6 +20,7 @@
         h('button', { type: 'button', role: 'radio', 'aria-checked': String(each === here), title: each.text, data: { click: 'template', name: each.name } }, each.label),
         each.own && each === here && h('button.icon', { type: 'button', 'aria-label': fill(text.template_forget, { name: each.label }), title: fill(text.template_forget, { name: each.label }), data: { click: 'templateOff', name: each.name } }, icon('close')))),
       !here && h('span.chip.chosen', {}, h('button', { type: 'button', role: 'radio', 'aria-checked': 'true', data: { click: 'templateOpen' } }, text.template_own))),
+      options.template && h('p.small', {}, options.template.includes('{style}') ? text.template_rewrites : text.template_about),
       fields.map(each => h('label.field', { data: { key: `field-${each.name}` } }, h('span', { title: each.help }, each.label),
         h('input', { type: 'text', dir: 'auto', value: options[each.name], data: { change: 'option', name: each.name } }))),
       h('details.template-text', { open, data: { key: 'template-text', toggle: 'templateOpen' } }, h('summary', {}, text.template_text),

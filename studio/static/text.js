@@ -42,6 +42,8 @@
     draft.engine = name;
   }
 
+  const about = () => Duet.notebook.about(draft.options[draft.engine].template || '');
+
   function asked() { // the draft as a brief; the notebook is its prompt
     const name = draft.engine, weights = draft.weights[name], knobs = [...Object.keys(draft.options[name]), ...Object.keys(weights)];
     return { mode: 'text', engine: name, weights: { ...weights }, options: { ...draft.options[name] }, locks: draft.locks[name].filter(each => knobs.includes(each)),
@@ -68,7 +70,7 @@
       const form = value();
       if (!form || form.mode !== 'text' || !draft) return;
       try {
-        const answer = await fetch(`duet/${form.session}/room?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(), at: Duet.notebook.place() }) });
+        const answer = await fetch(`duet/${form.session}/room?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(), ...about() }) });
         const found = await answer.json();
         if (found.error) return; // Again says it in words
         room = found;
@@ -92,7 +94,7 @@
     Duet.lookAt(null);
     Duet.pending(true);
     await Duet.notebook.flush();
-    tell('brief', 'again', { brief: asked(), at: Duet.notebook.place() }).then(() => Duet.pending(false));
+    tell('brief', 'again', { brief: asked(), ...about() }).then(() => Duet.pending(false));
   }
 
   // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
