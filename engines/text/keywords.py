@@ -9,7 +9,6 @@ of a word that must occur nothing else is left. Beams need no such rule: see `ba
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,6 +113,13 @@ class Search:
     seen: list[float] = field(default_factory=list)  # how likely the word was at each place, in ascending order
     due: bool = False  # its place was found, and it is being written
 
+    def __post_init__(self) -> None:
+        self._firsts = torch.tensor(self.word.begins())
+
+    def likely(self, logits: Tensor, whole: float) -> float:
+        """The log probability that the word begins next; `whole` is the logarithm of the sum of all."""
+        return float(logits[self._firsts].logsumexp(-1)) - whole
+
     def fits(self, likely: float, left: int) -> bool:
         """Whether to take this place, where the word is so likely, with so many places left."""
         rank = len(self.seen) - bisect_left(self.seen, likely)  # of those before, how many were as good or better
@@ -150,9 +156,8 @@ class Bend:
     ) -> Mapping[int, float]:
         if begun := search.word.goes_on(written):
             return dict.fromkeys(begun, GOING_ON)
-        firsts = search.word.begins()
-        fits = search.fits(_likely(logits, firsts, whole), left)
-        return dict.fromkeys(firsts, FULL * search.word.strength) if fits else {}
+        fits = search.fits(search.likely(logits, whole), left)
+        return dict.fromkeys(search.word.begins(), FULL * search.word.strength) if fits else {}
 
     def _only(
         self, missing: Sequence[Search], logits: Tensor, whole: float, written: Sequence[int], left: int
@@ -167,7 +172,7 @@ class Bend:
         late = left <= needed + SPARE or int(logits.argmax()) in self._ends  # or the model is about to end the text
         for each in missing:
             room = left - (needed - each.word.length)
-            fits = each.fits(_likely(logits, each.word.begins(), whole), left - needed)
+            fits = each.fits(each.likely(logits, whole), left - needed)
             if fits or late:
                 each.due = True
                 return each.word.begins(room)
@@ -187,13 +192,6 @@ def _add(logits: Tensor, gains: Sequence[Mapping[int, float]]) -> None:
             most[token] = max(gain, most.get(token, 0.0))
     if most:
         logits[list(most)] += torch.tensor(list(most.values()), device=logits.device)
-
-
-def _likely(logits: Tensor, tokens: Sequence[int], whole: float) -> float:
-    """The log probability that one of these tokens is next."""
-    best = [float(logits[token]) for token in tokens]
-    top = max(best)
-    return top + math.log(sum(math.exp(each - top) for each in best)) - whole if top > NEVER else NEVER
 
 
 def _others(logits: Tensor, kept: Sequence[int]) -> Tensor:
