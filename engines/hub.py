@@ -24,7 +24,7 @@ PATIENCE = 10.0  # seconds that a hub may take to answer
 SMALL = 50 * 2**20  # bytes of a file that is read whole before anything is fetched
 
 
-class Unreachable(EngineError):
+class UnreachableError(EngineError):
     """The hub does not answer, which is nobody's mistake."""
 
 
@@ -79,7 +79,7 @@ class Repository(Files):
 
 
 def repository(name: str) -> Repository:
-    """What a hub knows of `owner/name`. Raises `EngineError` where it has none, and `Unreachable` where it does not answer."""
+    """What a hub knows of `owner/name`. Raises `EngineError` where it has none, and `UnreachableError` where it does not answer."""
     from huggingface_hub import HfApi
 
     with _asking(name):
@@ -207,7 +207,7 @@ def _asking(name: str) -> Iterator[None]:
         raise _unreachable(name, error) from error
     except EntryNotFoundError as error:
         raise EngineError(
-            "The hub has the model {name} no longer as it was a moment ago.", "Try again.", name=name
+            "The hub has the model {name} no longer as it was a moment ago.", "Fetch it again, or report it.", name=name
         ) from error
     except (HfHubHTTPError, HTTPError, OSError) as error:
         if not isinstance(error, HTTPError) and error.errno:  # of the disk, not of the hub
@@ -215,9 +215,9 @@ def _asking(name: str) -> Iterator[None]:
         raise _unreachable(name, error) from error
 
 
-def _unreachable(name: str, error: Exception) -> Unreachable:
+def _unreachable(name: str, error: Exception) -> UnreachableError:
     why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
-    return Unreachable(
+    return UnreachableError(
         "The hub cannot be reached for the model {name}: {why}.",
         "Connect to the internet, or set HF_ENDPOINT to a mirror. Without either, name a folder in which the model lies: "
         "--text-model FOLDER",

@@ -146,12 +146,18 @@ def _known(name: str) -> str:
         return name
     if name.startswith((".", "~", "/")) or Path(name).is_absolute() or name.count("/") > 1 or "\\" in name:
         raise EngineError("There is no folder {path}.", "Check the path of the text model.", path=name)
-    close = difflib.get_close_matches(name.lower(), known(), 3, 0.5)
+    by_end = {each.rpartition("/")[2].lower(): each for each in known()}
+    if close := difflib.get_close_matches(name.lower(), by_end, 3, 0.5):
+        raise EngineError(
+            "Unknown text model {value!r}.",
+            "Close to it: {allowed}. A model of a hub is owner/name, and a folder its path.",
+            value=name,
+            allowed=", ".join(by_end[each] for each in close),
+        )
     raise EngineError(
         "Unknown text model {value!r}.",
-        "{hint}Known: {allowed}. A model of a hub is owner/name; a folder is its path.",
+        "Known: {allowed}. A model of a hub is owner/name, and a folder its path.",
         value=name,
-        hint=f"Did you mean {' or '.join(close)}? " if close else "",
         allowed=", ".join(known()),
     )
 

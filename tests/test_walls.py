@@ -30,6 +30,7 @@ FLOORS = [
     {"panels", "texts"},
     {"app", "web"},
     {"bench", "terminal"},
+    {"textmodel"},
     {"server", "training"},
     {"cli"},
     {"__main__"},
@@ -47,6 +48,7 @@ MODELS_ALLOWED = {
     "terminal",
     "server",
     "training",
+    "textmodel",
     "config",
 }  # registry and store
 
