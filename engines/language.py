@@ -84,6 +84,12 @@ def sha256(name: str) -> str:
     return folder_sha256(place) if place else store.sha256(name)
 
 
+def folder_name(place: Path) -> str:
+    """What the model of a folder is called: one of the store by its name there."""
+    ours = place.parent == store.models_folder() and (place / store.MANIFEST).is_file()
+    return store.named(place) if ours else place.name
+
+
 def folder_sha256(place: Path) -> str:
     """The digest of a folder. One of the store has it in its manifest; another is read, once for as long as it stays as it is."""
     if place.parent == store.models_folder() and (place / store.MANIFEST).is_file():
