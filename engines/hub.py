@@ -19,12 +19,14 @@ from .errors import EngineError
 from .fetching import Report, file_sha256
 from .modelfiles import WANTED, Files, gigabytes
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before its client is imported, which else asks who uses it
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")  # owner/name
 PATIENCE = 10.0  # seconds that a hub may take to answer
 SMALL = 50 * 2**20  # bytes of a file that is read whole before anything is fetched
 
 
-class Unreachable(EngineError):
+class UnreachableError(EngineError):
     """The hub does not answer, which is nobody's mistake."""
 
 
@@ -50,22 +52,31 @@ class Repository(Files):
 
     def read(self, file: str, count: int = SMALL) -> bytes:
         """The first `count` bytes of a file."""
+        found = b""
+        with _asking(self.name):
+            for piece in self.stream(file, 0, count):
+                found += piece
+                if len(found) >= count:  # a server that does not know of ranges sends all of it
+                    break
+        return found[:count]
+
+    def stream(self, file: str, start: int, count: int | None = None) -> Iterator[bytes]:
+        """A file's bytes from a place on, `count` of them or all. Raises what the hub's client raises."""
         from huggingface_hub import get_session, hf_hub_url
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
+        if start >= self.sizes[file]:
+            return
         url = hf_hub_url(self.name, file, revision=self.revision, endpoint=_endpoint())
-        headers = {**build_hf_headers(), "Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
-        found = b""
-        with (
-            _asking(self.name),
-            get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=PATIENCE) as answer,
-        ):
+        last = "" if count is None else start + count - 1
+        headers = {**build_hf_headers(), "Range": f"bytes={start}-{last}", "Accept-Encoding": "identity"}
+        given: dict[str, Any] = {"headers": headers, "follow_redirects": True, "timeout": PATIENCE}
+        with get_session().stream("GET", url, **given) as answer:
             hf_raise_for_status(answer)
-            for piece in answer.iter_bytes():  # a server that does not know of ranges sends all of it
-                found += piece
-                if len(found) >= count:
-                    break
-        return found[:count]
+            skip = 0 if answer.status_code == 206 else start
+            for piece in answer.iter_bytes():
+                yield piece[skip:]
+                skip = max(0, skip - len(piece))
 
     @cached_property
     def total(self) -> int:
@@ -79,7 +90,7 @@ class Repository(Files):
 
 
 def repository(name: str) -> Repository:
-    """What a hub knows of `owner/name`. Raises `EngineError` where it has none, and `Unreachable` where it does not answer."""
+    """What a hub knows of `owner/name`. Raises `EngineError` where it has none, and `UnreachableError` where it does not answer."""
     from huggingface_hub import HfApi
 
     with _asking(name):
@@ -96,35 +107,26 @@ def repository(name: str) -> Repository:
     )
 
 
-def fetch(name: str, place: Path, tell: Report) -> dict[str, Any]:
-    """The repository's files into `place`, and what its manifest says of where they are from. Raises `EngineError`.
+def fetch(name: str, folder: Path, tell: Report) -> tuple[Path, dict[str, Any]]:
+    """The repository's files into a folder of `folder`; that, and what its manifest says of where they are from. Raises `EngineError`.
 
-    What lies in `place` already, from a fetch that was stopped, is not fetched again. An exception out of `tell` stops it.
+    What lies there already, from a fetch that was stopped, is not fetched again. An exception out of `tell` stops it.
     """
-    from huggingface_hub import hf_hub_download
-
     found = repository(name)
     found.check()
+    place = folder / found.revision
+    for other in folder.iterdir() if folder.is_dir() else ():  # of an older revision
+        if other != place:
+            shutil.rmtree(other)
     _check_room(found, place)
     done = 0
     for file in found.wanted():
-        start = done
 
-        def grown(more: int) -> None:
-            nonlocal done
-            done += more
-            tell(min(done, found.total), found.total, name)
+        def grown(size: int, before: int = done) -> None:
+            tell(before + size, found.total, name)
 
         with _asking(name):
-            hf_hub_download(
-                name,
-                file,
-                revision=found.revision,
-                local_dir=place,
-                endpoint=_endpoint(),
-                tqdm_class=_bar(grown),
-                etag_timeout=PATIENCE,
-            )
+            _download(found, file, place / file, grown)
         if file in found.digests and file_sha256(place / file) != found.digests[file]:
             (place / file).unlink()
             raise EngineError(
@@ -133,13 +135,29 @@ def fetch(name: str, place: Path, tell: Report) -> dict[str, Any]:
                 file=file,
                 name=name,
             )
-        done = start
-        grown(found.sizes[file])
-    shutil.rmtree(place / ".cache", ignore_errors=True)  # the hub's own notes
-    for stale in [each for each in place.rglob("*") if each.is_file()]:  # of an older revision
-        if stale.relative_to(place).as_posix() not in found.wanted():
-            stale.unlink()
-    return {"repo": name, "revision": found.revision, "license": found.license}
+        done += found.sizes[file]
+    return place, {"repo": name, "revision": found.revision, "license": found.license}
+
+
+def _download(found: Repository, file: str, target: Path, grown: Callable[[int], None]) -> None:
+    """One file, from where it was stopped before. A line that breaks is taken up again for as long as it brings something."""
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    part = target.with_name(f"{target.name}.part")
+    size = 0
+    while not target.is_file():
+        before = size
+        try:
+            with part.open("ab") as out:
+                for piece in found.stream(file, out.tell()):
+                    out.write(piece)
+                    size = out.tell()
+                    grown(size)
+            os.replace(part, target)
+        except HTTPError:
+            if size == before:
+                raise
+    grown(found.sizes[file])
 
 
 def _check_room(found: Repository, place: Path) -> None:
@@ -161,31 +179,15 @@ def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def _bar(grown: Callable[[int], None]) -> type[Any]:
-    """What the hub's client tells how far it is."""
-    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
-
-    class Bar(tqdm):
-        def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **{**named, "disable": True})  # type: ignore[no-untyped-call]
-            grown(int(named.get("initial") or 0))
-
-        def update(self, n: float | None = 1) -> None:
-            grown(int(n or 0))
-
-    return Bar
-
-
 @contextmanager
 def _asking(name: str) -> Iterator[None]:
     """What a hub's client raises, in words."""
-    from httpx import HTTPError
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
         EntryNotFoundError,
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
-        LocalEntryNotFoundError,
+        HTTPError,
         RepositoryNotFoundError,
     )
 
@@ -203,11 +205,9 @@ def _asking(name: str) -> Iterator[None]:
             "Check its name; one that is private needs HF_TOKEN.",
             name=name,
         ) from error
-    except LocalEntryNotFoundError as error:
-        raise _unreachable(name, error) from error
     except EntryNotFoundError as error:
         raise EngineError(
-            "The hub has the model {name} no longer as it was a moment ago.", "Try again.", name=name
+            "The hub has the model {name} no longer as it was a moment ago.", "Fetch it again, or report it.", name=name
         ) from error
     except (HfHubHTTPError, HTTPError, OSError) as error:
         if not isinstance(error, HTTPError) and error.errno:  # of the disk, not of the hub
@@ -215,9 +215,9 @@ def _asking(name: str) -> Iterator[None]:
         raise _unreachable(name, error) from error
 
 
-def _unreachable(name: str, error: Exception) -> Unreachable:
+def _unreachable(name: str, error: Exception) -> UnreachableError:
     why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
-    return Unreachable(
+    return UnreachableError(
         "The hub cannot be reached for the model {name}: {why}.",
         "Connect to the internet, or set HF_ENDPOINT to a mirror. Without either, name a folder in which the model lies: "
         "--text-model FOLDER",

@@ -84,6 +84,12 @@ def sha256(name: str) -> str:
     return folder_sha256(place) if place else store.sha256(name)
 
 
+def folder_name(place: Path) -> str:
+    """What the model of a folder is called: one of the store by its name there."""
+    ours = place.parent == store.models_folder() and (place / store.MANIFEST).is_file()
+    return store.named(place) if ours else place.name
+
+
 def folder_sha256(place: Path) -> str:
     """The digest of a folder. One of the store has it in its manifest; another is read, once for as long as it stays as it is."""
     if place.parent == store.models_folder() and (place / store.MANIFEST).is_file():
@@ -146,12 +152,18 @@ def _known(name: str) -> str:
         return name
     if name.startswith((".", "~", "/")) or Path(name).is_absolute() or name.count("/") > 1 or "\\" in name:
         raise EngineError("There is no folder {path}.", "Check the path of the text model.", path=name)
-    close = difflib.get_close_matches(name.lower(), known(), 3, 0.5)
+    by_end = {each.rpartition("/")[2].lower(): each for each in known()}
+    if close := difflib.get_close_matches(name.lower(), by_end, 3, 0.5):
+        raise EngineError(
+            "Unknown text model {value!r}.",
+            "Close to it: {allowed}. A model of a hub is owner/name, and a folder its path.",
+            value=name,
+            allowed=", ".join(by_end[each] for each in close),
+        )
     raise EngineError(
         "Unknown text model {value!r}.",
-        "{hint}Known: {allowed}. A model of a hub is owner/name; a folder is its path.",
+        "Known: {allowed}. A model of a hub is owner/name, and a folder its path.",
         value=name,
-        hint=f"Did you mean {' or '.join(close)}? " if close else "",
         allowed=", ".join(known()),
     )
 

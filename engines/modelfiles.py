@@ -73,7 +73,7 @@ class Files(ABC):
 
     @cached_property
     def parameters(self) -> int:
-        """How many numbers the weights are, from the sizes of the files and the header of the first."""
+        """How many numbers the weights are: as the header says, or where there are several files, by their sizes and the first header."""
         files = self.weights()
         head = self.read(files[0], HEADER)
         length = int.from_bytes(head[:8], "little")
@@ -83,7 +83,10 @@ class Files(ABC):
             table = json.loads(head[8 : length + 8])
             tensors = [each for name, each in table.items() if name != "__metadata__"]
             counts = [(math.prod(each["shape"]), BYTES[each["dtype"]]) for each in tensors if each["dtype"] in BYTES]
-            share: float = sum(count for count, _ in counts) / sum(count * size for count, size in counts)
+            numbers, end = sum(count for count, _ in counts), max(each["data_offsets"][1] for each in tensors)
+            if self.size(files[0]) != 8 + length + end:  # torn
+                raise ValueError
+            share: float = numbers / sum(count * size for count, size in counts)
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
             raise EngineError(
                 "{file} of the model {name} is missing or damaged.",
@@ -91,7 +94,7 @@ class Files(ABC):
                 file=files[0],
                 name=self.name,
             ) from None
-        return round(share * sum(self.size(file) for file in files))
+        return numbers if len(files) == 1 else round(share * sum(self.size(file) for file in files))
 
     def check(self) -> None:
         """Raises `EngineError` where it cannot write here: no causal language model, no weights, no tokenizer, too big."""

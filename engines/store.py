@@ -112,10 +112,11 @@ def entry(name: str) -> Entry:
 
 def fetched() -> list[Entry]:
     """The models of a hub that are here."""
-    return [_of_a_hub(name) for place in sorted(models_folder().glob("[!.]*--*")) if present(name := _named(place))]
+    return [_of_a_hub(name) for place in sorted(models_folder().glob("[!.]*--*")) if present(name := named(place))]
 
 
-def _named(place: Path) -> str:
+def named(place: Path) -> str:
+    """The name of the model in a folder of the store."""
     return place.name.replace("--", "/", 1)
 
 
@@ -264,8 +265,7 @@ def pull(name: str, report: Report | None = None) -> Path:
 def _pull_as_it_is(wanted: Entry, target: Path, tell: Report) -> None:
     """A repository of a hub. What was fetched of it stays where that is stopped, for the next time."""
     part = models_folder() / f".{target.name}.hub"
-    made = part / "files"
-    about = hub.fetch(wanted.name, made, tell)
+    made, about = hub.fetch(wanted.name, part, tell)
     _seal(made, {"name": wanted.name, "license": about["license"], "credit": wanted.credit, "hub": about})
     _swap(made, target)
     shutil.rmtree(part)

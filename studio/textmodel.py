@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from engines import language, store
 from engines.api import UserError
-from engines.hub import Unreachable
+from engines.hub import UnreachableError
 
 from . import terminal
 from .terminal import Stop
@@ -33,7 +33,7 @@ def check(name: str) -> None:
     """Raises `Stop` with status 2 where the name is wrong or what it names cannot write here."""
     try:
         language.check(name)
-    except Unreachable:
+    except UnreachableError:
         raise
     except UserError as error:
         raise Stop(str(error), 2) from error

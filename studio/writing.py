@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engines import registry
-from engines.api import Brief, Room, Setting, Token, check_text
+from engines import language, registry
+from engines.api import Brief, Room, Setting, Token, UserError, check_text
 
 from . import notebook
 from .events import Author, Judged, Judgement, Piece, Place, Redone, Sent, Spliced, StudioError
@@ -167,6 +167,15 @@ def room(brief: Brief) -> Room | None:
     brief = registry.check(brief)
     count = getattr(registry.load(brief.engine), "room", None)
     return None if count is None else count(brief)
+
+
+def model() -> dict[str, Any]:
+    """Which language model writes: its `title`, its `parameters` (0 where it is not here yet), and where it is from."""
+    try:
+        found = language.facts(language.chosen())
+    except UserError:  # told where a round is asked for
+        return {"title": language.label(language.chosen()), "parameters": 0, "origin": ""}
+    return {"title": found.title, "parameters": found.parameters, "origin": found.origin}
 
 
 def where(state: State, current: Round, end: int) -> int:

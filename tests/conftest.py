@@ -39,7 +39,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_folder: Path) -
     place = tmp_path / "home"
     monkeypatch.setenv("STUDIO_HOME", str(place))
     monkeypatch.setenv("STUDIO_MODELS", str(models_folder))
-    for name in ("STUDIO_ASSETS", "SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+    for name in (
+        "STUDIO_ASSETS",
+        "SPACE_ID",
+        "GRADIO_SERVER_NAME",
+        "GRADIO_SERVER_PORT",
+        "STUDIO_TEXT_MODEL",
+        "HF_ENDPOINT",
+    ):
         monkeypatch.delenv(name, raising=False)
     return place
 

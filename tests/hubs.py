@@ -29,6 +29,7 @@ class Hub:
     pause: float = 0.0  # seconds after each piece
     sent: int = 0  # bytes of files
     told: dict[str, str] = field(default_factory=dict)  # file -> a digest that is not its own
+    large: dict[str, int] = field(default_factory=dict)  # file -> a size that is not its own
     address: str = ""
 
     def add(self, name: str, folder: Path) -> None:
@@ -37,7 +38,7 @@ class Hub:
     def about(self, name: str) -> dict[str, Any]:
         siblings = []
         for file, data in self.repositories[name].items():
-            facts: dict[str, Any] = {"rfilename": file, "size": len(data), "blobId": "0"}
+            facts: dict[str, Any] = {"rfilename": file, "size": self.large.get(file, len(data)), "blobId": "0"}
             if file.endswith((".safetensors", ".bin")):
                 digest = self.told.get(file, hashlib.sha256(data).hexdigest())
                 facts["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 130}

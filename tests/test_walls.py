@@ -31,6 +31,7 @@ FLOORS = [
     {"owned", "panels", "texts"},
     {"app", "web"},
     {"bench", "terminal"},
+    {"textmodel"},
     {"server", "training"},
     {"cli"},
     {"__main__"},
@@ -50,6 +51,7 @@ MODELS_ALLOWED = {
     "terminal",
     "server",
     "training",
+    "textmodel",
     "config",
 }  # registry and store
 

@@ -111,8 +111,9 @@ class Composition:
         """The variant after the filters; what they changed stays to be looked at."""
         setting, (last, did) = self.settings[at], self._finished(at, text)
         wants_answer = (self.first.reply or self.first.template) and not self.model.vocabulary.answers
-        whole = [template for template, so in ((TOO_LONG, self.asked.cut), (NO_ANSWERS, wants_answer)) if so]
-        remarks = [*map(Remark, whole), *remarks, *did]
+        cut = [Remark(TOO_LONG)] if self.asked.cut else []
+        unanswered = [Remark(NO_ANSWERS)] if wants_answer else []
+        remarks = [*cut, *unanswered, *remarks, *did]
         return Result(
             at,
             setting.knobs,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..api import check_options
 from ..device import choose
-from ..language import folder_sha256
+from ..language import folder_name, folder_sha256
 from . import Training, corpus, keeping
 from .learner import Learner
 from .lm import Stopped
@@ -158,8 +158,9 @@ class Course:
         self._learner = learner = Learner(
             self.folder, training.rank, training.learning_rate, training.seed, self.cancelled
         )
+        self.context = learner.context
         self.corpus = corpus.read(self.texts, learner.encode, self.cancelled)
-        self.base = {"name": self.folder.name, "sha256": folder_sha256(self.folder)}
+        self.base = {"name": folder_name(self.folder), "sha256": folder_sha256(self.folder)}
         facts = [self.base, asdict(training), self.texts, choose().device, choose().dtype]
         self.mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return learner
@@ -224,7 +225,7 @@ class Course:
     # ── Its state ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _blocks(self, epoch: int) -> list[Tensor]:
-        return self.corpus.blocks(self.training.block, self.training.seed, epoch)
+        return self.corpus.blocks(min(self.training.block, self.context), self.training.seed, epoch)
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started

@@ -158,7 +158,9 @@ def read(folder: Path) -> tuple[Any, Any]:
     chosen = choose()
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=chosen.torch_dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=chosen.torch_dtype, use_safetensors=True, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(
             "There is no language model in {path}.", "Name a folder that transformers can read.", path=str(folder)

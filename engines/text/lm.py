@@ -96,7 +96,12 @@ class LanguageModel:
         return torch.stack([each[:, 0].mean(1) for each in found]).cpu()
 
     def logits(self, prompt: Sequence[int], tokens: Sequence[int], row: Row | None = None) -> Tensor:
-        """What would be expected at each of the tokens after the prompt, (T, V) in float32, steered as `row` is."""
+        """What would be expected at each of the tokens after the prompt, (T, V) in float32, steered as `row` is.
+
+        What is longer than the model's context is read in parts, each with half a context before it.
+        """
+        if len(prompt) + len(tokens) > self.context:
+            return torch.cat([self.logits(before, part, row) for before, part in self._parts(prompt, tokens)])
         before = self._begun(prompt)
         whole = torch.tensor([[*before, *tokens]], device=self.device)[:, :-1]
         with self._turn, torch.inference_mode():
@@ -109,6 +114,12 @@ class LanguageModel:
                 for at in range(len(tokens)):
                     bend(found[at], tokens[:at], self.decode(tokens[:at]))
         return found.cpu()
+
+    def _parts(self, prompt: Sequence[int], tokens: Sequence[int]) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+        half, whole = max(1, self.context // 2), [*prompt, *tokens]
+        for start in range(0, len(tokens), half):
+            at = len(prompt) + start
+            yield whole[max(0, at - half) : at], tokens[start : start + half]
 
     def surprise(self, prompt: Sequence[int], tokens: Sequence[int], row: Row | None = None) -> Tensor:
         """The negative log likelihood of each token after the prompt, (T,) in nats, steered as `row` is, with nothing filtered."""

@@ -68,7 +68,7 @@ class Writer:
         began, chosen = time.perf_counter(), choose()
         yield Started(len(settings), chosen.device, chosen.dtype)
         model = self.model()
-        options = [TextOptions(**brief.apply(setting.knobs).options) for setting in settings]
+        options = [_options(model, brief.apply(setting.knobs)) for setting in settings]
         asked = prompting.prompt(model, brief.prompt, options[0])
         if asked.cut:
             yield Progress(0.0, TOO_LONG)
@@ -85,7 +85,8 @@ class Writer:
 
     def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
         """How the model reads a text that was written with these settings."""
-        model, options = self.model(), TextOptions(**brief.apply(setting.knobs).options)
+        model = self.model()
+        options = _options(model, brief.apply(setting.knobs))
         return reading.tokens(
             model,
             prompting.prompt(model, brief.prompt, options).tokens,
@@ -95,13 +96,14 @@ class Writer:
 
     def room(self, brief: Brief) -> Room:
         """What the brief takes of the model's context."""
-        model, options = self.model(), TextOptions(**brief.options)
+        model = self.model()
+        options = _options(model, brief)
         asked = prompting.prompt(model, brief.prompt, options)
         return Room(model.context, options.length, len(asked.tokens), asked.parts)
 
     def _row(self, model: LanguageModel, brief: Brief, seed: int, pictures: Pictures) -> Row:
         """What one variant is written with. Raises `EngineError` where its wishes contradict each other."""
-        options, words = TextOptions(**brief.options), model.vocabulary
+        options, words = _options(model, brief), model.vocabulary
         soft = [
             (name.removeprefix("word:"), weight) for name, weight in brief.weights.items() if name.startswith("word:")
         ]
@@ -152,6 +154,12 @@ class Writer:
                     self._adapters.pop(next(iter(self._adapters)))
                 self._adapters[ref] = adapter.check(adapter.load(pictures.data(ref)), model.network.shapes())
             return self._adapters[ref]
+
+
+def _options(model: LanguageModel, brief: Brief) -> TextOptions:
+    """The brief's options; a text takes half of a small model's room at most, for the other half is what it goes on from."""
+    options = TextOptions(**brief.options)
+    return replace(options, length=min(options.length, max(1, model.context // 2)))
 
 
 def row(options: TextOptions, seed: int) -> Row:

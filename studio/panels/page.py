@@ -241,7 +241,7 @@ class Page:
             document = session.document(state)
             newest = writing.newest(state)
             return values | {
-                "brief": render.form(scene, view, kept),
+                "brief": render.form(scene, view, kept, writing.model()),
                 "notebook": render.notebook(scene, document, newest, said.get("doc"), view),
             }
         return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles)}

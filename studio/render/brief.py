@@ -12,8 +12,11 @@ from .. import pictures
 from .frame import Scene, Value
 
 
-def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> Value:
-    """The form of text mode. `kept` are the artist's own axes and adapters by digest: what each is, and its name."""
+def form(
+    scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]], model: Mapping[str, Any]
+) -> Value:
+    """The form of text mode. `kept` are the artist's own axes and adapters by digest: what each is, and its name; `model` is
+    the one that writes."""
     text, following = scene.text, {key: value for key, value in view["next"].items() if key != "prompt"}
     return scene.value(
         next=following,
@@ -24,6 +27,7 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
             for info in scene.engines.values()
             for name, asked in info.templates.items()
         ],
+        model=written_by(scene, model),
         common=common(scene, ("steering", "variants", "seed")),
         own={key: words for key, words in text.words["page"].items() if key.startswith("own_")},
         text=text.texts(
@@ -52,6 +56,18 @@ def form(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, 
             "template_rewrites",
         ),
     )
+
+
+def written_by(scene: Scene, model: Mapping[str, Any]) -> str:
+    """The language model in a line: what it is called, how large it is, and where it is from."""
+    text, count = scene.text, model["parameters"]
+    unit, scale = ("billion", 1e9) if count >= 1e9 else ("million", 1e6)
+    parts = [
+        text("model_writes", name=model["title"]),
+        text(f"model_{unit}", count=f"{count / scale:.3g}") if count else "",
+        text(f"model_{model['origin']}") if model["origin"] else "",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def writer(scene: Scene, info: EngineInfo) -> Value:
