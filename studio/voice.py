@@ -180,7 +180,7 @@ class Voices:
             return voice.stop.is_set() or cancelled() or (late and self._studio.desk.waited_for())
 
         try:
-            if pause():
+            if pause() or not (voice.folder / "asked.json").is_file():  # discarded before its turn
                 voice.status = "stopped"
                 return
             store.ensure(language.stored(language.chosen()))

@@ -22,8 +22,7 @@ pytestmark = pytest.mark.browser
 def running(tmp_path_factory) -> Iterator[server.Running]:
     fake.use()
     fake_text.use()
-    toy = language_model(tmp_path_factory.mktemp("toy"))
-    with pytest.MonkeyPatch.context() as patch, language.using(str(toy)):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STUDIO_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setitem(panels.FIRST_BRIEFS, "text", FIRST)
         patch.setitem(panels.FIRST_BRIEFS, "style", PAINTED)
@@ -31,11 +30,17 @@ def running(tmp_path_factory) -> Iterator[server.Running]:
             yield found
 
 
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    return language_model(tmp_path_factory.mktemp("toy"))
+
+
 @pytest.fixture
-def writer(visit) -> Page:
+def writer(visit, toy) -> Iterator[Page]:
     page: Page = visit("?mode=text")
     round_is(page, 1)
-    return page
+    with language.using(str(toy)):
+        yield page
 
 
 def field(page: Page, name: str):

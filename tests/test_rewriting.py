@@ -21,8 +21,12 @@ PASSAGE = "the sea and a boat far home ."
 
 
 @pytest.fixture(scope="module")
-def writer(tmp_path_factory, encoder_folder):
-    toy = language_model(tmp_path_factory.mktemp("toy"), max_position_embeddings=512)
+def toy(tmp_path_factory):
+    return language_model(tmp_path_factory.mktemp("toy"), max_position_embeddings=512)
+
+
+@pytest.fixture
+def writer(toy, encoder_folder):
     with language.using(str(toy)):
         yield Writer(Reader(lambda: encoder_folder, lambda: Choice("cpu", "float32", "for a test")))
 
@@ -63,6 +67,15 @@ def test_a_rewriting_is_chosen_from_versions_and_says_how_far_it_went(writer):
 def test_without_chance_there_is_one_version(writer):
     (result,) = (event for event in run(writer, count=1, decoding="greedy") if isinstance(event, Result))
     assert next(remark for remark in result.remarks if "count" in remark.values).values["count"] == 1
+
+
+def test_a_passage_longer_than_the_model_has_room_for_loses_its_beginning(writer):
+    brief = registry.check(
+        Brief(mode="text", engine="writer", prompt=f"{PASSAGE} " * 400, options={"template": TEMPLATE, "length": 12})
+    )
+    events = list(writer.run(brief, [Setting(writer.info.space(brief).yours, 0)], nothing, lambda: False))
+    (result,) = (event for event in events if isinstance(event, Result))
+    assert any("beginning was left out" in remark.template for remark in result.remarks)
 
 
 def test_other_templates_do_not_compare(writer):

@@ -11,6 +11,7 @@ import gradio_client
 import pytest
 
 from engines import fake, fake_text
+from engines.text.axes import define_axis
 from studio import server, texts, writing
 from studio.bench.visit import free_port
 
@@ -56,6 +57,18 @@ def get(running, session, path):
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
+
+
+def test_a_program_brings_an_axis_along(client, tmp_path):
+    session = client.predict(api_name="/new_session")
+    file = tmp_path / "weather.json"
+    file.write_bytes(define_axis(["Sun.", "A dry day."], ["Rain.", "A wet day."], "weather"))
+    ref = client.predict(session, gradio_client.handle_file(str(file)), api_name="/keep")
+    brief = BRIEF | {"weights": {f"axis:{ref}": 0.5}}
+    assert len(client.predict(session, brief, api_name="/propose")["variants"]) == 4
+    file.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(gradio_client.exceptions.AppError, match="damaged"):
+        client.predict(session, gradio_client.handle_file(str(file)), api_name="/keep")
 
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,7 +29,7 @@ def prompt(model: LanguageModel, text: str, options: TextOptions) -> Prompt:
     """What is read before a text of `options.length` tokens is written."""
     around = model.encode(_asked(model, "", options))
     room = max(1, model.context - options.length - len(around))
-    kept, cut = _tail(model, text, room)
+    kept, cut = tail(model, text, room)
     tokens = model.encode(_asked(model, kept, options))[-max(1, model.context - options.length) :]
     parts = {
         "prompt": len(tokens) - len(around),
@@ -58,8 +58,8 @@ def _noted(text: str, note: str) -> str:
     return "\n".join([*paragraphs[:at], f"[{note}]", *paragraphs[at:]])
 
 
-def _tail(model: LanguageModel, text: str, room: int) -> tuple[str, bool]:
-    """The end of the text that has room, from the beginning of a word where that is near."""
+def tail(model: LanguageModel, text: str, room: int) -> tuple[str, bool]:
+    """The end of the text that fits into `room` tokens, from the beginning of a word where that is near; and whether it was cut."""
     near = text[-room * LETTERS :]
     tokens = model.encode(near)
     if len(tokens) <= room:

@@ -48,6 +48,8 @@ class Rewriting:
         cancelled: Callable[[], bool],
     ) -> None:
         self._model, self._reader, self._row = model, reader, replace(row, wishes=NO_WISHES)
+        passage, _ = prompting.tail(model, passage, max(1, model.context - options.length))
+        self._most = options.length  # tokens that have room after the prompt
         self._asked = prompting.prompt(model, passage, options).tokens
         self._neutral = prompting.prompt(model, passage, replace(options, style=NEUTRAL)).tokens
         self._plain = replace(self._row, push=None, adapters=())
@@ -59,7 +61,7 @@ class Rewriting:
         """How a text does. Raises `Stopped`."""
         if self._cancelled():
             raise Stopped
-        tokens = self._model.encode(text.strip())
+        tokens = self._model.encode(text.strip())[: self._most]
         if not tokens:
             return Version(text, 0.0, -math.inf)
         kept = float(self._reader.embed([text])[0] @ self._meaning)

@@ -13,7 +13,7 @@ from gradio.events import api as api_function
 
 from engines.api import Brief, Draft, UserError
 
-from .. import writing
+from .. import own, writing
 from ..events import Judgement, StudioError
 from ..session import Studio
 from ..view import round_view
@@ -38,6 +38,15 @@ class Api:
             if not file or not place.is_file():
                 raise StudioError("There is no file in the request.", "Send a picture.")
             return self._studio.session(session).upload(place.read_bytes(), place.name)
+
+    def keep(self, session: str, file: str) -> str:
+        """Keeps an axis or an adapter and returns its reference, `sha256:<hex>`, for a brief's weights."""
+        with told():
+            place = Path(file or "")
+            if not file or not place.is_file():
+                raise StudioError("There is no file in the request.", "Send an axis or an adapter.")
+            found = self._studio.session(session)
+            return f"sha256:{own.arrived(self._studio, found, place.read_bytes(), place.name)}"
 
     def blob(self, session: str, sha256: str) -> str:
         """A file of the session: a picture that was uploaded or made."""
@@ -153,5 +162,6 @@ def declare(api: Api) -> None:
     button = gr.Button(visible=False)
     common: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
     button.click(api.upload, [session, file], given, api_name="upload", **common)
+    button.click(api.keep, [session, file], given, api_name="keep", **common)
     button.click(api.blob, [session, sha256], taken, api_name="blob", **common)
     button.click(api.export, [session], taken, api_name="export", **common)

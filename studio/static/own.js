@@ -59,7 +59,8 @@
   }
 
   async function shelve(sha, name) {
-    if (await act(() => ask('shelve', { sha256: sha, name }))) { await tell('history', 'look'); redraw('own'); redraw('voice'); }
+    const { what } = value().kept.find(each => each.sha256 === sha);
+    if (await act(() => ask('shelve', { sha256: sha, name }))) { if (name === null) Duet.textForm.end(`${what}:sha256:${sha}`); await tell('history', 'look'); redraw('own'); redraw('voice'); }
   }
 
   // The artist's own of a kind: names to be changed, facts, the file to take along, and away with it.

@@ -181,6 +181,7 @@
 
   Duet.textForm = {
     again, measure, asked: () => (draft ? asked() : null), ready,
+    end(name) { if (name in draft.weights[draft.engine]) { delete draft.weights[draft.engine][name]; change(); } },
     begin(name) { start(name); change(); }, // a weight that was just made
     option: name => draft?.options[draft.engine]?.[name],
     choose(name, to) { set(name, to); change(); },
