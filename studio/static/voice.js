@@ -86,7 +86,7 @@
     const act = (name, label, kind = 'quiet') => h(`button.act.${kind}`, { type: 'button', data: { click: name } }, label);
     return [
       h('p.status', { role: 'status' }, h('b', {}, now.name), ' ', status),
-      active() && h('progress', { max: now.total || 1, value: now.step, 'aria-label': now.name }),
+      active() && h('progress', { max: now.total || 1, value: now.step || null, 'aria-label': now.name }),
       chart(),
       now.samples.length > 0 && h('div.samples', {}, now.samples.map(each => h('div', {}, h('h3', {}, text[`own_${each.when}`]), h('p', { dir: 'auto' }, h('i', {}, each.prompt), each.text)))),
       problem && h('p.problem', { role: 'alert' }, problem),
