@@ -209,7 +209,7 @@ def test_memory_is_that_of_the_weights_and_of_what_was_read(folder, monkeypatch)
     monkeypatch.setattr(device, "available_memory", lambda: 2**40)
     files = language._files(str(folder))
     assert (
-        files.cache(2) == 2 * files.cache(1) == 2 * (2 * 2 * 32 * 64 * 4)
+        files.cache(2) == 2 * files.cache(1) == 2 * (2 * 2 * 2 * 32 * 64 * 4)
     )  # keys and values, layers, width, tokens, texts
     edited(folder / "config.json", num_key_value_heads=1)
     assert language._files(str(folder)).cache(1) == files.cache(1) // 4
