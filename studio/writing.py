@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engines import language, registry
+from engines import language, registry, store
 from engines.api import Brief, Room, Setting, Token, UserError, check_text
 
 from . import notebook
@@ -163,8 +163,10 @@ def tokens(session: Session, round: int, variant: int) -> list[Token]:
 
 
 def room(brief: Brief) -> Room | None:
-    """What a brief takes of the model's context; None where its engine does not tell."""
+    """What a brief takes of the model's context; None where its engine does not tell, or its models are not here yet."""
     brief = registry.check(brief)
+    if not all(store.present(name) for name in registry.models(brief.engine)):
+        return None
     count = getattr(registry.load(brief.engine), "room", None)
     return None if count is None else count(brief)
 

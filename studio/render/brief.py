@@ -63,7 +63,7 @@ def written_by(scene: Scene, model: Mapping[str, Any]) -> str:
     text, count = scene.text, model["parameters"]
     unit, scale = ("billion", 1e9) if count >= 1e9 else ("million", 1e6)
     parts = [
-        text("model_writes", name=model["title"]),
+        text("model_writes", name=text.template(model["title"])),
         text(f"model_{unit}", count=f"{count / scale:.3g}") if count else "",
         text(f"model_{model['origin']}") if model["origin"] else "",
     ]
