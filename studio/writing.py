@@ -172,12 +172,13 @@ def room(brief: Brief) -> Room | None:
 
 
 def model() -> dict[str, Any]:
-    """Which language model writes: its `title`, its `parameters` (0 where it is not here yet), and where it is from."""
+    """Which language model writes, and for which engines: its `title`, its `parameters` (0 where it is not here yet), its `origin`."""
+    engines = [name for name, info in registry.infos().items() if language.EMBEDDED in info.models]
     try:
         found = language.facts(language.chosen())
     except UserError:  # told where a round is asked for
-        return {"title": language.label(language.chosen()), "parameters": 0, "origin": ""}
-    return {"title": found.title, "parameters": found.parameters, "origin": found.origin}
+        return {"engines": engines, "title": language.label(language.chosen()), "parameters": 0, "origin": ""}
+    return {"engines": engines, "title": found.title, "parameters": found.parameters, "origin": found.origin}
 
 
 def where(state: State, current: Round, end: int) -> int:
