@@ -59,12 +59,14 @@ def keras(source: Path, target: Path) -> None:
 def gguf(source: Path, target: Path) -> None:
     """`*.gguf` -> a transformers folder in bfloat16 with its tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
     from transformers.utils import logging
 
     quiet: tuple[Callable[[], None], ...] = (logging.disable_progress_bar, logging.set_verbosity_error)
     for call in quiet:  # the store has its own bar, and nobody can act on the loader's remarks
         call()
+    reader: Any = modeling_gguf_pytorch_utils
+    reader.tqdm = lambda tensors, **_: tensors  # a bar of its own, which nothing else turns off
     build: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
     file = next(source.rglob("*.gguf"))
     read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.bfloat16)

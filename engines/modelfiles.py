@@ -24,7 +24,8 @@ WANTED = re.compile(
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a number, by its name in safetensors
 HEADER = 2**20  # bytes in which the header of a file of weights nearly always lies
-TEXTS, TOKENS = 4, 2048  # that are written side by side, and how long they are together with what they go on from
+TEXTS, TOKENS = 4, 1024  # that are written side by side, and how long each is with what it goes on from
+TWICE = 2  # what is kept of them is moved when one ends
 ASIDE = 600 * 2**20  # bytes that torch, transformers and what is computed in between take
 RUNNING = (
     "mamba",
@@ -191,7 +192,7 @@ class Files(ABC):
             heads = told.get("num_key_value_heads") or found["heads"]
             width = told.get("head_dim") or found["hidden"] // found["heads"]
             tokens = min(TOKENS, found["context"] or TOKENS)
-            return int(2 * found["layers"] * heads * width * size * tokens * TEXTS)
+            return int(TWICE * 2 * found["layers"] * heads * width * size * tokens * TEXTS)
         except (TypeError, ValueError, AttributeError, ZeroDivisionError):
             raise EngineError(
                 "The config.json of {name} does not say how large the model is.", "Name another model.", name=self.name

@@ -33,6 +33,15 @@ from .state import State
 MIN_SIDE = 16  # pixels; below it no network here has anything to look at
 
 
+@dataclass(frozen=True)
+class Fetching(Progress):
+    """A model on its way here, which happens once."""
+
+    title: str = ""
+    size: int = 0  # bytes, 0 where nobody knows
+    preparing: bool = False  # whether it is here and only has to be converted
+
+
 def ready_engines(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progress]:
     """Pulls the models that the brief's engines need and are not there yet, and loads the engines, telling how far it is.
 
@@ -42,7 +51,10 @@ def ready_engines(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progr
     names = [name for engine in engines for name in registry.models(engine)]
     for name in dict.fromkeys(names):
         if not store.present(name):
-            yield from _aside(partial(store.pull, name), cancelled)
+            wanted = store.entry(name)
+            for told in _aside(partial(store.pull, name), cancelled):
+                ready = told.message == store.PREPARING
+                yield Fetching(told.done, told.message, title=wanted.title, size=wanted.size, preparing=ready)
     for engine in engines:  # the first one imports torch, which takes seconds
         yield from _aside(partial(_load, engine), cancelled)
 

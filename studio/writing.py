@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engines import language, registry
+from engines import language, registry, store
 from engines.api import Brief, Room, Setting, Token, UserError, check_text
 
 from . import notebook
@@ -163,19 +163,22 @@ def tokens(session: Session, round: int, variant: int) -> list[Token]:
 
 
 def room(brief: Brief) -> Room | None:
-    """What a brief takes of the model's context; None where its engine does not tell."""
+    """What a brief takes of the model's context; None where its engine does not tell, or its models are not here yet."""
     brief = registry.check(brief)
+    if not all(store.present(name) for name in registry.models(brief.engine)):
+        return None
     count = getattr(registry.load(brief.engine), "room", None)
     return None if count is None else count(brief)
 
 
 def model() -> dict[str, Any]:
-    """Which language model writes: its `title`, its `parameters` (0 where it is not here yet), and where it is from."""
+    """Which language model writes, and for which engines: its `title`, its `parameters` (0 where it is not here yet), its `origin`."""
+    engines = [name for name, info in registry.infos().items() if language.EMBEDDED in info.models]
     try:
         found = language.facts(language.chosen())
     except UserError:  # told where a round is asked for
-        return {"title": language.label(language.chosen()), "parameters": 0, "origin": ""}
-    return {"title": found.title, "parameters": found.parameters, "origin": found.origin}
+        return {"engines": engines, "title": language.label(language.chosen()), "parameters": 0, "origin": ""}
+    return {"engines": engines, "title": found.title, "parameters": found.parameters, "origin": found.origin}
 
 
 def where(state: State, current: Round, end: int) -> int:

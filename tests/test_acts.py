@@ -14,7 +14,7 @@ from PIL import Image
 from engines import fake
 from engines.api import Brief
 from studio.panels.acts import Acts
-from studio.panels.page import FIRST_BRIEFS, PANELS, Assets
+from studio.panels.page import FIRST_BRIEFS, PANELS, Assets, ticking
 from studio.session import Session, Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
@@ -125,6 +125,38 @@ def test_a_round_is_asked_for_beside_the_loop(acts, session, monkeypatch):
 
     assert len(tiles(asyncio.run(heard())[-1])) == 4
     assert len(session.state().rounds) == 2
+
+
+def test_a_language_that_is_chosen_while_a_round_is_made_is_that_of_the_round(acts, session):
+    async def heard() -> list[str]:
+        memory, spoken = {"session": session.id, "language": "en"}, []
+        async for values in acts.again(memory, said(brief=BRIEF.to_dict())):
+            panel = values[PANELS.index("round")]
+            if isinstance(panel, dict) and "tiles" in panel:
+                spoken.append(panel["language"])
+                if len(spoken) == 1:
+                    acts.speak(memory, said(language="zh"))
+        return spoken
+
+    first, *rest = asyncio.run(heard())
+    assert first == "en"
+    assert rest
+    assert set(rest) == {"zh"}
+
+
+def test_nothing_is_told_where_nothing_happens_until_something_does():
+    async def slow():
+        yield "begun"
+        await asyncio.sleep(0.3)
+        yield "done"
+
+    async def heard() -> list[object]:
+        return [event async for event in ticking(slow(), 0.1)]
+
+    found = asyncio.run(heard())
+    assert [each for each in found if each is not None] == ["begun", "done"]
+    assert found[0] == "begun"
+    assert None in found
 
 
 def learned(values: list[Any]) -> dict[str, Any]:

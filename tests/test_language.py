@@ -209,7 +209,7 @@ def test_memory_is_that_of_the_weights_and_of_what_was_read(folder, monkeypatch)
     monkeypatch.setattr(device, "available_memory", lambda: 2**40)
     files = language._files(str(folder))
     assert (
-        files.cache(2) == 2 * files.cache(1) == 2 * (2 * 2 * 32 * 64 * 4)
+        files.cache(2) == 2 * files.cache(1) == 2 * (2 * 2 * 2 * 32 * 64 * 4)
     )  # keys and values, layers, width, tokens, texts
     edited(folder / "config.json", num_key_value_heads=1)
     assert language._files(str(folder)).cache(1) == files.cache(1) // 4
@@ -444,3 +444,33 @@ def test_a_voice_is_taught_to_the_model_that_is_named(served, models, tmp_path, 
 def test_what_was_fetched_is_the_file_that_was_sent(served, models, made):
     place = store.pull(NAME)
     assert file_sha256(place / "model.safetensors") == file_sha256(made / "model.safetensors")
+
+
+def test_a_replay_by_the_same_model_is_the_same_and_by_another_says_which_it_was(models, made, tmp_path, command):
+    from engines.api import Brief
+    from studio.session import Studio
+
+    other = Path(shutil.copytree(made, tmp_path / "other-gpt"))
+    weights = load_file(other / "model.safetensors")
+    weights["transformer.wte.weight"] *= -1
+    save_file(weights, other / "model.safetensors", {"format": "pt"})
+    studio = Studio(tmp_path / "artist")
+    try:
+        with language.using(str(made)):
+            session = studio.new_session()
+            list(
+                session.propose(
+                    Brief.from_dict({"mode": "text", "prompt": "the sea", "options": {"length": 10}, "seed": 3})
+                )
+            )
+        (round,) = session.state().rounds.values()
+        assert round.engine.models[made.name] == language.folder_sha256(made)
+        session.export(tmp_path / "export.zip")
+    finally:
+        studio.close()
+    status, _, err = command("replay", tmp_path / "export.zip", "--text-model", made)
+    assert status == 0, err
+    status, _, err = command("replay", tmp_path / "export.zip", "--text-model", other)
+    assert status == 1
+    assert made.name in err
+    assert "other-gpt" in err

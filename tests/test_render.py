@@ -14,8 +14,10 @@ from engines.api import Brief, Preview, Progress, Started
 from studio import locales, render
 from studio.desk import Queued
 from studio.events import Judgement, Made
+from studio.render.brief import written_by
 from studio.render.recall import said_in_words, sentence, standing
 from studio.render.taste import rows
+from studio.rounds import Fetching
 from studio.session import Studio
 
 BRIEF = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3}, size=64, seed=5)
@@ -272,3 +274,31 @@ def test_without_rounds_the_page_says_how_to_begin(scene, studio):
     value = render.round_panel(scene, None, None)
     assert value["tiles"] == []
     assert value["hint"]
+
+
+def test_a_model_on_its_way_is_told_with_how_far_and_why(scene):
+    waiting = render.Waiting(4, elapsed=30.0)
+    waiting.hear(Fetching(0.5, "SmolLM2", title="SmolLM2 135M Instruct", size=93_000_000))
+    told = waiting.value(scene)
+    assert scene.text.template("SmolLM2 135M Instruct") in told["fetching"]["title"]
+    assert "46" in told["fetching"]["far"]
+    assert told["fetching"]["why"]
+    assert told["left"] is None  # how long a fetch takes says nothing of the round
+    waiting.hear(Fetching(1.0, "Preparing the model, once", title="SmolLM2", size=93_000_000, preparing=True))
+    assert waiting.value(scene)["fetching"]["far"] == scene.text.template("Preparing the model, once")
+    waiting.hear(Fetching(0.25, "artist/tiny", title="tiny"))
+    assert waiting.value(scene)["fetching"]["far"] == "25%"
+    waiting.hear(Started(4, "cpu", "float32"))
+    assert waiting.value(scene)["fetching"] is None
+    waiting.elapsed = 34.0
+    waiting.hear(Progress(0.5))
+    assert "4" in waiting.value(scene)["left"]  # from when the engine began
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, ""), (134_515_008, "135"), (1_711_376_384, "1.71")])
+def test_the_model_that_writes_is_told_in_a_line(scene, count, size):
+    told = written_by(scene, {"title": "SmolLM2 135M Instruct", "parameters": count, "origin": "hub"})
+    assert scene.text.template("SmolLM2 135M Instruct") in told
+    assert told.count(" · ") == (2 if count else 1)
+    assert size in told
+    assert scene.text("model_hub") in told

@@ -546,12 +546,17 @@ def test_the_real_model_writes_on_and_tells_what_else_it_had_in_mind(writer, run
     server.fetch(("writer",))
     page = writer
     page.set_default_timeout(4 * PATIENCE)  # it loads first
+    expect(page.locator(".writes")).to_have_count(0)  # the other engine has no language model
     page.get_by_role("tab", name="Writer").click()
+    expect(page.locator(".writes")).to_contain_text("SmolLM2 135M Instruct writes")
     page.evaluate("Duet.textForm.choose('length', 8)")
     page.locator(".duet-brief button.again").click()
     expect(page.locator(".duet-round h2")).to_have_text("Round 2", timeout=4 * PATIENCE)
     expect(page.locator(".duet-round .tile.made")).to_have_count(4, timeout=4 * PATIENCE)
     assert session_of(page, running).state().rounds[1].engine.name == "writer"
+    expect(page.locator(".writes")).to_have_text(
+        "SmolLM2 135M Instruct writes · 135 million parameters · comes with Duet"
+    )
     assert all(text_of(page, number).strip() for number in (1, 2, 3, 4))
     tile(page, 1).focus()
     page.keyboard.press("o")

@@ -378,7 +378,7 @@ def test_the_panels_of_text_mode_are_json(scene, session):
     values = [
         panel(scene, session),
         render.notebook(scene, session.document(), writing.newest(state), None, view),
-        render.form(scene, view, {}),
+        render.form(scene, view, {}, writing.model()),
         render.history(scene, view),
         render.who(scene.text, authorship.figures(state)),
     ]

@@ -21,6 +21,9 @@ from .pen import Pen
 log = logging.getLogger(__name__)
 
 
+SPOKEN = 1000  # sessions whose last choice of a language is known
+
+
 class Acts(Pen):
     """The acts of one studio's artists."""
 
@@ -152,6 +155,9 @@ class Acts(Pen):
         language = str(payload(event).get("language"))
         spoken = language if language in locales.LANGUAGES else "en"
         memory = {name: str(value) for name, value in (memory or {}).items() if name in KEPT} | {"language": spoken}
+        if len(self._spoken) >= SPOKEN:
+            self._spoken.pop(next(iter(self._spoken)))
+        self._spoken[memory.get("session", "")] = spoken
         return [memory, *self._do(memory, event, lambda session, said: None, renamed=True)]
 
 

@@ -27,6 +27,7 @@ BUILT = ("style", "text")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
+TICK = 0.5  # seconds after which it is looked whether the artist chose another language, where nothing else happens
 OFTEN, SMOOTH = 0.1, 0.05  # seconds between two reports of progress, and of a text as it grows
 FIRST_CONTENT = "still-life"
 FIRST_TEXT = (
@@ -69,6 +70,7 @@ class Page:
 
     def __init__(self, studio: Studio, assets: Assets, language: str | None) -> None:
         self._studio, self._assets, self._language = studio, assets, language
+        self._spoken: dict[str, str] = {}  # session -> the language that was chosen last, for rounds that are under way
         self._pool = (-POOL_HOLDS, False)  # when it was last looked whether there is a pool, and whether there was
 
     # ── Coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,12 +155,19 @@ class Page:
 
     async def _follow(self, session: Session, memory: Memory, ticket: Ticket, said: Values) -> AsyncIterator[Values]:
         """The round as it is being made, from the beginning, then all panels as it left them."""
-        said = said | {"look": ticket.round}
+        said, spoken = said | {"look": ticket.round}, self._spoken.get(session.id)
         values = await asyncio.to_thread(self._everything, session, memory, said)
         waiting = render.Waiting(len(values["round"]["tiles"]) or 4, elapsed=time.monotonic() - ticket.began)
         yield values
         scene, shown, told = self._scene(session, memory, mode=self._mode(memory, said)), values["round"], 0.0
-        async for event in ticket:
+        async for event in ticking(ticket, TICK):
+            if spoken != (spoken := self._spoken.get(session.id)):  # the artist chose another language meanwhile
+                memory = {**memory, "language": str(spoken)}
+                scene = self._scene(session, memory, mode=self._mode(memory, said))
+                shown = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting) or shown
+                yield {"round": shown}
+            if event is None:
+                continue
             before = waiting.message
             waiting.hear(event)
             waiting.elapsed = time.monotonic() - ticket.began
@@ -282,6 +291,27 @@ class Page:
     def _bug(self, memory: Memory) -> Values:
         text = locales.table((memory or {}).get("language"))
         return {"message": text.template(locales.BUG), "kind": "problem", "close": text("close")}
+
+
+async def ticking(ticket: Ticket, every: float) -> AsyncIterator[object]:
+    """What a ticket tells, and nothing (None) where it told nothing for so many seconds."""
+    events = aiter(ticket)
+    coming: asyncio.Future[object] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            await asyncio.wait([coming], timeout=every)
+            if not coming.done():
+                yield None
+                continue
+            told, coming = coming, None
+            try:
+                yield told.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        if coming:
+            coming.cancel()
 
 
 def payload(event: gr.EventData) -> Any:

@@ -20,14 +20,17 @@ def form(
     text, following = scene.text, {key: value for key, value in view["next"].items() if key != "prompt"}
     return scene.value(
         next=following,
-        engines=[writer(scene, info) for info in scene.engines.values() if info.mode == "text"],
+        engines=[
+            {**writer(scene, info), "model": written_by(scene, model) if info.name in model["engines"] else ""}
+            for info in scene.engines.values()
+            if info.mode == "text"
+        ],
         kept=[{"sha256": sha, **facts} for sha, facts in kept.items()],
         templates=[
             {"name": name, "label": text(f"template_{name}"), "text": asked}
             for info in scene.engines.values()
             for name, asked in info.templates.items()
         ],
-        model=written_by(scene, model),
         common=common(scene, ("steering", "variants", "seed")),
         own={key: words for key, words in text.words["page"].items() if key.startswith("own_")},
         text=text.texts(
@@ -63,7 +66,7 @@ def written_by(scene: Scene, model: Mapping[str, Any]) -> str:
     text, count = scene.text, model["parameters"]
     unit, scale = ("billion", 1e9) if count >= 1e9 else ("million", 1e6)
     parts = [
-        text("model_writes", name=model["title"]),
+        text("model_writes", name=text.template(model["title"])),
         text(f"model_{unit}", count=f"{count / scale:.3g}") if count else "",
         text(f"model_{model['origin']}") if model["origin"] else "",
     ]

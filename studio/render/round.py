@@ -12,6 +12,7 @@ from engines.api import Draft, Preview, Progress, Started
 from .. import pictures
 from ..desk import Queued
 from ..events import Made, Words
+from ..rounds import Fetching
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
 
 WORDS = (
@@ -50,16 +51,20 @@ class Waiting:
     message: str = ""
     ahead: int = 0
     elapsed: float = 0.0
+    since: float = 0.0  # when the engine began, after what had to come first
     previews: dict[int, str] = field(default_factory=dict)  # variant -> data URL
     drafts: dict[int, str] = field(default_factory=dict)  # variant -> the text as far as it is written
     warned: list[str] = field(default_factory=list)  # what was told once and is to stay with the round
+    fetching: Fetching | None = None  # a model that has to come first
 
     def hear(self, event: object) -> None:
+        if isinstance(event, Progress | Started):
+            self.fetching = event if isinstance(event, Fetching) else None
         match event:
             case Queued():
                 self.ahead, self.message = event.position, ""
             case Started():
-                self.ahead, self.done, self.message = 0, 0.0, ""
+                self.ahead, self.done, self.message, self.since = 0, 0.0, "", self.elapsed
             case Progress() if event.message in LASTING:
                 self.warned = [*self.warned, event.message]
             case Progress():
@@ -79,7 +84,8 @@ class Waiting:
         """In words: what is being done, how far, and how long still where that can be told."""
         text = scene.text
         says = text.template(self.message) if self.message else text("getting_ready")
-        left = self.elapsed * (1 - self.done) / self.done if self.done > 0.15 and self.elapsed > 1 else None
+        spent, known = self.elapsed - self.since, self.done > 0.15 and not self.fetching
+        left = spent * (1 - self.done) / self.done if known and spent > 1 else None
         return {
             "message": text("queued", count=self.ahead) if self.ahead else says,
             "count": text("count", finished=self.finished, total=self.total),
@@ -88,6 +94,20 @@ class Waiting:
             "done": round(self.done, 4),
             "elapsed": round(self.elapsed, 2),
             "left": None if left is None else text("left", left=max(1, round(left))),
+            "fetching": self._fetched(scene),
+        }
+
+    def _fetched(self, scene: Scene) -> Value | None:
+        """Which model is on its way, how far, and why that takes time now."""
+        if self.fetching is None:
+            return None
+        text, size = scene.text, self.fetching.size / 1e6
+        title = text.template(self.fetching.title)
+        far = text("fetching_size", done=round(self.done * size), total=round(size)) if size else f"{self.done:.0%}"
+        return {
+            "title": text("fetching", name=title),
+            "far": text.template(self.fetching.message) if self.fetching.preparing else far,
+            "why": text("fetching_why"),
         }
 
 

@@ -152,6 +152,7 @@
     adopt(round, panel, before) {
       const same = before && before.round === round.round && before.busy === round.busy && !pending;
       pending = panel.pending = false;
+      if (round.busy && !round.progress && before?.round === round.round) round.progress = before.progress; // of a panel that knows of none
       if (!tile(focus)) focus = 0;
       since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
       if (!round.busy && round.tiles.length && round.kind === 'picture') Duet.paintSheets();
@@ -190,7 +191,9 @@
         h('div.wall', { data: { key: 'wall' } },
           round.tiles.length || pending
             ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total} ${round.kind}` }, round.tiles.map(each => card(round, each)))
-            : h('p.empty', {}, round.hint)),
+            : h('p.empty', {}, round.hint),
+          busy && round.progress?.fetching && h('div.fetching', { data: { key: 'fetching' } }, h('b', {}, round.progress.fetching.title),
+            h('div.far', { 'aria-hidden': 'true', style: { '--done': round.progress.done } }), h('span', {}, round.progress.fetching.far), h('p', {}, round.progress.fetching.why))),
         round.tiles.length > 0 && ranking(round),
         h('div.thumbbar.only-narrow', { data: { key: 'thumbbar' } },
           h('button', { type: 'button', data: { click: 'drawer' } }, icon('sliders'), text.brief),

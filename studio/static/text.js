@@ -242,7 +242,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'text-scroll' } },
-          engines(form), h('p.writes', { data: { key: 'writes' } }, form.model), Duet.templates.draw(form, engine(), draft.options[draft.engine], room), keywords(form), axes(form), adapters(form),
+          engines(form), engine().model && h('p.writes', { data: { key: 'writes' } }, engine().model), Duet.templates.draw(form, engine(), draft.options[draft.engine], room), keywords(form), axes(form), adapters(form),
           first.filter(spec => LONG.includes(spec.name)).map(spec => long(form, spec)),
           h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
           h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true), chance(form, draft)))),
