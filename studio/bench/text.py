@@ -99,10 +99,16 @@ def moves_row(name: str, forth: Sequence[str], back: Sequence[str]) -> Row:
 
 def lean(name: str, text: str) -> float:
     """How much nearer in meaning a text is to descriptions of an axis's first pole than to those of its second."""
+    near = registry.reader().embed([text])[0]
+    positive, negative = (poles @ near for poles in _poles(name))
+    return float(positive.mean() - negative.mean())
+
+
+@cache
+def _poles(name: str) -> tuple[Any, Any]:
+    """The vectors of the descriptions of an axis's poles, (n, 384) each."""
     positive, negative = _table()["descriptions"][name]
-    near = registry.reader().embed([text, *positive, *negative])
-    similar = near[1:] @ near[0]
-    return float(similar[: len(positive)].mean() - similar[len(positive) :].mean())
+    return registry.reader().embed(positive), registry.reader().embed(negative)
 
 
 # ── Keywords ─────────────────────────────────────────────────────────────────────────────────────────────────────────
