@@ -41,7 +41,9 @@ class Owned:
 
     async def axis(self, request: Request) -> Response:
         """An axis from examples of its poles."""
-        return await self._asked(request, lambda session, said, _: {"sha256": own.axis(self._studio, session, said)})
+        return await self._asked(
+            request, lambda session, said, _: {"sha256": own.axis(self._studio, session, said)}, 2**22
+        )
 
     async def judged(self, request: Request) -> Response:
         """The texts that were liked and disliked, to make an axis from."""

@@ -52,6 +52,7 @@ class Voice:
     samples: list[dict[str, str]] = field(default_factory=list)
     error: Words | None = None
     sha256: str = ""
+    gone: bool = False  # discarded: nothing that comes of it is kept
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -128,7 +129,9 @@ class Voices:
         count = corpus.check(given)
         with session.acting():
             known = self.of(session)
-            if known is not None and (known.active or known.status == "stopped"):
+            if known is not None and (
+                known.active or known.status == "stopped" or (known.status == "failed" and known.step)
+            ):
                 raise StudioError("A voice is being trained already.", "Finish or discard it first.")
             self._studio.desk.admit(beside(session.id))
             folder = self._studio.voices(session.id)
@@ -144,6 +147,7 @@ class Voices:
                 raise StudioError("There is no training to go on with.", "Begin one.")
             self._studio.desk.admit(beside(session.id))
             found.status, found.error = "waiting", None
+            found.stop.clear()
             return self._submit(session, found)
 
     def stop(self, session: Session) -> None:
@@ -158,6 +162,7 @@ class Voices:
         found = self.of(session)
         self.stop(session)
         if found is not None:
+            found.gone = True
             for ticket in self._studio.desk.cancel(beside(session.id)):
                 ticket.wait(5.0)
             shutil.rmtree(found.folder, ignore_errors=True)
@@ -165,7 +170,6 @@ class Voices:
             self._known.pop(session.id, None)
 
     def _submit(self, session: Session, voice: Voice) -> Voice:
-        voice.stop.clear()
         with self._lock:
             self._known[session.id] = voice
         self._studio.desk.submit(beside(session.id), -1, lambda cancelled: self._work(session, voice, cancelled))
@@ -189,7 +193,7 @@ class Voices:
                 voice.hear(event)
                 trained = trained or type(event).__name__ == "Trained"
                 yield event
-            if trained:
+            if trained and not voice.gone:
                 self._finish(session, voice)
             elif voice.stop.is_set() or cancelled():
                 voice.status = "stopped"

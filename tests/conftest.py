@@ -163,6 +163,19 @@ def encoder_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(name="studio")
+def fake_studio(tmp_path: Path) -> Iterator[Any]:
+    """A studio with the engines for tests, closed afterwards."""
+    from engines import fake, fake_text
+    from studio.session import Studio
+
+    fake.use()
+    fake_text.use()
+    made = Studio(tmp_path / "home")
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
 def browser(browser_path: str) -> Iterator[Any]:
     """One Chromium for the tests of a file."""

@@ -70,7 +70,7 @@ def status(running, path, data=None, headers=None):
 
 def test_the_endpoints_of_the_design_and_no_others(client):
     named = set(client.view_api(return_format="dict", print_info=False)["named_endpoints"])
-    wanted = "new_session upload blob propose judge cancel history branch undo forget export write accept"
+    wanted = "new_session upload blob propose judge cancel history branch undo forget export write accept keep"
     assert named == {f"/{name}" for name in wanted.split()}
 
 

@@ -10,7 +10,7 @@ import pytest
 from test_finetune import tale
 from toys import language_model
 
-from engines import fake, fake_text, language
+from engines import language
 from engines.api import Brief, UserError
 from engines.text import adapter
 from engines.text.axes import read_axis
@@ -31,15 +31,6 @@ ASKED = {"name": "mine", "texts": [tale()], "settings": SETTINGS}
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     return language_model(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture
-def studio(tmp_path):
-    fake.use()
-    fake_text.use()
-    made = Studio(tmp_path / "home")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -491,7 +491,7 @@ def test_everything_in_text_mode_can_be_reached_by_key_and_has_a_name(writer):
     page = writer
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('#duet-notebook, #duet-round, #duet-brief')].flatMap(panel =>
-        [...panel.querySelectorAll('button, textarea, input, select, a')]).filter(each => each.offsetParent
+        [...panel.querySelectorAll('button, textarea, input, select, a')]).filter(each => each.checkVisibility()
         && !(each.getAttribute('aria-label') || each.innerText || each.labels?.length || each.title)).map(each => each.outerHTML)"""
     )
     assert nameless == []

@@ -23,15 +23,6 @@ PICTURE = Brief(mode="style", engine="fake", styles={"ember": 0.7, "tide": 0.3},
 
 
 @pytest.fixture
-def studio(tmp_path):
-    fake.use()
-    fake_text.use()
-    made = Studio(tmp_path / "home")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def session(studio):
     """The notebook begins, and a round goes on from it."""
     found = studio.new_session()

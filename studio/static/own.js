@@ -3,6 +3,7 @@
   const { h, define, icon, fill, redraw, panels, tell } = Duet;
   const root = document.body.appendChild(h('section.duet-own', { id: 'duet-own' }));
   const blank = () => ({ name: '', high: '', low: '', positive: '', negative: '' });
+  const MOST = 40; // judged texts that are filled in: the latest
   let open = false, draft = blank(), problem = '', busy = false, judged = null;
 
   const value = () => Duet.value('brief');
@@ -59,7 +60,7 @@
   }
 
   async function shelve(sha, name) {
-    const { what } = value().kept.find(each => each.sha256 === sha);
+    const what = value().kept.find(each => each.sha256 === sha)?.what;
     if (await act(() => ask('shelve', { sha256: sha, name }))) { if (name === null) Duet.textForm.end(`${what}:sha256:${sha}`); await tell('history', 'look'); redraw('own'); redraw('voice'); }
   }
 
@@ -79,7 +80,7 @@
   }
 
   const handlers = {
-    rename(input) { const name = input.value.trim(); if (name) shelve(input.dataset.sha, name); },
+    rename(input) { const name = input.value.trim(); if (name) shelve(input.dataset.sha, name); else input.value = input.defaultValue; },
     away(button) { shelve(button.dataset.sha, null); },
     bring(input) { if (input.files[0]) bring(input.files[0]); input.value = ''; },
     outside(element, event) { if (event.target === element) this.close(); },
@@ -96,6 +97,7 @@
     panels.own.value = {};
     redraw('own');
     Duet.modal.enter(root, root.querySelector('input[data-name="name"]'), before);
+    await tell('history', 'look'); // what was said just now counts
     judged = await ask('judged');
     redraw('own');
   }
@@ -121,8 +123,10 @@
       ...handlers, close, make,
       typed(input) { draft[input.dataset.name] = input.value; redraw('own'); },
       fill() {
-        draft.positive = judged.liked.join('\n\n');
-        draft.negative = judged.disliked.join('\n\n');
+        for (const [side, found] of [['positive', judged.liked], ['negative', judged.disliked]]) {
+          const whole = found.slice(0, MOST).map(each => each.replace(/\n\s*\n/g, '\n')); // a paragraph is an example
+          draft[side] = [draft[side].trim(), ...whole].filter(Boolean).join('\n\n');
+        }
         draft.high ||= words().own_liked;
         draft.low ||= words().own_disliked;
         redraw('own');
