@@ -23,6 +23,7 @@ WANTED = re.compile(
 )  # besides the weights
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a number, by its name in safetensors
+BESIDE = re.compile(r"[\w-][\w.-]*\.safetensors")  # a file of weights that lies beside its index, and nowhere else
 HEADER = 2**20  # bytes in which the header of a file of weights nearly always lies
 TEXTS, TOKENS = 4, 1024  # that are written side by side, and how long each is with what it goes on from
 TWICE = 2  # what is kept of them is moved when one ends
@@ -69,7 +70,11 @@ class Files(ABC):
         """The files of its weights: the one, or those that the index names."""
         if INDEX in self.names():
             found = self._json(INDEX).get("weight_map")
-            return sorted(set(found.values())) if isinstance(found, dict) else self._refuse_kind()
+            if not isinstance(found, dict) or not all(
+                isinstance(each, str) and BESIDE.fullmatch(each) for each in found.values()
+            ):
+                self._refuse_kind()
+            return sorted(set(found.values()))
         return [ONE] if ONE in self.names() else []
 
     @cached_property

@@ -163,6 +163,20 @@ def encoder_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def studio_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: (status, stdout, stderr)."""
+    from studio import cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
 @pytest.fixture(name="studio")
 def fake_studio(tmp_path: Path) -> Iterator[Any]:
     """A studio with the engines for tests, closed afterwards."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from engines import fake
 from engines.api import Brief, Result
-from studio import cli, config, headless
+from studio import config, headless
 from studio.events import Judgement
 from studio.pictures import read_meta
 from studio.session import Studio
@@ -37,19 +37,6 @@ def nested(levels: int) -> dict:
 @pytest.fixture(autouse=True)
 def engine():
     fake.use()
-
-
-@pytest.fixture
-def studio_command(capsys):
-    """Runs a command in this process: (status, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = cli.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 def png(colour=(10, 200, 90), size=(40, 30)) -> bytes:

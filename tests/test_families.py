@@ -105,21 +105,22 @@ def exact(monkeypatch):
     device.choose.cache_clear()
 
 
+def generated(theirs, prompt):
+    """What transformers goes on with, always the likeliest."""
+    tokens = torch.tensor([prompt])
+    lengths = {"max_new_tokens": 24, "min_new_tokens": 24}
+    with torch.inference_mode():
+        made = theirs.generate(
+            tokens, attention_mask=torch.ones_like(tokens), do_sample=False, pad_token_id=1, **lengths
+        )
+    return made[0, len(prompt) :].tolist()
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_every_family_writes_what_transformers_writes_and_takes_the_controls(kind, tmp_path):
     theirs = saved(tmp_path, kind)
     model = LanguageModel(tmp_path)
-    with torch.inference_mode():
-        tokens = torch.tensor([PROMPT])
-        made = theirs.generate(
-            tokens,
-            attention_mask=torch.ones_like(tokens),
-            do_sample=False,
-            max_new_tokens=24,
-            min_new_tokens=24,
-            pad_token_id=1,
-        )
-    wanted = made[0, len(PROMPT) :].tolist()
+    wanted = generated(theirs, PROMPT)
     short = row(most=5, least=5)  # ends before the others, which go on without it
     assert written(model, [row(), short, row()]) == [wanted, wanted[:5], wanted]
     assert not torch.equal(_steered(model, push=torch.randn(model.states([PROMPT]).shape[1:])), _steered(model))
@@ -164,17 +165,7 @@ def _told(steps):
 def test_a_prompt_that_is_read_in_pieces_is_the_prompt(kind, tmp_path):
     theirs = saved(tmp_path, kind, context=512)
     prompt = (PROMPT * 30)[:330]
-    with torch.inference_mode():
-        tokens = torch.tensor([prompt])
-        made = theirs.generate(
-            tokens,
-            attention_mask=torch.ones_like(tokens),
-            do_sample=False,
-            max_new_tokens=24,
-            min_new_tokens=24,
-            pad_token_id=1,
-        )
-    assert written(LanguageModel(tmp_path), [row(), row()], prompt) == [made[0, 330:].tolist()] * 2
+    assert written(LanguageModel(tmp_path), [row(), row()], prompt) == [generated(theirs, prompt)] * 2
 
 
 @pytest.mark.parametrize("kind", ["mamba", "recurrent_gemma", "rwkv"])

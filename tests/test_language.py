@@ -18,7 +18,6 @@ from toys import NAMES, WORDS, language_model
 from engines import device, hub, language, registry, store
 from engines.errors import EngineError
 from engines.fetching import file_sha256
-from studio import cli
 
 NAME = "artist/tiny"
 
@@ -59,17 +58,6 @@ def served(made, monkeypatch) -> Iterator[Hub]:
         found.repositories[NAME] |= {"modeling_tiny.py": b"raise SystemExit", "onnx.tar": b"0" * 99}
         monkeypatch.setenv("HF_ENDPOINT", found.address)
         yield found
-
-
-@pytest.fixture
-def command(capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = cli.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 def edited(file: Path, **changes) -> None:
@@ -151,6 +139,11 @@ def no_shard(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
 
 
+def shard_elsewhere(folder: Path) -> None:
+    no_shard(folder)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../model.safetensors"}}))
+
+
 def huge(folder: Path) -> None:
     """Weights of half a terabyte, of which the disk holds nothing but the header."""
     tensor = {"dtype": "BF16", "shape": [2**18, 2**20], "data_offsets": [0, 2**39]}
@@ -189,17 +182,22 @@ def torn(folder: Path) -> None:
             r"model\.safetensors .* damaged",
         ),
         (torn, r"model\.safetensors .* damaged"),
+        (shard_elsewhere, r"no causal language model|damaged"),
         (no_shard, r"model-00002-of-00002\.safetensors of the model tiny-gpt is missing"),
         (lambda folder: (folder / "tokenizer.json").unlink(), r"has no tokenizer"),
         (huge, r"needs about \d+ GB of memory to write, and [\d.]+ GB are free.*smaller model: \d+ million parameters"),
     ],
 )
-def test_what_cannot_write_is_said_before_anything_is_loaded_and_in_one_line(harm, said, folder, tmp_path, command):
+def test_what_cannot_write_is_said_before_anything_is_loaded_and_in_one_line(
+    harm, said, folder, tmp_path, studio_command
+):
     harm(folder)
     with pytest.raises(EngineError, match=said):
         language.check(str(folder))
     (tmp_path / "brief.json").write_text(json.dumps({"mode": "text", "prompt": "the sea"}))
-    status, out, err = command("round", tmp_path / "brief.json", "--out", tmp_path / "out", "--text-model", folder)
+    status, out, err = studio_command(
+        "round", tmp_path / "brief.json", "--out", tmp_path / "out", "--text-model", folder
+    )
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert not (tmp_path / "out").exists()
     assert not (folder / "ran").exists()
@@ -341,12 +339,12 @@ def test_what_a_hub_says_is_told_in_words(served, models):
         language.check(NAME)
 
 
-def test_without_a_hub_there_is_a_remedy_and_nothing_is_sent_elsewhere(monkeypatch, models, tmp_path, command):
+def test_without_a_hub_there_is_a_remedy_and_nothing_is_sent_elsewhere(monkeypatch, models, tmp_path, studio_command):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
     (tmp_path / "brief.json").write_text(json.dumps({"mode": "text", "prompt": "the sea"}))
-    status, out, err = command("round", tmp_path / "brief.json", "--out", tmp_path / "out", "--text-model", NAME)
+    status, out, err = studio_command("round", tmp_path / "brief.json", "--out", tmp_path / "out", "--text-model", NAME)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert "cannot be reached" in err
     assert "--text-model FOLDER" in err
@@ -369,14 +367,16 @@ def brief(tmp_path) -> Path:
     return file
 
 
-def test_a_round_is_written_by_the_model_that_was_named_and_says_so(served, models, brief, made, tmp_path, command):
-    status, out, err = command("round", brief, "--out", tmp_path / "a", "--text-model", NAME, "--json")
+def test_a_round_is_written_by_the_model_that_was_named_and_says_so(
+    served, models, brief, made, tmp_path, studio_command
+):
+    status, out, err = studio_command("round", brief, "--out", tmp_path / "a", "--text-model", NAME, "--json")
     assert status == 0, err
     report = json.loads(out)
     assert report["engine"]["models"][NAME] == language.folder_sha256(made)
     assert language.EMBEDDED not in report["engine"]["models"]
     assert language.VARIABLE not in os.environ
-    status, out, _ = command("round", brief, "--out", tmp_path / "b", "--text-model", made, "--json")
+    status, out, _ = studio_command("round", brief, "--out", tmp_path / "b", "--text-model", made, "--json")
     assert status == 0
     other = json.loads(out)
     assert other["engine"]["models"][made.name] == language.folder_sha256(made)
@@ -413,30 +413,30 @@ def test_a_model_that_was_not_taught_to_answer_says_so_and_a_small_one_leaves_ro
         edited(made / "tokenizer_config.json", chat_template=None)
 
 
-def test_models_of_a_hub_are_listed_pulled_and_verified(served, models, command):
-    status, _, err = command("models", "pull", NAME)
+def test_models_of_a_hub_are_listed_pulled_and_verified(served, models, studio_command):
+    status, _, err = studio_command("models", "pull", NAME)
     assert status == 0, err
-    status, out, _ = command("models", "list", "--json")
+    status, out, _ = studio_command("models", "list", "--json")
     (row,) = [each for each in json.loads(out)["models"] if each["name"] == NAME]
     assert (row["present"], row["license"], row["size"] > 100_000) == (True, "mit", True)
-    status, out, _ = command("models", "list")
+    status, out, _ = studio_command("models", "list")
     assert NAME in out
-    status, out, _ = command("models", "verify")
+    status, out, _ = studio_command("models", "verify")
     assert (status, f"{NAME}: whole" in out) == (0, True)
     with (models / "artist--tiny" / "model.safetensors").open("r+b") as file:
         file.seek(5000)
         file.write(b"harm")
-    status, _, err = command("models", "verify")
+    status, _, err = studio_command("models", "verify")
     assert (status, NAME in err) == (1, True)
-    status, _, err = command("models", "pull", "artist/other")
+    status, _, err = studio_command("models", "pull", "artist/other")
     assert (status, "The hub has no model artist/other" in err) == (2, True)
 
 
-def test_a_voice_is_taught_to_the_model_that_is_named(served, models, tmp_path, command):
+def test_a_voice_is_taught_to_the_model_that_is_named(served, models, tmp_path, studio_command):
     chance = random.Random(4)
     (tmp_path / "mine.txt").write_text("\n\n".join(" ".join(chance.choices(WORDS, k=12)) for _ in range(60)))
     given = ["--minutes", 0.1, "--epochs", 1, "--block", 128, "--text-model", NAME, "--json"]
-    status, out, err = command("train", "lora", tmp_path / "mine.txt", "--out", tmp_path / "voice", *given)
+    status, out, err = studio_command("train", "lora", tmp_path / "mine.txt", "--out", tmp_path / "voice", *given)
     assert status == 0, err
     assert json.loads(out)["base"] == {"name": NAME, "sha256": language.sha256(NAME)}
 
@@ -446,7 +446,9 @@ def test_what_was_fetched_is_the_file_that_was_sent(served, models, made):
     assert file_sha256(place / "model.safetensors") == file_sha256(made / "model.safetensors")
 
 
-def test_a_replay_by_the_same_model_is_the_same_and_by_another_says_which_it_was(models, made, tmp_path, command):
+def test_a_replay_by_the_same_model_is_the_same_and_by_another_says_which_it_was(
+    models, made, tmp_path, studio_command
+):
     from engines.api import Brief
     from studio.session import Studio
 
@@ -468,9 +470,9 @@ def test_a_replay_by_the_same_model_is_the_same_and_by_another_says_which_it_was
         session.export(tmp_path / "export.zip")
     finally:
         studio.close()
-    status, _, err = command("replay", tmp_path / "export.zip", "--text-model", made)
+    status, _, err = studio_command("replay", tmp_path / "export.zip", "--text-model", made)
     assert status == 0, err
-    status, _, err = command("replay", tmp_path / "export.zip", "--text-model", other)
+    status, _, err = studio_command("replay", tmp_path / "export.zip", "--text-model", other)
     assert status == 1
     assert made.name in err
     assert "other-gpt" in err

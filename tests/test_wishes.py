@@ -110,6 +110,16 @@ def test_banks_give_every_degree_of_fulfilment_its_beams():
     assert [each.met for each in banks.chosen([*free, dear[0]], 4)] == [1, 0, 0, 0]
 
 
+def test_a_word_that_the_vocabulary_lacks_is_told_and_its_unknown_forms_are_left_out(tmp_path_factory):
+    vocabulary = LanguageModel(language_model(tmp_path_factory.mktemp("toy"))).vocabulary
+    unknown = vocabulary.encode("zorbel")
+    assert all(
+        list(spelling) != unknown for spelling in keyword(vocabulary, "gull").spellings
+    )  # "gulls" is unknown to it
+    with pytest.raises(EngineError, match="cannot spell"):
+        keyword(vocabulary, "zorbel")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_beams_hold_every_word_that_must_occur(tmp_path_factory, seed):
     model = LanguageModel(language_model(tmp_path_factory.mktemp("toy")))

@@ -33,7 +33,6 @@ class Composition:
     cancelled: Callable[[], bool]
     began: float = field(default_factory=time.perf_counter)
     finished: int = 0  # variants that were told
-    written: bool = False
 
     def run(self) -> Iterator[Event]:
         """Drafts as the texts grow, then each variant. Raises `Stopped`."""
@@ -51,7 +50,6 @@ class Composition:
                     yield Draft(at, text.text)
             grown = sum(len(text.tokens) for text in texts)
             yield Progress(min(1.0, grown / (self.first.length * len(many))), "Writing")
-        self.written = True
         before: list[str] = []
         for at in range(len(self.rows)):
             mine = texts[at * versions : (at + 1) * versions]

@@ -86,9 +86,13 @@ def keyword(vocabulary: Vocabulary, word: str, strength: float = 1.0) -> Keyword
     forms = tuple(dict.fromkeys(inflections(word)))
     cases = [cased for form in forms for cased in dict.fromkeys((form, form.capitalize()))]
     before = "" if UNSPACED.search(word) else " "  # within a word, the tokens of another one would mean something else
-    spellings = tuple(dict.fromkeys(found for form in cases if (found := tuple(vocabulary.encode(before + form)))))
-    if not spellings or not any(each.isalnum() for each in word):
+    if not any(each.isalnum() for each in word):
         raise EngineError("The keyword {value!r} has no letters that a text could hold.", "Choose a word.", value=word)
+    found = [(form, tuple(vocabulary.encode(before + form))) for form in cases]
+    spelled = [tokens for form, tokens in found if vocabulary.decode(tokens).strip().lower() == form.lower()]
+    spellings = tuple(dict.fromkeys(spelled))
+    if not spellings:  # a vocabulary of whole words may lack it
+        raise EngineError("The text model cannot spell the keyword {value!r}.", "Choose another word.", value=word)
     return Keyword(word, forms, spellings, strength)
 
 

@@ -158,7 +158,11 @@ def rewrite_rows(engine: Any, given: Sequence[Passage], tell: Tell) -> Iterator[
         share,
         f"{told}; MiniLM similarity to the poles moves by {statistics.median(moved):.3f} (median)",
     )
-    yield row("rewrite.content", statistics.median(kept), f"{told}; MiniLM similarity to the original, median")
+    yield row(
+        "rewrite.content",
+        statistics.median(kept),
+        f"{told}; MiniLM similarity to the original, median; versions are chosen with it",
+    )
 
 
 # ── Prose ────────────────────────────────────────────────────────────────────────────────────────────────────────────
