@@ -8,6 +8,7 @@ only where a painter is trained.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..errors import EngineError
 
@@ -101,6 +103,21 @@ def concepts(folder: Path) -> list[Concept]:
     return found
 
 
+def named(folder: Path) -> list[tuple[str, list[str], list[str], str]]:
+    """Name, keywords, Chinese name and keywords, and CLDR's subgroup of everything that can be drawn: the table `names.json`."""
+    kinds = json.loads((folder / "emojibase-data" / "meta" / "groups.json").read_text())["subgroups"]
+    tables = {lang: json.loads((folder / "emojibase-data" / lang / "data.json").read_text()) for lang in ("en", "zh")}
+    chinese = {entry["hexcode"]: entry for entry in tables["zh"]}
+    made = []
+    for entry in tables["en"]:
+        if entry.get("group") not in GROUPS or ":" in entry["label"] or entry["label"].startswith(("man ", "woman ", "women ", "men ")):
+            continue
+        own = chinese.get(entry["hexcode"], {})
+        zh = [own["label"], *(tag for tag in own.get("tags", ()) if tag != own["label"])] if own else []
+        made.append((entry["label"], [tag for tag in entry.get("tags", ()) if tag != entry["label"]], zh, kinds[str(entry["subgroup"])]))
+    return made
+
+
 def draw(folder: Path, told: Callable[[float], None] = lambda done: None) -> Drawn:
     """Every picture of every concept, drawn by resvg, or read where that was done before. Raises `EngineError` without resvg."""
     file = folder / f"drawn-{SIDE}.npz"
@@ -126,24 +143,28 @@ def _draw(folder: Path, found: list[Concept], file: Path, told: Callable[[float]
     part.replace(file)
 
 
-def rendered(svg: str, side: int = SIDE, margin: int = MARGIN) -> Bytes:
-    """(side, side, 4) RGBA: what is drawn, centred and as large as the margin allows."""
-    import io
+def rendered(svg: str) -> Bytes:
+    """(128, 128, 4) RGBA: what is drawn, centred and as large as the margin allows."""
+    large = raster(svg, 2 * SIDE)
+    box = large.getchannel("A").point(lambda value: 255 * (value > 8)).getbbox() or (0, 0, *large.size)
+    cut = large.crop(box)
+    scale = (SIDE - 2 * MARGIN) / max(cut.size)
+    size = (max(1, round(cut.width * scale)), max(1, round(cut.height * scale)))
+    out = Image.new("RGBA", (SIDE, SIDE))
+    out.paste(cut.resize(size, Image.Resampling.LANCZOS), ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
+    return np.asarray(out)
 
-    from PIL import Image
 
+def raster(svg: str, side: int) -> Image.Image:
+    """The whole drawing in RGBA. Raises `EngineError` without resvg."""
     try:
         import resvg_py
     except ImportError as error:
-        raise EngineError("Training pictures are drawn by resvg, which is not installed.", "Install the extra: duet-studio[train].") from error
-    large = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=2 * side, height=2 * side)))).convert("RGBA")
-    box = large.getchannel("A").point(lambda value: 255 * (value > 8)).getbbox() or (0, 0, *large.size)
-    cut = large.crop(box)
-    scale = (side - 2 * margin) / max(cut.size)
-    size = (max(1, round(cut.width * scale)), max(1, round(cut.height * scale)))
-    out = Image.new("RGBA", (side, side))
-    out.paste(cut.resize(size, Image.Resampling.LANCZOS), ((side - size[0]) // 2, (side - size[1]) // 2))
-    return np.asarray(out)
+        raise EngineError(
+            "Training pictures are drawn by resvg, which is not installed.", "Install the extra: duet-studio[train]."
+        ) from error
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side))
+    return Image.open(io.BytesIO(png)).convert("RGBA")
 
 
 def slug(name: str) -> str:
