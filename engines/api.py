@@ -188,6 +188,7 @@ class EngineInfo:
     summary: str
     options: type = NoOptions
     needs: tuple[str, ...] = ()  # keys of the brief that must be given: "content", "styles", "prompt", "sketch"
+    needs_one: tuple[str, ...] = ()  # keys of which one at least must be given
     styles: tuple[str, ...] = ()  # the styles it knows by name
     picture_styles: bool = False  # whether a picture may be a style
     weights: Mapping[str, tuple[float, float]] = field(
@@ -211,6 +212,13 @@ class EngineInfo:
         for key in self.needs:
             if not getattr(brief, key):
                 raise BriefError("The brief has no {key}.", "Engine {engine} needs one.", key=key, engine=self.name)
+        if self.needs_one and not any(getattr(brief, key) for key in self.needs_one):
+            raise BriefError(
+                "The brief has neither {allowed}.",
+                "Engine {engine} needs one of them.",
+                allowed=" nor ".join(self.needs_one),
+                engine=self.name,
+            )
         for name in brief.styles:
             if name not in self.styles and not (self.picture_styles and PICTURE.fullmatch(name)):
                 known = ", ".join(self.styles) or "none by name"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BUILT_IN = (
     "engines.style",
     "engines.text",
+    "engines.image",
 )  # packages that register their engines when imported; none of them imports torch
 
 STAND_IN = "sha256:" + "0" * 64  # the picture that a `then` brief works on, before it exists

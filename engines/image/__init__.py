@@ -1,1 +1,72 @@
-"""Pictures from words and sketches."""
+"""Image engines: a painter of sketches and words. Facts only; torch loads with the engines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..api import Engine, EngineInfo, option
+from ..errors import BriefError
+from ..registry import register
+
+PAINTED_STYLES = ("shaded", "vivid", "plain")  # in the order in which the painter learned them
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+MOST_COLOURS = 3
+
+
+@dataclass(frozen=True)
+class PainterOptions:
+    drawing: str = option(
+        "1", choices=("1", "2", "3", "4"), knob=True, help="Which of the drawings that the words lead to, where you drew none."
+    )
+    jitter: float = option(0.0, low=0, high=1, step=0.01, knob=True, help="How far things stray from their places.")
+    guidance: float = option(
+        1.0, low=0, high=3, step=0.05, knob=True, help="How much the words say against the sketch; 0 paints by the lines alone."
+    )
+    lines: float = option(0.35, low=0, high=1, step=0.01, knob=True, help="How dark the lines are drawn over the colours.")
+    hue: float = option(0.0, low=-0.5, high=0.5, step=0.01, knob=True, help="Turns all colours around the wheel.")
+    saturation: float = option(1.0, low=0, high=2, step=0.01, knob=True, help="How colourful it is.")
+    lightness: float = option(0.0, low=-0.5, high=0.5, step=0.01, knob=True, help="Darker or lighter.")
+    contrast: float = option(1.0, low=0.5, high=1.5, step=0.01, knob=True, help="How far light and dark lie apart.")
+    mood: float = option(0.0, low=-2, high=2, step=0.05, knob=True, help="One way in which the painter varies what the words leave open.")
+    accent: float = option(0.0, low=-2, high=2, step=0.05, knob=True, help="Another such way.")
+    palette: str = option("", help="Up to three colours to paint with, such as #d92b2b #f4f4f4.")
+    read_as: str = option(
+        "auto", choices=("auto", "lines", "photo"), advanced=True, help="Whether the sketch is lines, or a photo to find lines in."
+    )
+    detail: float = option(0.5, low=0, high=1, step=0.01, advanced=True, help="How many of a photo's or a drawing's lines are used.")
+    line_weight: float = option(1.0, low=0.5, high=3, step=0.1, advanced=True, help="How thick the lines are.")
+    clean: float = option(0.3, low=0, high=1, step=0.05, advanced=True, help="How large the specks are that are taken out.")
+
+    def check(self) -> None:
+        colours = self.palette.replace(",", " ").split()
+        if len(colours) > MOST_COLOURS or not all(COLOUR.fullmatch(each) for each in colours):
+            raise BriefError(
+                "{key} is {value!r}.",
+                "It must be {kind}.",
+                key="options.palette",
+                value=self.palette,
+                kind="up to three colours such as #d92b2b",
+            )
+
+
+PAINTER = EngineInfo(
+    name="painter",
+    mode="image",
+    version="1",
+    summary="Your sketch and your words become a painting, at once.",
+    options=PainterOptions,
+    needs_one=("prompt", "sketch"),
+    styles=PAINTED_STYLES,
+    models=("outlines", "minilm-l6-v2", "hed-vgg16"),
+    random=True,
+)
+
+
+def _painter() -> Engine:
+    from .painter import Painter
+
+    return Painter()
+
+
+register(PAINTER, _painter)

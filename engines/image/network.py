@@ -47,6 +47,12 @@ class Filmed(nn.Module):
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
         return functional.relu(torch.addcmul(shift, self.norm(self.conv(x)), 1 + scale), inplace=True)
 
+    def fold(self) -> None:
+        """Puts the normalisation into the convolution, for painting alone."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = torch.nn.utils.fusion.fuse_conv_bn_eval(self.conv, self.norm)
+            self.norm = nn.Identity()
+
 
 class Generator(nn.Module):
     """Lines and a condition -> RGBA in 0-1, colours not multiplied by alpha. (N, 3, H, W) -> (N, 4, H, W); sides are multiples of 32."""
@@ -68,7 +74,7 @@ class Generator(nn.Module):
         self.out = nn.Sequential(nn.Conv2d(LAST + SEEN, LAST, 3, padding=1), nn.ReLU(), nn.Conv2d(LAST, 4, 3, padding=1))
 
     def forward(self, seen: Tensor, given: Condition) -> Tensor:
-        told = torch.cat((4 * given.words, given.style, 2 * given.palette.flatten(1), given.code), 1)
+        told = torch.cat((10 * given.words, given.style, 4 * given.palette.flatten(1), given.code), 1)
         condition = self.condition(told)
         x, skips = functional.pixel_unshuffle(seen, 2), []
         for layers in self.down:
@@ -80,6 +86,12 @@ class Generator(nn.Module):
             x = second(first(torch.cat((x, skips[-2 - at]), 1), condition), condition)
         x = functional.relu(self.last(functional.interpolate(x, scale_factor=2.0, mode="nearest")))
         return torch.sigmoid(self.out(torch.cat((x, seen), 1)))
+
+    def fold(self) -> None:
+        """Makes painting faster; it cannot learn any more."""
+        for module in self.modules():
+            if isinstance(module, Filmed):
+                module.fold()
 
 
 class Encoder(nn.Module):

@@ -49,7 +49,7 @@ SCREEN = frozenset(
     "circle-user h hashtag at asterisk copyright registered trademark signature quote language gender transgender mars venus".split()
 )
 KEPT = frozenset("image-filter-hdr".split())  # whose names say nothing of what they show
-BRANDS = frozenset({"material/apple"})
+BRANDS = "material/apple"  # and its programs
 CURVE = 6  # straight pieces that stand for a curve
 
 
@@ -86,7 +86,7 @@ def shown(found: Iterable[str]) -> list[str]:
         if "-".join(parts) in KEPT:
             kept.append(name)
             continue
-        if name in BRANDS or parts[-1] == "sign" or parts[0] in SCREEN or any(re.search(r"\d", part) or len(part) == 1 for part in parts) or "outline" in parts:
+        if name.startswith(BRANDS) or parts[-1] == "sign" or parts[0] in SCREEN or any(re.search(r"\d", part) or len(part) == 1 for part in parts) or "outline" in parts:
             continue
         bare = "-".join(part for part in parts if part not in SIGNS)
         if bare != "-".join(parts) and (bare in short or not bare):

@@ -27,7 +27,7 @@ from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
 
 RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 6e-4  # of the generator while it copies, and of both after
 AVERAGED = 0.998  # how much of the averaged weights stays in each step
-CODE_COST = 1.5e-3  # a nat of the code against the L1 loss
+CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
 COPYING, SLOPES, STYLE, READ_BACK, WORDS = 12.0, 0.5, 0.3, 0.5, 0.5  # weights of the losses beside the verdict
 R1, R1_EVERY = 1.0, 16
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
@@ -118,25 +118,29 @@ class Training:
 
     def _copied(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
         """The pictures painted again from their own codes, and what the codes cost, in nats."""
-        mean, variance = self.encoder(lesson.pictures)
-        code = mean + torch.randn(mean.shape, generator=self.chance) * (variance / 2).exp()
-        nats = 0.5 * (mean.square() + variance.exp() - 1 - variance).sum(1).mean()
+        code, nats = self._read(lesson)
         return self.generator(lesson.seen, with_code(lesson.given, code)), nats
+
+    def _read(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
+        """Codes read off the pictures. Where the colours are told, half of them are drawn by chance, so that no code gainsays a palette."""
+        mean, variance = self.encoder(lesson.pictures)
+        nats = 0.5 * (mean.square() + variance.exp() - 1 - variance).sum(1).mean()
+        noise = torch.randn(mean.shape, generator=self.chance)
+        blind = (lesson.given.palette[:, 0, 3] > 0) & (torch.rand(len(mean), generator=self.chance) < 0.5)
+        return torch.where(blind[:, None], noise, mean + noise * (variance / 2).exp()), nats
 
     def _against(self, lesson: Lesson) -> dict[str, float]:
         half = len(lesson) // 2
         code = torch.randn(half, CODE, generator=self.chance)
         free = self._free(lesson.given[half:], code)
-        mean, variance = self.encoder(lesson.pictures[:half])
-        own = mean + torch.randn(mean.shape, generator=self.chance) * (variance / 2).exp()
-        nats = 0.5 * (mean.square() + variance.exp() - 1 - variance).sum(1).mean()
-        given = joined(with_code(lesson.given[:half], own), free)
+        copied = Lesson(lesson.pictures[:half], lesson.seen[:half], lesson.given[:half], lesson.ink[:half])
+        own, nats = self._read(copied)
+        given = joined(with_code(copied.given, own), free)
         made = self.generator(lesson.seen, given)
         told = self._judge(lesson, made.detach(), given)
         for part in self.discriminator.parameters():
             part.requires_grad_(False)
         patches, whole, style = self.discriminator(made, lesson.seen, given)
-        copied = Lesson(lesson.pictures[:half], lesson.seen[:half], lesson.given[:half], lesson.ink[:half])
         close, told["copying"] = copying(made[:half], copied)
         read, _ = self.encoder(made[half:])
         loss = -patches.mean() - WORDS * whole.mean() + COPYING * (close + CODE_COST * nats)
@@ -243,3 +247,13 @@ def with_code(given: Condition, code: Tensor) -> Condition:
 def joined(one: Condition, other: Condition) -> Condition:
     pairs = zip((one.words, one.style, one.palette, one.code), (other.words, other.style, other.palette, other.code), strict=True)
     return Condition(*(torch.cat(pair) for pair in pairs))
+
+
+def export(generator: Generator, file: Path, facts: dict[str, Any]) -> None:
+    """The averaged generator in half precision, with what is known of its training."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items() if value.is_floating_point()}
+    part = file.with_suffix(".part")
+    save_file(tensors, part, metadata={"training": json.dumps(facts)})
+    part.replace(file)

@@ -1,0 +1,298 @@
+"""Engine `painter`: words and a sketch become a picture, each thing in its own colours, in one pass of a conditional GAN."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
+
+from .. import device, embed, store, vision
+from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Result, Setting, Started
+from ..errors import EngineError
+from . import PAINTED_STYLES, PAINTER, PainterOptions, colour, drawing, layout, lines, painting, search, sketches, words
+from .drawing import Box, Drawing
+from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
+
+WEIGHTS = Path(__file__).with_name("painter.safetensors")
+SIDE = 128  # pixels of the square that a thing is painted in
+OWN = 0.45  # how far each thing's code strays from the picture's
+KEPT = 32  # scenes that are remembered
+FEATURES = 64  # numbers that stand for a picture in the taste model
+PLAIN_LINE = 3 / 512  # width of a line in the finished picture
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A thing to be painted."""
+
+    words: str
+    colours: tuple[str, ...]
+    square: Box  # of the picture, in shares of its width
+    ink: Plane  # (128, 128)
+    ink_at: Callable[[int, int], Plane]  # the same lines at another size: (height, width)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is painted, from the farthest to the nearest, and the lines of all of it."""
+
+    works: tuple[Work, ...]
+    aspect: float
+    ink_at: Callable[[int, int], Plane]
+
+
+class Stopped(Exception):
+    """Leaves the painting when the artist pressed Stop."""
+
+
+class Painter:
+    info = PAINTER
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._generator: Generator | None = None
+        self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
+
+    def models(self) -> dict[str, str]:
+        return {"painter": _sha256(WEIGHTS)} | {name: store.sha256(name) for name in self.info.models}
+
+    def generator(self) -> Generator:
+        """The network, loaded on first use, batch normalisation folded into its convolutions."""
+        with self._lock:
+            if self._generator is None:
+                self._generator = load(WEIGHTS)
+            return self._generator
+
+    # ── The contract ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(
+        self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """See `engines.api.Engine`. Raises `EngineError` where nothing can be drawn from the words and the sketch."""
+        began, chosen = time.perf_counter(), device.choose()
+        yield Started(len(settings), chosen.device, chosen.dtype)
+        yield Progress(0.0, "Reading the words")
+        for index, setting in enumerate(settings):
+            started = time.perf_counter()
+            if cancelled():
+                yield Cancelled(index)
+                return
+            pixels = self.paint(brief.apply(setting.knobs), setting.seed, pictures, brief.size)
+            features = looks(pixels)
+            yield Result(index, setting.knobs, setting.seed, time.perf_counter() - started, pixels=pixels, features=features)
+            yield Progress((index + 1) / len(settings), "Painting")
+        yield Done(time.perf_counter() - began, device.peak_memory_mb())
+
+    def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
+        """One small picture a setting, `size` on the long side."""
+        return [self.paint(brief.apply(each.knobs), each.seed, pictures, size) for each in settings]
+
+    # ── Its steps ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def paint(self, brief: Brief, seed: int, pictures: Pictures, size: int) -> Pixels:
+        """(H, W, 4) RGBA, `size` on the long side. The brief has all knobs set."""
+        options = PainterOptions(**brief.options)
+        scene = self.scene(brief, options, seed, pictures)
+        with torch.inference_mode():
+            painted = self._painted(scene, brief, options, seed)
+            picture = composed(scene, painted, options, size)
+        return np.asarray(picture.movedim(0, -1).mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy())
+
+    def scene(self, brief: Brief, options: PainterOptions, seed: int, pictures: Pictures) -> Scene:
+        """What is to be painted: the sketch where there is one, else a drawing that the words lead to."""
+        place = seed if options.jitter > 0 else 0
+        key = (brief.sketch, brief.prompt, options.drawing, options.jitter, place, options.read_as, options.detail, options.clean)
+        with self._lock:
+            if key in self._scenes:
+                self._scenes.move_to_end(key)
+                return self._scenes[key]
+        if brief.sketch:
+            made = self._sketched(brief, options, pictures)
+        else:
+            made = drawn(propose(brief.prompt, int(options.drawing) - 1, options.jitter, place))
+        with self._lock:
+            self._scenes[key] = made
+            while len(self._scenes) > KEPT:
+                self._scenes.popitem(last=False)
+        return made
+
+    def _sketched(self, brief: Brief, options: PainterOptions, pictures: Pictures) -> Scene:
+        found = drawing.read_png(pictures.data(str(brief.sketch)))
+        if found is not None and found.pieces:
+            return drawn(found, brief.prompt)
+        plane = sketches.read(pictures(str(brief.sketch)), options.read_as, options.detail, options.clean)
+        square = drawing.square_of(sketches.box(plane))
+        asked = words.asked(brief.prompt).things
+        said, colours = brief.prompt[:200], asked[0].colours if asked else ()
+        if asked:
+            said = ", ".join(thing.words for thing in asked)[:200]
+        ink = sketches.cut(plane, square, (SIDE, SIDE))
+        whole = (0.0, 0.0, 1.0, 1.0)
+        work = Work(said, colours, square, ink, lambda height, width: sketches.cut(plane, square, (height, width)))
+        return Scene((work,), plane.shape[1] / plane.shape[0], lambda height, width: sketches.cut(plane, whole, (height, width)))
+
+    def _painted(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Tensor:
+        """Every thing of the scene, (N, 4, 128, 128)."""
+        seen = lines.seen(torch.from_numpy(np.stack([thickened(work.ink, options.line_weight) for work in scene.works])))
+        given = condition(scene, brief, options, seed)
+        generator, chosen = self.generator(), device.choose()
+
+        def painted(given: Condition) -> Tensor:
+            to = {"device": chosen.device, "dtype": chosen.torch_dtype}
+            moved = Condition(*(part.to(**to) for part in (given.words, given.style, given.palette, given.code)))
+            planes = seen.to(**to).contiguous(memory_format=torch.channels_last)
+            return generator(planes, moved).float().cpu()
+
+        if options.guidance == 0:
+            return painted(Condition(given.words * 0, given.style, given.palette, given.code))
+        made = painted(given)
+        if options.guidance == 1:
+            return made
+        without = painted(Condition(given.words * 0, given.style, given.palette, given.code))
+        return (without + options.guidance * (made - without)).clamp(0, 1)
+
+
+def composed(scene: Scene, painted: Tensor, options: PainterOptions, size: int) -> Tensor:
+    """The finished picture, (4, H, W), `size` on the long side."""
+    width = size if scene.aspect >= 1 else max(1, round(size * scene.aspect))
+    height = max(1, round(size / scene.aspect)) if scene.aspect >= 1 else size
+    canvas = torch.zeros(4, height, width)
+    for work, piece in zip(scene.works, painted, strict=True):
+        top, left, side = painting.place(work.square, width)
+        ink = work.ink_at(side, side)
+        piece = painting.toned(painting.enlarged(piece, ink), options.hue, options.saturation, options.lightness, options.contrast)
+        painting.laid(canvas, painting.lined(piece, ink, options.lines), top, left)
+    return canvas
+
+
+def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Condition:
+    """What each thing is painted from, besides its lines."""
+    count = len(scene.works)
+    said = torch.from_numpy(embed.shared.embed([work.words for work in scene.works]))
+    weights = [brief.styles.get(name, 0.0) for name in PAINTED_STYLES] if brief.styles else [1.0] + [0.0] * (STYLES - 1)
+    style = torch.tensor(weights).expand(count, STYLES)
+    chance = torch.Generator().manual_seed(seed)
+    code = torch.randn(CODE, generator=chance)
+    code[0] += options.mood
+    code[1] += options.accent
+    each = torch.stack([torch.randn(CODE, generator=chance) for _ in scene.works])
+    code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
+    return Condition(said.reshape(count, WORDS), style, palettes(scene.works, options.palette), code.expand(count, CODE))
+
+
+def palettes(works: Sequence[Work], chosen: str) -> Tensor:
+    """The colours given to each thing, (N, 3, 4): those that its words name, then the artist's. Several things share these out."""
+    own = [int(each[1:], 16) for each in chosen.replace(",", " ").split()]
+    picked = [colour.oklab(torch.tensor([value >> 16, value >> 8 & 255, value & 255]) / 255) for value in own]
+    table = torch.zeros(len(works), PALETTE, 4)
+    for at, work in enumerate(works):
+        given = [colour.named()[name].lab for name in work.colours]
+        rest = picked if len(works) == 1 else picked[at % len(picked) : at % len(picked) + 1] if picked else []
+        for slot, lab in enumerate([*given, *rest][:PALETTE] if given or rest else ()):
+            table[at, slot, :3], table[at, slot, 3] = lab, 1.0
+    return table
+
+
+# ── Scenes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def propose(prompt: str, number: int, jitter: float = 0.0, seed: int = 0) -> Drawing:
+    """A drawing of what the words ask for. Raises `EngineError` that names what the library has not, and what comes near."""
+    asked = layout.limited(words.asked(prompt))
+    if not asked.things:
+        raise EngineError("The words name nothing that can be drawn.", "Name a thing: a red house, two trees.")
+    found = [search.find(thing) for thing in asked.things]
+    missing = [thing for thing, options in zip(asked.things, found, strict=True) if not options]
+    if missing:
+        raise EngineError(
+            "No outline of {names} is known here.",
+            "Draw it yourself, or try one of these: {allowed}.",
+            names=", ".join(" ".join(thing.noun) for thing in missing),
+            allowed=", ".join(search.near(missing[0])),
+        )
+    return layout.drawing(asked, found, number, jitter, seed)
+
+
+def drawn(made: Drawing, prompt: str = "") -> Scene:
+    """A drawing as a scene. What has no words of its own has those of the prompt."""
+    works = []
+    for piece in made.pieces:
+        square = drawing.square_of(piece.box)
+        said = piece.words or prompt
+        things = words.asked(said).things
+        colours = things[0].colours if things else ()
+        ink_at = _inker(piece.lines, square)
+        works.append(Work(", ".join(thing.words for thing in things)[:200] or said[:200], colours, square, drawing.inked(piece.lines, (SIDE, SIDE), square), ink_at))
+    everything = tuple(line for piece in made.pieces for line in piece.lines)
+    return Scene(tuple(works), made.aspect, lambda height, width: drawing.inked(everything, (height, width), (0, 0, 1, 1), PLAIN_LINE))
+
+
+def _inker(lines_of: Sequence[drawing.Points], square: Box) -> Callable[[int, int], Plane]:
+    return lambda height, width: drawing.inked(lines_of, (height, width), square, PLAIN_LINE / square[2])
+
+
+def thickened(ink: Plane, weight: float) -> Plane:
+    """Lines a little thicker or thinner."""
+    if weight == 1:
+        return ink
+    from scipy import ndimage
+
+    wide = ndimage.grey_dilation(ink, size=(3, 3)) if weight > 1 else ndimage.grey_erosion(ink, size=(2, 2))
+    share = min(1.0, abs(weight - 1))
+    return np.asarray(ink * (1 - share) + wide * share, np.float32)
+
+
+# ── What it looks like ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def looks(pixels: Pixels) -> NDArray[np.float32]:
+    """A picture for the taste model, (64,): VGG-16's layers, each channel's mean, in random directions (see `embed.Reader.features`)."""
+    small = np.asarray(sketches.flattened(_small(pixels)))
+    vector = vision.shared.features([small])[0]
+    directions = np.random.default_rng(0).standard_normal((len(vector), FEATURES), np.float32)
+    return np.asarray(vector @ (directions / np.float32(np.sqrt(FEATURES))))
+
+
+def _small(pixels: Pixels) -> Pixels:
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE))
+    return np.array(image)
+
+
+# ── Weights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def load(file: Path) -> Generator:
+    """The generator from its file, ready to paint on the chosen device."""
+    chosen = device.choose()
+    with safe_open(file, "pt") as found:
+        tensors = {name: found.get_tensor(name).float() for name in found.keys()}  # noqa: SIM118 - no mapping
+    generator = Generator()
+    generator.load_state_dict(tensors, strict=False)
+    generator.eval().fold()
+    return generator.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def facts(file: Path = WEIGHTS) -> dict[str, object]:
+    """What the file says of its training."""
+    with safe_open(file, "pt") as found:
+        return dict(json.loads(found.metadata()["training"]))
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
