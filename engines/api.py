@@ -40,6 +40,7 @@ __all__ = [
     "Cancelled",
     "Done",
     "Draft",
+    "Drawer",
     "Engine",
     "EngineError",
     "EngineInfo",
@@ -366,6 +367,27 @@ class Previewer(Protocol):
     """An engine that is fast enough for a sheet of small pictures."""
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]: ...
+
+
+class Drawer(Protocol):
+    """An engine that draws before it paints. Drawings are JSON: `{"aspect": width / height, "things": [{"words", "lines": [[x, y, x, y…]…]}]}`,
+    coordinates in shares of the width, y downwards."""
+
+    def drawings(self, prompt: str, count: int) -> list[str]:
+        """Several drawings of what the words ask for. Raises `EngineError` where they name what cannot be drawn."""
+        ...
+
+    def drawing_file(self, drawing: str) -> bytes:
+        """A drawing as a PNG that holds its lines. Raises `EngineError` where it is none."""
+        ...
+
+    def read_drawing(self, file: bytes) -> str | None:
+        """The drawing in a PNG, or none."""
+        ...
+
+    def live(self, brief: Brief, drawing: str, size: int) -> Pixels:
+        """The brief's `yours` under a drawing, at once and small: `size` on the long side."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -166,12 +166,13 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
         brief = registry.check(replace(Brief.from_dict(found["brief"]).apply(made.knobs), seed=made.seed))
     except (UserError, KeyError, ValueError, TypeError):
         return None
-    if brief.then or brief.masks or brief.sketch:  # the page has no control for them yet
+    if brief.then or brief.masks:  # the page has no control for them yet
         return None
     unknown = {ref for ref in brief.files() if ref.removeprefix("sha256:") not in known}
     if unknown & set(brief.styles) or not registry.info(brief.engine).styles:
         return None
-    return replace(brief, content=None if unknown else brief.content)
+    gone = {key: None for key in ("content", "sketch") if getattr(brief, key) in unknown}
+    return replace(brief, **gone)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

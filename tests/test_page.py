@@ -35,6 +35,9 @@ def test_the_first_visit_is_painted_already_and_fits_one_screen(visit):
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     areas = [page.locator(".tile .picture").nth(at).bounding_box() for at in range(4)]
     assert sum(box["width"] * box["height"] for box in areas) > 0.25 * WIDE["width"] * WIDE["height"]
+    seen = "([x, y]) => Number(document.elementFromPoint(x, y).closest('.tile')?.dataset.index)"
+    middles = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in areas]
+    assert [page.evaluate(seen, list(middle)) for middle in middles] == [0, 1, 2, 3]  # none is cut off or covered
 
 
 def test_ask_look_judge_again(visit, running):

@@ -100,12 +100,32 @@ class Painter:
         """One small picture a setting, `size` on the long side."""
         return [self.paint(brief.apply(each.knobs), each.seed, pictures, size) for each in settings]
 
+    def drawings(self, prompt: str, count: int) -> list[str]:
+        """See `engines.api.Drawer`."""
+        return [propose(prompt, number).to_json() for number in range(count)]
+
+    def drawing_file(self, drawing_json: str) -> bytes:
+        return drawing.to_png(Drawing.from_json(drawing_json))
+
+    def read_drawing(self, file: bytes) -> str | None:
+        found = drawing.read_png(file)
+        return None if found is None else found.to_json()
+
+    def live(self, brief: Brief, drawing_json: str, size: int) -> Pixels:
+        options = PainterOptions(**brief.options)
+        found = Drawing.from_json(drawing_json)
+        if not found.pieces:
+            raise EngineError("There is nothing to paint yet.", "Draw something.")
+        return self._finished(drawn(found, brief.prompt), brief, options, brief.seed, size)
+
     # ── Its steps ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def paint(self, brief: Brief, seed: int, pictures: Pictures, size: int) -> Pixels:
         """(H, W, 4) RGBA, `size` on the long side. The brief has all knobs set."""
         options = PainterOptions(**brief.options)
-        scene = self.scene(brief, options, seed, pictures)
+        return self._finished(self.scene(brief, options, seed, pictures), brief, options, seed, size)
+
+    def _finished(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int, size: int) -> Pixels:
         with torch.inference_mode():
             painted = self._painted(scene, brief, options, seed)
             picture = composed(scene, painted, options, size)
@@ -130,10 +150,11 @@ class Painter:
         return made
 
     def _sketched(self, brief: Brief, options: PainterOptions, pictures: Pictures) -> Scene:
-        found = drawing.read_png(pictures.data(str(brief.sketch)))
+        data = pictures.data(str(brief.sketch))
+        found = drawing.read_png(data)
         if found is not None and found.pieces:
             return drawn(found, brief.prompt)
-        plane = sketches.read(pictures(str(brief.sketch)), options.read_as, options.detail, options.clean)
+        plane = sketches.read(sketches.opened(data, pictures(str(brief.sketch))), options.read_as, options.detail, options.clean)
         square = drawing.square_of(sketches.box(plane))
         asked = words.asked(brief.prompt).things
         said, colours = brief.prompt[:200], asked[0].colours if asked else ()

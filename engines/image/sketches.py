@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import cast
 
 import numpy as np
@@ -36,6 +37,14 @@ def read(pixels: Pixels, read_as: str, detail: float, clean: float) -> Plane:
     if int((plane > 0).sum()) < LEAST:
         raise EngineError("The sketch holds no lines to paint under.", "Draw a closed outline, or say in words what it shall be.")
     return plane
+
+
+def opened(data: bytes, pixels: Pixels) -> Pixels:
+    """The picture with its transparency, where it has any: `pixels` are the same on white."""
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.mode not in ("RGBA", "LA", "PA") or picture.size != (pixels.shape[1], pixels.shape[0]):
+            return pixels
+        return np.array(picture.convert("RGBA"))
 
 
 def ink(pixels: Pixels) -> Plane | None:

@@ -23,7 +23,7 @@ from ..view import round_view
 log = logging.getLogger(__name__)
 
 PANELS = ("header", "notice", "brief", "notebook", "round", "learned", "history")
-BUILT = ("style", "text")  # modes that have a page
+BUILT = ("style", "text", "image")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
@@ -43,6 +43,13 @@ FIRST_BRIEFS: dict[str, dict[str, Any]] = {
         "seed": 5,
     },
     "text": {"mode": "text", "engine": "writer", "options": {"length": 64}, "seed": 5},
+    "image": {
+        "mode": "image",
+        "engine": "painter",
+        "prompt": "a red house on a hill, with two trees and a golden sun",
+        "styles": {"shaded": 1.0},
+        "seed": 5,
+    },
 }
 
 Memory = dict[
@@ -125,6 +132,8 @@ class Page:
         if mode == "style":
             content = session.upload(self._assets.first(), f"{FIRST_CONTENT}.jpg")
             return session.propose(replace(brief, content=content))
+        if mode == "image":
+            return session.propose(brief)
         writing.write(session, FIRST_TEXT, by="given")
         return session.propose(replace(brief, prompt=FIRST_TEXT))
 
@@ -253,6 +262,8 @@ class Page:
                 "brief": render.form(scene, view, kept, writing.model()),
                 "notebook": render.notebook(scene, document, newest, said.get("doc"), view),
             }
+        if mode == "image":
+            return values | {"brief": render.easel(scene, view)}
         return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles)}
 
     def _offers(self, view: Values, memory: Memory) -> list[str]:

@@ -19,6 +19,8 @@ SCRIPTS = (
     "own.js",
     "voice.js",
     "text.js",
+    "canvas.js",
+    "easel.js",
     "brief.js",
     "notebook.js",
     "prose.js",
@@ -34,7 +36,7 @@ SCRIPTS = (
     "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "own.css", "attention.css")
+STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "own.css", "easel.css", "attention.css")
 
 LESSONS = (
     "retract",

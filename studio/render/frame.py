@@ -55,6 +55,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
 HELPS = {
     "style": ("ask", "look", "judge", "again"),
     "text": ("text_ask", "text_look", "text_judge", "text_again"),
+    "image": ("image_ask", "image_look", "judge", "again"),
 }  # mode -> the lines that tell how it goes
 
 KEYS = (

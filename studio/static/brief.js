@@ -280,7 +280,7 @@
       return parts;
     },
   };
-  define('brief', { modes: { style: form, text: Duet.textForm } });
+  define('brief', { modes: { style: form, text: Duet.textForm, image: Duet.easel } });
 
   document.addEventListener('paste', event => {
     const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
@@ -290,8 +290,8 @@
   document.addEventListener('drop', event => event.preventDefault());
 
   Object.assign(Duet, {
-    again() { if (Duet.mode() === 'text') Duet.textForm.again(); else again(); },
-    asked: () => (Duet.mode() !== MODE || !ready() ? null : asked()),
+    again() { ({ text: Duet.textForm.again, image: Duet.easel.again }[Duet.mode()] || again)(); },
+    asked: () => (Duet.mode() === 'image' ? Duet.easel.asked() : Duet.mode() !== MODE || !ready() ? null : asked()),
     drawer(open) { document.body.classList.toggle('drawer', open); },
     paintSheets() { if (!sheets) { sheets = true; redraw('brief'); } },
   });

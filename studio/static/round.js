@@ -190,7 +190,7 @@
         round.warned.length > 0 && h('div.warned', { data: { key: 'warned' } }, round.warned.map(each => h('p', { role: 'status' }, each))),
         h('div.wall', { data: { key: 'wall' } },
           round.tiles.length || pending
-            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total} ${round.kind}` }, round.tiles.map(each => card(round, each)))
+            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total} ${round.kind === 'text' ? 'text' : ''}` }, round.tiles.map(each => card(round, each)))
             : h('p.empty', {}, round.hint),
           busy && round.progress?.fetching && h('div.fetching', { data: { key: 'fetching' } }, h('b', {}, round.progress.fetching.title),
             h('div.far', { 'aria-hidden': 'true', style: { '--done': round.progress.done } }), h('span', {}, round.progress.fetching.far), h('p', {}, round.progress.fetching.why))),

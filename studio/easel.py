@@ -1,0 +1,97 @@
+"""What the page fetches in image mode: drawings that words lead to, the artist's drawing kept, and a painting of it while it is drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from engines import registry, store
+from engines.api import Brief, Drawer
+
+from . import pictures
+from .asked import answering, read_json, received
+from .events import StudioError
+from .session import Session, Studio
+
+MAX_DRAWN = 4 * 2**20  # bytes of a drawing in JSON
+PROPOSED, LIVE = 4, 256  # drawings at once, and the long side of what is painted while the artist draws
+NOW = {"Cache-Control": "no-store"}
+
+
+def routes(studio: Studio) -> list[Route]:
+    easel = Easel(studio)
+    return [
+        Route("/duet/{session}/drawings", answering(easel.drawings), methods=["POST"]),
+        Route("/duet/{session}/drawing", answering(easel.keep), methods=["POST"]),
+        Route("/duet/{session}/drawing/{sha}", answering(easel.drawing)),
+        Route("/duet/{session}/live", answering(easel.live), methods=["POST"]),
+    ]
+
+
+class Easel:
+    """The handlers. Each names the session in its path, which is the key to what it may see."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    async def drawings(self, request: Request) -> Response:
+        """Four drawings of what the words ask for."""
+        return await self._asked(request, _drawings)
+
+    async def keep(self, request: Request) -> Response:
+        """Keeps a drawing as a picture of the session."""
+        return await self._asked(request, _keep)
+
+    async def live(self, request: Request) -> Response:
+        """The drawing as it is, painted small. Nothing of it is kept."""
+        session = await run_in_threadpool(self._studio.session, request.path_params["session"])
+        said = read_json(await received(request, MAX_DRAWN, too_large))
+        return Response(await run_in_threadpool(_live, session, said), media_type="image/png", headers=NOW)
+
+    async def drawing(self, request: Request) -> Response:
+        """The lines of a sketch of the session, or null where it is a picture without."""
+        session = await run_in_threadpool(self._studio.session, request.path_params["session"])
+        place = await run_in_threadpool(session.blob, request.path_params["sha"])
+        found = await run_in_threadpool(lambda: drawer("painter").read_drawing(place.read_bytes()))
+        return JSONResponse({"drawing": None if found is None else json.loads(found)}, headers=NOW)
+
+    async def _asked(self, request: Request, answer: Callable[[Session, dict[str, Any]], Any]) -> Response:
+        session = await run_in_threadpool(self._studio.session, request.path_params["session"])
+        said = read_json(await received(request, MAX_DRAWN, too_large))
+        return JSONResponse(await run_in_threadpool(answer, session, said), headers=NOW)
+
+
+def too_large(size: int) -> StudioError:
+    return StudioError("The drawing has {value} bytes.", "Draw it with fewer lines.", value=size)
+
+
+def drawer(name: str) -> Drawer:
+    """The engine that draws. Raises `StudioError` where it does not, or its models are not here yet."""
+    missing = [each for each in registry.models(name) if not store.present(each)]
+    if missing:
+        raise StudioError("The painter's models are not here yet.", "Press Again once: that fetches them.")
+    engine: Any = registry.load(name)
+    if not hasattr(engine, "drawings"):
+        raise StudioError("The engine {engine} does not draw.", engine=name)
+    return cast(Drawer, engine)
+
+
+def _drawings(session: Session, said: dict[str, Any]) -> dict[str, Any]:
+    found = drawer(str(said.get("engine", "painter"))).drawings(str(said.get("prompt", "")), PROPOSED)
+    return {"drawings": [json.loads(each) for each in found]}
+
+
+def _keep(session: Session, said: dict[str, Any]) -> dict[str, Any]:
+    file = drawer(str(said.get("engine", "painter"))).drawing_file(json.dumps(said.get("drawing")))
+    return {"ref": session.upload(file, "drawing.png")}
+
+
+def _live(session: Session, said: dict[str, Any]) -> bytes:
+    brief = registry.check(Brief.from_dict({**said.get("brief", {}), "sketch": registry.STAND_IN}))
+    return pictures.encode_png(drawer(brief.engine).live(brief, json.dumps(said.get("drawing")), LIVE))

@@ -1,0 +1,298 @@
+// The form of image mode: words, the drawing, drawing styles, palette. What is not sent yet is kept in this browser, by session.
+(() => {
+  const { h, tell, say, icon, fill, store, redraw, canvas } = Duet;
+  const { slot, setter, range, chance, steering } = Duet.controls;
+  const SIZES = [128, 256, 384, 512, 768, 1024];
+  const OWN = ['palette'];     // options with controls of their own
+  let draft = null;            // what the form says
+  let adopted = '';            // the studio's own next brief that the form last took over
+  let extra = {};              // pictures uploaded since the last answer
+  let offers = null;           // four drawings to choose from
+  let busyWith = '';           // what the form itself waits for
+  let loaded = null;           // the sketch whose lines are on the canvas
+  let live = { asked: false, going: false };
+
+  const value = () => Duet.value('brief');
+  const key = session => `duet-easel-${session}`;
+  const facts = (form, name) => form.engines.find(each => each.name === name) || form.engines[0];
+  const engine = () => facts(value(), draft.engine);
+
+  // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
+  function blank(form) {
+    const common = Object.fromEntries(Object.values(form.common).map(each => [each.name, each.value]));
+    const by = make => Object.fromEntries(form.engines.map(each => [each.name, make(each)]));
+    return { engine: form.engines[0].name, prompt: '', sketch: null, drawing: canvas.empty(), live: true, fresh: true, ...common,
+      mixes: by(() => ({})), locks: by(() => []), options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))) };
+  }
+
+  function take(next, form) {
+    const name = facts(form, next.engine).name;
+    for (const { name: field, value: start } of Object.values(form.common)) draft[field] = next[field] ?? start;
+    Object.assign(draft, { engine: name, prompt: next.prompt ?? '', sketch: next.sketch ?? null });
+    draft.mixes[name] = { ...next.styles };
+    draft.locks[name] = [...(next.locks || [])];
+    draft.options[name] = { ...blank(form).options[name], ...next.options };
+  }
+
+  function asked(sketch = draft.sketch) { // the draft as a brief
+    const name = draft.engine, mix = draft.mixes[name], total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
+    const knobs = [...Object.keys(draft.options[name]), ...Object.keys(mix).map(each => `style:${each}`)];
+    return { mode: 'image', engine: name, prompt: draft.prompt, sketch,
+      styles: total > 0 ? Object.fromEntries(Object.entries(mix).map(([each, weight]) => [each, weight / total])) : {},
+      options: { ...draft.options[name] }, locks: draft.locks[name].filter(each => knobs.includes(each)),
+      steering: draft.steering, variants: draft.variants, seed: draft.seed, size: draft.size };
+  }
+
+  function alike(brief, next, form) { // the same request, whichever defaults are left out
+    const rounded = table => Object.entries(table || {}).filter(([, set]) => set !== 0 || typeof set !== 'number').map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort();
+    const flat = each => JSON.stringify([each.engine, each.prompt ?? '', each.sketch ?? null, [...(each.locks || [])].sort(), rounded(each.styles), rounded({ ...draft.options[each.engine], ...each.options }),
+      ...Object.values(form.common).map(spec => each[spec.name] ?? spec.value)]);
+    return flat(brief) === flat(next);
+  }
+
+  function keep() { if (value()) store.set(key(value().session), { adopted, draft: { ...draft, drawing: canvas.drawing() } }); }
+  function change(paints = true) { keep(); redraw('brief'); if (paints) paintLive(); }
+
+  async function ask(path, options) {
+    const form = value();
+    try {
+      const answer = await fetch(`duet/${form.session}/${path}?lang=${form.language}`, { method: 'POST', ...options });
+      const found = await answer.json();
+      if (found.error) { say(found.error); return null; }
+      say('');
+      return found;
+    } catch { say(Duet.value('header').text.lost); return null; }
+  }
+
+  // ── Sketches and drawings ───────────────────────────────────────────────────────────────────────────────────────
+  async function fetchSketch(ref) { // brings the sketch of a brief onto the canvas
+    if (loaded === ref) return;
+    loaded = ref;
+    const sha = ref?.replace('sha256:', ''), form = value();
+    canvas.sketch(null);
+    if (!ref) { canvas.put(canvas.empty()); return; }
+    try {
+      const found = await (await fetch(`duet/${form.session}/drawing/${sha}`)).json();
+      if (loaded !== ref) return;
+      canvas.put(found.drawing || canvas.empty());
+      if (!found.drawing) showSketch(ref);
+    } catch { showSketch(ref); }
+    keep(); redraw('brief'); paintLive();
+  }
+
+  function showSketch(ref) {
+    const image = new Image();
+    image.onload = () => { if (loaded === ref) canvas.sketch(image); };
+    image.src = `duet/${value().session}/${ref.replace('sha256:', '')}?side=768`;
+  }
+
+  async function upload(file) {
+    const form = value();
+    if (!file) return;
+    if (file.size > form.limit) {
+      say(fill(form.text.too_large, { name: file.name, size: Math.round(file.size / 2 ** 20), limit: Math.round(form.limit / 2 ** 20) }));
+      return;
+    }
+    busyWith = fill(form.text.reading, { name: file.name }); redraw('brief');
+    const found = await ask('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'sketch') }, body: file });
+    busyWith = '';
+    if (!found) { redraw('brief'); return; }
+    extra[found.ref] = found;
+    if (found.brief?.mode === 'image') { take(found.brief, form); draft.fresh = false; fetchSketch(draft.sketch); change(); return; } // a painting of ours brings its brief back
+    draft.sketch = found.ref;
+    fetchSketch(found.ref);
+    change();
+  }
+
+  async function propose() {
+    if (!draft.prompt.trim()) { say(value().text.words_first, 'plain'); return; }
+    busyWith = value().text.proposing; redraw('brief');
+    const found = await ask('drawings', { body: JSON.stringify({ prompt: draft.prompt, engine: draft.engine }) });
+    busyWith = ''; offers = found?.drawings || null;
+    redraw('brief');
+  }
+
+  // ── Live ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  async function paintLive() { // one painting at a time, of the newest drawing
+    if (!draft?.live || !canvas.drawn() && !canvas.with().things.length) { canvas.show(null); return; }
+    live.asked = true;
+    if (live.going) return;
+    live.going = true;
+    while (live.asked && Duet.mode() === 'image') {
+      live.asked = false;
+      const form = value(), drawing = canvas.with();
+      try {
+        const began = performance.now();
+        const answer = await fetch(`duet/${form.session}/live?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(null), drawing }) });
+        if (!answer.ok) break; // Again says it in words
+        canvas.show(await createImageBitmap(await answer.blob()));
+        live.took = performance.now() - began;
+      } catch { break; }
+    }
+    live.going = false;
+  }
+
+  // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  const busy = () => Duet.panels.round.pending || Duet.value('round')?.busy;
+  const ready = () => Boolean(draft && (draft.prompt.trim() || draft.sketch || canvas.drawn()));
+
+  async function again() {
+    if (busy() || !draft) return;
+    if (!ready()) { say(value().text.words_first, 'plain'); return; }
+    if (draft.fresh) draft.seed = Math.floor(Math.random() * 2 ** 31);
+    say('');
+    Duet.drawer(false);
+    Duet.lookAt(null);
+    Duet.pending(true);
+    if (canvas.drawn()) { // what was drawn is kept before anything is painted from it
+      const found = await ask('drawing', { body: JSON.stringify({ drawing: canvas.drawing(), engine: draft.engine }) });
+      if (!found) { Duet.pending(false); return; }
+      draft.sketch = loaded = found.ref;
+    }
+    keep();
+    tell('brief', 'again', { brief: asked() }).then(() => Duet.pending(false));
+  }
+
+  // ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  const locked = name => draft.locks[draft.engine].includes(name);
+  const tool = (name, shape, label) => h('button.icon', { type: 'button', 'aria-pressed': String(canvas.tool() === name), 'aria-label': label, title: label, data: { click: 'tool', name } }, icon(shape));
+  const doing = (name, shape, label, off) => h('button.icon', { type: 'button', disabled: off, 'aria-label': label, title: label, data: { click: name } }, icon(shape));
+
+  function words(form) {
+    const text = form.text;
+    return h('div.part', { data: { key: 'words' } },
+      h('label', { for: 'd-words' }, text.words),
+      h('textarea', { id: 'd-words', rows: 2, dir: 'auto', maxlength: 4000, placeholder: text.words_hint, data: { input: 'words', keydown: 'typed' } }, draft.prompt),
+      h('div.asks', {}, h('button.quiet', { type: 'button', disabled: Boolean(busyWith), data: { click: 'propose' } }, icon('grid'), text.propose),
+        h('label.quiet.file', { title: text.sketch_drop }, icon('image'), text.sketch_file, h('input', { type: 'file', accept: 'image/*', 'aria-label': text.sketch_file, data: { change: 'file' } }))),
+      busyWith && h('p.small', { role: 'status' }, busyWith));
+  }
+
+  function proposals(form) {
+    return offers && h('div.offers', { data: { key: 'offers' } }, h('p.small', {}, form.text.proposals_hint),
+      h('div.four', { role: 'group', 'aria-label': form.text.proposals }, offers.map((drawing, at) => h('button.thumb', { type: 'button', 'aria-label': `${form.text.proposals} ${at + 1}`, data: { click: 'offer', at, key: `offer-${at}-${drawing.things.length}` } }, canvas.thumbnail(drawing, 132)))),
+      h('p.small', {}, form.text.outlines_from));
+  }
+
+  function board(form) {
+    const text = form.text, things = canvas.drawing().things, raster = draft.sketch && !canvas.drawn();
+    return h('div.board', { data: { key: 'board', dragover: 'over', dragleave: 'leave', drop: 'drop' } },
+      h('div.tools', { role: 'toolbar', 'aria-label': text.canvas },
+        tool('pen', 'pen', text.pen), tool('rubber', 'rubber', text.eraser), tool('move', 'move', text.mover),
+        doing('undoLine', 'undo', text.undo_line, !canvas.can('undo')), doing('redoLine', 'redo', text.redo_line, !canvas.can('redo')), doing('clear', 'close', text.clear, !canvas.drawn()),
+        h('label.live', { title: text.live_hint }, h('input', { type: 'checkbox', checked: draft.live, data: { change: 'live' } }), text.live)),
+      h('div.paper', { 'aria-label': text.canvas, data: { own: '', key: 'paper' } }),
+      !canvas.drawn() && !raster && h('p.small.hint', {}, text.canvas_empty),
+      raster && h('p.small', {}, known(draft.sketch)?.name, ' ', h('button.link', { type: 'button', data: { click: 'away' } }, text.sketch_away)),
+      things.length > 0 && h('ul.things', { 'aria-label': text.things }, things.map((thing, at) => h('li', { class: at === canvas.at() ? 'chosen' : '', data: { key: `thing-${at}` } },
+        h('input', { type: 'text', dir: 'auto', value: thing.words, placeholder: draft.prompt || text.thing_words, 'aria-label': text.thing_words, maxlength: 200, data: { change: 'thing', click: 'thingAt', at } }),
+        h('button.icon', { type: 'button', 'aria-label': text.thing_remove, title: text.thing_remove, data: { click: 'thingAway', at } }, icon('close'))))));
+  }
+
+  const known = ref => extra[ref] || value().pictures[ref];
+
+  function styles(form) {
+    const mix = draft.mixes[draft.engine], list = engine().styles, total = list.reduce((sum, each) => sum + (mix[each.name] || 0), 0);
+    return list.length > 0 && h('div.part', { data: { key: 'styles' } }, h('h3', {}, form.text.styles_of), h('div.options', {}, list.map(each => {
+      const at = mix[each.name] || 0, name = `style:${each.name}`;
+      return slot(form.text, { label: each.label, name, knob: true, locked: locked(name), shown: `${total > 0 ? Math.round(100 * at / total) : 0} %`, input: range(name, { low: 0, high: 1, step: 0.01 }, at, 'weight') });
+    })));
+  }
+
+  const colours = () => (draft.options[draft.engine].palette || '').split(/[\s,]+/).filter(Boolean);
+  function palette(form) {
+    if (!engine().options.some(spec => spec.name === 'palette')) return null;
+    const text = form.text, there = colours();
+    return h('div.palette', { data: { key: 'palette' } }, h('h3', {}, text.palette), there.map((each, at) => h('span.colour', {},
+      h('input', { type: 'color', value: each, 'aria-label': `${text.palette} ${at + 1}`, data: { change: 'colour', at } }),
+      h('button.icon', { type: 'button', 'aria-label': text.palette_remove, title: text.palette_remove, data: { click: 'colourAway', at } }, icon('close')))),
+    there.length < 3 && h('button.icon', { type: 'button', 'aria-label': text.palette_add, title: text.palette_add, data: { click: 'colourAdd' } }, icon('plus')));
+  }
+
+  function options(form, advanced) {
+    return engine().options.filter(spec => spec.advanced === advanced && !OWN.includes(spec.name)).map(spec => {
+      const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
+      return slot(form.text, { label: spec.label, name: spec.name, input, shown, knob: spec.knob, locked: locked(spec.name), help: spec.help });
+    });
+  }
+
+  function engines(form) {
+    return form.engines.length > 1 && h('div.switch', { role: 'tablist', 'aria-label': form.text.engine, data: { key: 'switch' } }, form.engines.map(each =>
+      h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary, value: each.name, data: { click: 'engine' } }, each.label)));
+  }
+
+  function set(name, to) { draft.options[draft.engine][name] = to; }
+
+  Duet.easel = {
+    again, asked: () => (ready() ? asked() : null), took: () => live.took,
+    adopt(form, panel) {
+      if (panel.drawnFor !== form.session) {
+        panel.drawnFor = form.session;
+        const kept = store.get(key(form.session)), fresh = blank(form);
+        draft = { ...fresh, ...(kept?.draft || {}) };
+        for (const part of ['mixes', 'locks', 'options']) draft[part] = Object.fromEntries(form.engines.map(each => [each.name, part === 'options' ? { ...fresh.options[each.name], ...draft.options?.[each.name] } : draft[part]?.[each.name] || fresh[part][each.name]]));
+        draft.engine = facts(form, draft.engine).name;
+        adopted = kept?.adopted || '';
+        extra = {}; offers = null; loaded = draft.sketch;
+        canvas.put(draft.drawing || canvas.empty(), true);
+        if (draft.sketch && !canvas.drawn()) showSketch(draft.sketch);
+        canvas.tell((drawing, finished) => { paintLive(); if (finished) { keep(); redraw('brief'); } });
+        paintLive();
+      }
+      const next = JSON.stringify(form.next);
+      if (next === adopted) return;
+      if (!alike(asked(), form.next, form)) { take(form.next, form); fetchSketch(draft.sketch); }
+      adopted = next;
+      keep();
+    },
+    drawn(form, panel) { const place = panel.root.querySelector('.paper'); if (place) canvas.mount(place); },
+    on: {
+      again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
+      dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
+      words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
+      typed(area, event) { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); again(); } },
+      offer(button) { canvas.put(offers[Number(button.dataset.at)]); draft.sketch = loaded = null; canvas.sketch(null); offers = null; change(); },
+      tool(button) { canvas.take(button.dataset.name); redraw('brief'); },
+      undoLine() { canvas.undo(); }, redoLine() { canvas.redo(); }, clear() { canvas.clear(); draft.sketch = loaded = null; change(); },
+      live(input) { draft.live = input.checked; change(); },
+      away() { draft.sketch = loaded = null; canvas.sketch(null); change(); },
+      thing(input) { canvas.words(Number(input.dataset.at), input.value); },
+      thingAt(input) { canvas.choose(Number(input.dataset.at)); document.querySelectorAll('.duet-brief .things li').forEach((each, at) => each.classList.toggle('chosen', at === canvas.at())); },
+      thingAway(button) { canvas.remove(Number(button.dataset.at)); },
+      file(input) { upload(input.files[0]); input.value = ''; },
+      over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
+      leave(box) { box.classList.remove('dropping'); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); upload(event.dataTransfer.files[0]); },
+      engine(button) { draft.engine = button.value; change(); },
+      lock(button) {
+        const { name } = button.dataset, locks = draft.locks[draft.engine];
+        draft.locks[draft.engine] = locks.includes(name) ? locks.filter(each => each !== name) : [...locks, name];
+        change(false);
+      },
+      weight(input) { draft.mixes[draft.engine][input.dataset.name.replace('style:', '')] = Number(input.value); change(); },
+      option(input) { set(input.dataset.name, input.type === 'range' ? Number(input.value) : input.type === 'checkbox' ? input.checked : input.value); change(); },
+      colour(input) { set('palette', colours().map((each, at) => (at === Number(input.dataset.at) ? input.value : each)).join(' ')); change(); },
+      colourAdd() { set('palette', [...colours(), ['#d92b2b', '#2f78d2', '#fbd437'][colours().length]].join(' ')); change(); },
+      colourAway(button) { set('palette', colours().filter((_, at) => at !== Number(button.dataset.at)).join(' ')); change(); },
+      common(input) { draft[input.dataset.name] = Number(input.value); change(false); },
+      size(input) { draft.size = Number(input.value); change(false); },
+      seed(input) { draft.seed = Math.min(Math.max(0, Math.round(Number(input.value) || 0)), 2 ** 31 - 1); draft.fresh = false; change(); },
+      fresh(input) { draft.fresh = input.checked; change(false); },
+    },
+    draw(form, panel) {
+      const text = form.text, open = panel.root.querySelector('details.more')?.open;
+      return [
+        h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
+          h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
+        h('div.scroll', { data: { key: 'easel-scroll' } },
+          engines(form), words(form), proposals(form), engine().draws && board(form), styles(form), palette(form),
+          h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
+          h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true),
+            h('label.field', {}, h('span', {}, form.common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>
+              h('option', { value: size, selected: size === draft.size }, fill(text.pixels, { size }))))), chance(form, draft)))),
+        h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
+          busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
+      ];
+    },
+  };
+})();
