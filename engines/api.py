@@ -370,8 +370,8 @@ class Previewer(Protocol):
 
 
 class Drawer(Protocol):
-    """An engine that draws before it paints. Drawings are JSON: `{"aspect": width / height, "things": [{"words", "lines": [[x, y, x, y…]…]}]}`,
-    coordinates in shares of the width, y downwards."""
+    """An engine that draws before it paints. A drawing is JSON, `{"aspect": width / height, "things": [{"words", "lines"}…]}`: a line
+    is `[x, y, x, y…]` in shares of the width, y downwards."""
 
     def drawings(self, prompt: str, count: int) -> list[str]:
         """Several drawings of what the words ask for. Raises `EngineError` where they name what cannot be drawn."""

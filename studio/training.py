@@ -1,4 +1,4 @@
-"""Trains an adapter from texts that lie in files, without a browser: what `studio train lora` does."""
+"""Training without a browser: what `studio train` does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from engines import language, registry
+from engines import language, registry, store
 from engines.api import check_options
 
 from . import terminal, textmodel
@@ -119,18 +119,48 @@ def show(facts: dict[str, Any], out: Path) -> None:
     )
 
 
-def setting(name: str) -> Any:
-    """The command line's option for a setting of the training: its range and help are those of the engine."""
-    facts = _settings()[name].metadata
+def painter(out: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Trains a painter in a folder, or goes on there, and returns what its file says. Raises `Stop` where it was stopped with Ctrl-C."""
+    registry.infos()
+    from engines import embed
+    from engines.api import Progress
+    from engines.image import lessons
+    from engines.image.plan import Plan
+    from engines.image.training import Training, export
+
+    with asking():
+        plan = Plan(**check_options(Plan, given))
+    if not store.present(embed.MODEL):
+        terminal.pull([embed.MODEL])
+    with interrupted() as stopped, terminal.telling() as tell:
+        course = lessons.prepared(out / "course", embed.shared, lambda done, what: tell(Progress(done, what)))
+        making = Training(course, plan, out)
+        for told in making.run(stopped):
+            words = ", ".join(f"{key} {value:.3g}" for key, value in told.items())
+            tell(Progress(min(1.0, told["minutes"] / plan.minutes), words))
+        facts = making.facts()
+        export(making.averaged, out / "painter.safetensors", facts)
+        if stopped():
+            raise Stop(f"Stopped after {facts['minutes']:.0f} minutes; the same command goes on from there.")
+    return facts
+
+
+def setting(name: str, kind: str = "text") -> Any:
+    """The command line's option for a setting of a training: its range and help are those of the engine."""
+    facts = _settings(kind)[name].metadata
     return typer.Option(min=facts["low"], max=facts["high"], help=facts["help"])
 
 
-def default(name: str) -> Any:
-    return _settings()[name].default
+def default(name: str, kind: str = "text") -> Any:
+    return _settings(kind)[name].default
 
 
-def _settings() -> dict[str, dataclasses.Field[Any]]:
+def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
     registry.infos()  # the engines in their order, before a module of theirs is asked for
+    if kind == "image":
+        from engines.image.plan import Plan
+
+        return {each.name: each for each in dataclasses.fields(Plan)}
     from engines.text import Training
 
     return {each.name: each for each in dataclasses.fields(Training)}

@@ -1,4 +1,4 @@
-"""Image engines: a painter of sketches and words. Facts only; torch loads with the engines."""
+"""Image engines: a painter of sketches and words, and faces from chance. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -17,26 +17,45 @@ MOST_COLOURS = 3
 @dataclass(frozen=True)
 class PainterOptions:
     drawing: str = option(
-        "1", choices=("1", "2", "3", "4"), knob=True, help="Which of the drawings that the words lead to, where you drew none."
+        "1",
+        choices=("1", "2", "3", "4"),
+        knob=True,
+        help="Which of the drawings that the words lead to, where you drew none.",
     )
     jitter: float = option(0.0, low=0, high=1, step=0.01, knob=True, help="How far things stray from their places.")
     guidance: float = option(
-        1.0, low=0, high=3, step=0.05, knob=True, help="How much the words say against the sketch; 0 paints by the lines alone."
+        1.0,
+        low=0,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="How much the words say against the sketch; 0 paints by the lines alone.",
     )
-    lines: float = option(0.35, low=0, high=1, step=0.01, knob=True, help="How dark the lines are drawn over the colours.")
+    lines: float = option(
+        0.35, low=0, high=1, step=0.01, knob=True, help="How dark the lines are drawn over the colours."
+    )
     hue: float = option(0.0, low=-0.5, high=0.5, step=0.01, knob=True, help="Turns all colours around the wheel.")
     saturation: float = option(1.0, low=0, high=2, step=0.01, knob=True, help="How colourful it is.")
-    lightness: float = option(0.0, low=-0.5, high=0.5, step=0.01, knob=True, help="Darker or lighter.")
+    lightness: float = option(0.0, low=-0.3, high=0.3, step=0.01, knob=True, help="Darker or lighter.")
     contrast: float = option(1.0, low=0.5, high=1.5, step=0.01, knob=True, help="How far light and dark lie apart.")
-    mood: float = option(0.0, low=-2, high=2, step=0.05, knob=True, help="One way in which the painter varies what the words leave open.")
+    mood: float = option(
+        0.0, low=-2, high=2, step=0.05, knob=True, help="One way in which the painter varies what the words leave open."
+    )
     accent: float = option(0.0, low=-2, high=2, step=0.05, knob=True, help="Another such way.")
     palette: str = option("", help="Up to three colours to paint with, such as #d92b2b #f4f4f4.")
     read_as: str = option(
-        "auto", choices=("auto", "lines", "photo"), advanced=True, help="Whether the sketch is lines, or a photo to find lines in."
+        "auto",
+        choices=("auto", "lines", "photo"),
+        advanced=True,
+        help="Whether the sketch is lines, or a photo to find lines in.",
     )
-    detail: float = option(0.5, low=0, high=1, step=0.01, advanced=True, help="How many of a photo's or a drawing's lines are used.")
+    detail: float = option(
+        0.5, low=0, high=1, step=0.01, advanced=True, help="How many of a photo's or a drawing's lines are used."
+    )
     line_weight: float = option(1.0, low=0.5, high=3, step=0.1, advanced=True, help="How thick the lines are.")
-    clean: float = option(0.3, low=0, high=1, step=0.05, advanced=True, help="How large the specks are that are taken out.")
+    clean: float = option(
+        0.3, low=0, high=1, step=0.05, advanced=True, help="How large the specks are that are taken out."
+    )
 
     def check(self) -> None:
         colours = self.palette.replace(",", " ").split()
@@ -63,6 +82,47 @@ PAINTER = EngineInfo(
 )
 
 
+WAYS = tuple(f"way_{at}" for at in range(1, 9))  # the directions in which faces differ most, the first the most
+
+
+def _way(nth: str) -> float:
+    return option(  # type: ignore[no-any-return]
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=f"Along the {nth} way in which faces differ."
+    )
+
+
+@dataclass(frozen=True)
+class FacesOptions:
+    way_1: float = _way("first")
+    way_2: float = _way("second")
+    way_3: float = _way("third")
+    way_4: float = _way("fourth")
+    way_5: float = _way("fifth")
+    way_6: float = _way("sixth")
+    way_7: float = _way("seventh")
+    way_8: float = _way("eighth")
+    variety: float = option(
+        0.8, low=0, high=1.2, step=0.05, help="How far faces stray from the mean in all other ways."
+    )
+
+
+FACES = EngineInfo(
+    name="faces",
+    mode="image",
+    version="1",
+    summary="Invents small faces, to breed and to see how a GAN works.",
+    options=FacesOptions,
+    models=("dcgan-faces", "hed-vgg16"),
+    random=True,
+)
+
+
+def _faces() -> Engine:
+    from .faces import Faces
+
+    return Faces()
+
+
 def _painter() -> Engine:
     from .painter import Painter
 
@@ -70,3 +130,4 @@ def _painter() -> Engine:
 
 
 register(PAINTER, _painter)
+register(FACES, _faces)

@@ -5,7 +5,6 @@ Ottosson 2020, "A perceptual color space for image processing" (OKLab); its matr
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +15,32 @@ from torch import Tensor
 
 WORDS = Path(__file__).with_name("colours.toml")
 # The colours that a painter is taught by name and is measured with: the basic terms of Berlin and Kay 1969, and two metals.
-BASIC = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "grey", "white", "golden", "silver")
+BASIC = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+    "brown",
+    "black",
+    "grey",
+    "white",
+    "golden",
+    "silver",
+)
 
-TO_CONES = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566), (0.0883024619, 0.2817188376, 0.6299787005))
-TO_LAB = ((0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099), (0.0259040371, 0.7827717662, -0.8086757660))
+TO_CONES = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+TO_LAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
 
 
 def oklab(rgb: Tensor) -> Tensor:
@@ -50,7 +71,11 @@ def named() -> dict[str, Named]:
     with WORDS.open("rb") as file:
         table = tomllib.load(file)
     return {
-        name: Named(oklab(torch.tensor([int(entry["rgb"][at : at + 2], 16) / 255 for at in (1, 3, 5)])), (name, *entry.get("also", ())), tuple(entry["zh"]))
+        name: Named(
+            oklab(torch.tensor([int(entry["rgb"][at : at + 2], 16) / 255 for at in (1, 3, 5)])),
+            (name, *entry.get("also", ())),
+            tuple(entry["zh"]),
+        )
         for name, entry in table.items()
     }
 
@@ -71,11 +96,11 @@ def turned(lab: Tensor, hue: Tensor | float, chroma: Tensor | float = 1.0) -> Te
 
 def hue(lab: Tensor) -> Tensor:
     """Radians, -pi to pi. (..., 3) -> (...)."""
-    return torch.atan2(lab[..., 2], lab[..., 1]) if lab.numel() else lab[..., 0] * math.nan
+    return torch.atan2(lab[..., 2], lab[..., 1])
 
 
 def chroma(lab: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(lab[..., 1:], dim=-1)
+    return lab[..., 1:].square().sum(-1).sqrt()
 
 
 @cache
@@ -85,4 +110,4 @@ def _matrix(rows: tuple[tuple[float, ...], ...]) -> Tensor:
 
 @cache
 def _inverse(rows: tuple[tuple[float, ...], ...]) -> Tensor:
-    return torch.linalg.inv(torch.tensor(rows, dtype=torch.float64)).float().T.contiguous()
+    return torch.tensor(rows, dtype=torch.float64).inverse().float().T.contiguous()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,10 +49,15 @@ class Drawing:
 
     def to_json(self) -> str:
         things = [
-            {"words": piece.words, "lines": [[round(float(value), 4) for value in line.ravel()] for line in piece.lines]}
+            {
+                "words": piece.words,
+                "lines": [[round(float(value), 4) for value in line.ravel()] for line in piece.lines],
+            }
             for piece in self.pieces
         ]
-        return json.dumps({"aspect": round(self.aspect, 4), "things": things}, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            {"aspect": round(self.aspect, 4), "things": things}, ensure_ascii=False, separators=(",", ":")
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Drawing:
@@ -63,9 +67,13 @@ class Drawing:
             pieces = tuple(_piece(each) for each in _some(data["things"], MOST_THINGS))
             aspect = float(data.get("aspect", 1.0))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise EngineError("This is no drawing that can be read: {why}.", "Draw it again, or leave it out.", why=str(error)) from None
+            raise EngineError(
+                "This is no drawing that can be read: {why}.", "Draw it again, or leave it out.", why=str(error)
+            ) from None
         if not 0.1 <= aspect <= 10:
-            raise EngineError("The drawing is {value} times as wide as high.", "It may be from 0.1 to 10.", value=aspect)
+            raise EngineError(
+                "The drawing is {value} times as wide as high.", "It may be from 0.1 to 10.", value=aspect
+            )
         if sum(len(line) for piece in pieces for line in piece.lines) > MOST_POINTS:
             raise EngineError("The drawing has too many points.", "Draw it with fewer lines.")
         return cls(tuple(piece for piece in pieces if piece.lines), aspect)
@@ -109,7 +117,7 @@ def inked(lines: Sequence[Points], side: tuple[int, int], square: Box, width: fl
         for x, y in (points[0], points[-1]):
             pen.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=255)
     small = canvas.resize((columns, rows), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(small, np.float32) / np.float32(255)
 
 
 def square_of(box: Box, margin: float = 6 / 128) -> Box:
@@ -120,7 +128,11 @@ def square_of(box: Box, margin: float = 6 / 128) -> Box:
 
 def to_png(drawing: Drawing, side: int = 1024) -> bytes:
     """The drawing as a picture, black on white, that holds its lines."""
-    width, height = (side, max(1, round(side / drawing.aspect))) if drawing.aspect >= 1 else (max(1, round(side * drawing.aspect)), side)
+    width, height = (
+        (side, max(1, round(side / drawing.aspect)))
+        if drawing.aspect >= 1
+        else (max(1, round(side * drawing.aspect)), side)
+    )
     lines = [line for piece in drawing.pieces for line in piece.lines]
     ink = inked(lines, (height, width), (0, 0, 1, 1), 3 / 512) if lines else np.zeros((height, width), np.float32)
     info = PngImagePlugin.PngInfo()
@@ -135,11 +147,3 @@ def read_png(data: bytes) -> Drawing | None:
     with Image.open(io.BytesIO(data)) as picture:
         text = getattr(picture, "text", {}).get(CHUNK) if picture.format == "PNG" else None
     return None if text is None else Drawing.from_json(str(text))
-
-
-def mirrored(line: Points, about: float) -> Points:
-    return np.stack((2 * about - line[:, 0], line[:, 1]), 1)
-
-
-def length(line: Points) -> float:
-    return math.fsum(np.linalg.norm(np.diff(line, axis=0), axis=1).tolist())

@@ -33,7 +33,15 @@ PACKAGES = {
     "emojibase-data": "17.0.0",
 }
 STYLES = ("noto", "fluent-emoji-flat", "twemoji")
-GROUPS = (0, 1, 3, 4, 5, 6, 7)  # faces, people, animals and plants, food, travel and places, activities, objects: no symbols or flags
+GROUPS = (
+    0,
+    1,
+    3,
+    4,
+    5,
+    6,
+    7,
+)  # faces, people, animals and plants, food, travel and places, activities, objects: no symbols or flags
 SIDE, MARGIN = 128, 6  # pixels of a picture, and how many are left free around it
 HELD_OUT = 10  # one concept in so many is never learned from
 
@@ -66,7 +74,9 @@ class Drawn:
 def fetch(folder: Path) -> Path:
     """The packages' files below `folder`, fetched where they are not there yet. Raises `EngineError` where npm cannot."""
     if shutil.which("npm") is None:
-        raise EngineError("Training pictures come from npm packages, and there is no npm here.", "Install Node.js, which brings it.")
+        raise EngineError(
+            "Training pictures come from npm packages, and there is no npm here.", "Install Node.js, which brings it."
+        )
     for package, version in PACKAGES.items():
         to = folder / package.rpartition("/")[2]
         if (to / "package.json").is_file():
@@ -76,7 +86,9 @@ def fetch(folder: Path) -> Path:
             ["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, capture_output=True, text=True, check=False
         )
         if run.returncode:
-            raise EngineError("npm could not fetch {name}.", "It says: {why}", name=package, why=run.stderr.strip()[-300:])
+            raise EngineError(
+                "npm could not fetch {name}.", "It says: {why}", name=package, why=run.stderr.strip()[-300:]
+            )
         file = folder / run.stdout.strip().splitlines()[-1]
         with tarfile.open(file) as packed:
             packed.extractall(to.with_name(to.name + ".part"), filter="data")
@@ -110,11 +122,22 @@ def named(folder: Path) -> list[tuple[str, list[str], list[str], str]]:
     chinese = {entry["hexcode"]: entry for entry in tables["zh"]}
     made = []
     for entry in tables["en"]:
-        if entry.get("group") not in GROUPS or ":" in entry["label"] or entry["label"].startswith(("man ", "woman ", "women ", "men ")):
+        if (
+            entry.get("group") not in GROUPS
+            or ":" in entry["label"]
+            or entry["label"].startswith(("man ", "woman ", "women ", "men "))
+        ):
             continue
         own = chinese.get(entry["hexcode"], {})
         zh = [own["label"], *(tag for tag in own.get("tags", ()) if tag != own["label"])] if own else []
-        made.append((entry["label"], [tag for tag in entry.get("tags", ()) if tag != entry["label"]], zh, kinds[str(entry["subgroup"])]))
+        made.append(
+            (
+                entry["label"],
+                [tag for tag in entry.get("tags", ()) if tag != entry["label"]],
+                zh,
+                kinds[str(entry["subgroup"])],
+            )
+        )
     return made
 
 
@@ -170,7 +193,9 @@ def raster(svg: str, side: int) -> Image.Image:
 def slug(name: str) -> str:
     """A name as iconify writes it."""
     plain = name.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "").replace("'", "")
-    return re.sub(r"[^a-z0-9]+", "-", plain.replace("ñ", "n").replace("é", "e").replace("ã", "a").replace("å", "a")).strip("-")
+    return re.sub(
+        r"[^a-z0-9]+", "-", plain.replace("ñ", "n").replace("é", "e").replace("ã", "a").replace("å", "a")
+    ).strip("-")
 
 
 def _icons(folder: Path, style: str) -> dict[str, str]:
@@ -181,5 +206,7 @@ def _icons(folder: Path, style: str) -> dict[str, str]:
     for name, icon in table["icons"].items():
         width, height = icon.get("width", side[0]), icon.get("height", side[1])
         box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
-        made[name] = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}">{icon["body"]}</svg>'
+        made[name] = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}">{icon["body"]}</svg>'
+        )
     return made

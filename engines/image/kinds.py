@@ -10,23 +10,27 @@ from collections.abc import Iterator, Set
 from functools import cache
 from pathlib import Path
 
+from .lists import listed
+
 TABLE = Path(__file__).with_name("kinds.txt")
-SEEN = {5, 6, 8, 13, 17, 18, 19, 20}  # WordNet's files of what can be seen: animals, artefacts, bodies, food, objects, people, weather, plants
+SEEN = {
+    5,
+    6,
+    8,
+    13,
+    17,
+    18,
+    19,
+    20,
+}  # WordNet's files of what can be seen: animals, artefacts, bodies, food, objects, people, weather, plants
 FARTHEST = 3  # steps up
-# Too wide to draw in place of something: an outline that happens to have such a name shows one special case.
-VAGUE = frozenset(
-    "animal person device plant food instrument equipment container machine structure tool vehicle material cover covering line point part "
-    "body unit system worker man woman leader expert official user home card object article base case signal area region location drink "
-    "beverage dish game toy weapon clothing garment furniture fabric fuel product shape face head opening surface space drug medicine group "
-    "network mark label board sheet screen cap support top bottom side end center creation way passage arch engine lot source driver director "
-    "performer artist child adult male female friend building".split()
-)
+VAGUE = listed("vague")
 
 
 @cache
 def table() -> dict[str, tuple[str, int]]:
     """Noun -> the thing it is, and how many steps above it: 0 is another word for the same."""
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     for line in TABLE.read_text("utf-8").splitlines():
         if line.startswith("#"):
             continue
@@ -50,7 +54,9 @@ def made(folder: Path, things: Set[str]) -> str:
     return head + "".join(f"{thing} {steps}: {', '.join(words)}\n" for (thing, steps), words in sorted(lines.items()))
 
 
-def _nearest(sense: int, synsets: dict[int, tuple[int, list[str], list[int]]], things: Set[str]) -> tuple[str, int] | None:
+def _nearest(
+    sense: int, synsets: dict[int, tuple[int, list[str], list[int]]], things: Set[str]
+) -> tuple[str, int] | None:
     level = [sense]
     for steps in range(FARTHEST + 1):
         for at in level:
@@ -68,7 +74,9 @@ def _synsets(file: Path) -> Iterator[tuple[int, int, list[str], list[int]]]:
         count = int(parts[3], 16)
         words = [parts[4 + 2 * at].replace("_", " ").lower() for at in range(count)]
         pointers = parts[5 + 2 * count :]
-        above = [int(pointers[at + 1]) for at in range(0, 4 * int(parts[4 + 2 * count]), 4) if pointers[at] in ("@", "@i")]
+        above = [
+            int(pointers[at + 1]) for at in range(0, 4 * int(parts[4 + 2 * count]), 4) if pointers[at] in ("@", "@i")
+        ]
         yield int(parts[0]), int(parts[1]), words, above
 
 

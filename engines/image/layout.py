@@ -13,13 +13,20 @@ import numpy as np
 
 from . import outlines
 from .drawing import Drawing, Piece
+from .lists import listed
 from .outlines import Outline
 from .search import Found
 from .words import MOST_THINGS, Asked, Relation
 
 CLOSER = 0.35  # power of a size in metres that is drawn
-GROUND = ("place-geographic", "sky-weather", "place-map", "place-other", "plant-other")  # kinds that others stand on or in
-GROUNDS = frozenset("moon earth planet hill mountain island beach table desk road sea lake river ocean field meadow garden forest bridge stage carpet boat ship".split())
+GROUND = (
+    "place-geographic",
+    "sky-weather",
+    "place-map",
+    "place-other",
+    "plant-other",
+)  # kinds that others stand on or in
+GROUNDS = listed("grounds")
 MARGIN, GAP = 0.06, 0.12  # of the drawing, and between things, in their own sizes
 SURE = 0.8  # an outline this near to the best one may stand for it in other drawings
 MOST_PIECES = 16
@@ -62,7 +69,9 @@ def drawing(asked: Asked, found: Sequence[Sequence[Found]], number: int, jitter:
         lines = []
         for line in each.outline.lines:
             x = each.outline.width - line[:, 0] if each.mirrored else line[:, 0]
-            at = np.stack((each.x - left + x * each.size, each.y - low + (each.outline.height - line[:, 1]) * each.size), 1)
+            at = np.stack(
+                (each.x - left + x * each.size, each.y - low + (each.outline.height - line[:, 1]) * each.size), 1
+            )
             lines.append(np.stack((x0 + scale * at[:, 0], y0 - scale * at[:, 1]), 1).astype(np.float32))
         pieces.append(Piece(asked.things[each.which].words, tuple(lines)))
     return Drawing(tuple(pieces))
@@ -89,7 +98,9 @@ class Composer:
         """Everything, on the ground and in the air."""
         hangs = self._hangs()
         roots = [at for at in range(len(self.asked.things)) if at not in hangs]
-        flying = [at for at in roots if self._flies(at) and len(roots) > 1 and at not in {to for to, _ in hangs.values()}]
+        flying = [
+            at for at in roots if self._flies(at) and len(roots) > 1 and at not in {to for to, _ in hangs.values()}
+        ]
         standing = [at for at in roots if at not in flying] or [flying.pop(0)]
         if self.mirror:
             standing.reverse()
@@ -109,9 +120,11 @@ class Composer:
                         break
                     found[before] = (to, relation)
         for which, relation, to in self.asked.relations:
-            if relation == "beside" and to not in found and which in found and self._is_ground(found[which][0]):
-                if to != found[which][0] and not self._flies(to) and not self._above(found[which][0], to, found):
-                    found[to] = found[which]
+            if relation != "beside" or to in found or which not in found or self._flies(to):
+                continue
+            ground = found[which][0]
+            if to != ground and self._is_ground(ground) and not self._above(ground, to, found):
+                found[to] = found[which]
         return dict(sorted(found.items()))
 
     def _above(self, at: int, wanted: int, found: Mapping[int, tuple[int, Relation]]) -> bool:
@@ -158,9 +171,17 @@ class Composer:
         if relation == "under":
             return (*_moved(group, 0, height + 0.15 * height, 0), *_moved(more, centre, own.y - low, 1))
         if relation == "behind":
-            return (*group, *_moved(more, centre + (0.4 if self.mirror else -0.4) * own.width, own.y + 0.1 * own.height - low, -1))
+            return (
+                *group,
+                *_moved(more, centre + (0.4 if self.mirror else -0.4) * own.width, own.y + 0.1 * own.height - low, -1),
+            )
         if relation == "before":
-            return (*group, *_moved(more, centre + (0.35 if self.mirror else -0.35) * own.width, own.y - 0.06 * own.height - low, 1))
+            return (
+                *group,
+                *_moved(
+                    more, centre + (0.35 if self.mirror else -0.35) * own.width, own.y - 0.06 * own.height - low, 1
+                ),
+            )
         side = bounds(group)
         if relation == "left":
             return (*group, *_moved(more, side[0] - width - GAP * width - left, own.y - low, 0))
@@ -207,7 +228,12 @@ class Composer:
 def bounds(group: Group) -> tuple[float, float, float, float]:
     """Left, low, width, height."""
     left, low = min(each.x for each in group), min(each.y for each in group)
-    return left, low, max(each.x + each.width for each in group) - left, max(each.y + each.height for each in group) - low
+    return (
+        left,
+        low,
+        max(each.x + each.width for each in group) - left,
+        max(each.y + each.height for each in group) - low,
+    )
 
 
 def _moved(group: Group, x: float, y: float, depth: int) -> Group:

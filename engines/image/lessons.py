@@ -7,17 +7,19 @@ random. Lines are edges at many levels of detail, with the wobble, the thickness
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from ..embed import Reader
 from . import colour, icons, lines
-from .network import CODE, PALETTE, STYLES, Condition
+from .network import CODE, PALETTE, STYLES, WORDS, Condition
 
 NAMED, TINTED = 0.35, 0.35  # shares of pictures that are recoloured to a name, or a little
 MIXES = 3  # choices of keywords that each concept is told with
@@ -62,9 +64,23 @@ def read(drawn: icons.Drawn, reader: Reader) -> Course:
     for concept in drawn.concepts:
         mixes = [", ".join(chance.permutation(list(concept.words) or [concept.name])[:3]) for _ in range(MIXES)]
         texts += [concept.name, *mixes, *(f"{name} {concept.name}" for name in colour.BASIC)]
-    words = torch.from_numpy(reader.embed(texts)).unflatten(0, (len(drawn.concepts), -1))
+    words = torch.from_numpy(reader.embed(texts)).reshape(len(drawn.concepts), -1, WORDS)
     found = [clusters(torch.from_numpy(picture)) for picture in drawn.pictures]
     return Course(drawn, words, torch.stack([each for each, _ in found]), torch.stack([each for _, each in found]))
+
+
+def prepared(folder: Path, reader: Reader, told: Callable[[float, str], None]) -> Course:
+    """The course, its pictures and words kept in `folder`, from which it is read the next time. Raises `EngineError` without npm."""
+    icons.fetch(folder)
+    drawn = icons.draw(folder, lambda done: told(done, "Drawing the pictures"))
+    file = folder / "course.safetensors"
+    if not file.is_file():
+        told(0.0, "Reading the words")
+        made = read(drawn, reader)
+        save_file({"words": made.words, "clusters": made.clusters, "shares": made.shares}, file)
+        return made
+    found = load_file(file)
+    return Course(drawn, found["words"], found["clusters"], found["shares"])
 
 
 def clusters(picture: Tensor, count: int = PALETTE) -> tuple[Tensor, Tensor]:
@@ -79,7 +95,9 @@ def clusters(picture: Tensor, count: int = PALETTE) -> tuple[Tensor, Tensor]:
     centres = lab[seeds]
     for _ in range(8):
         own = torch.cdist(lab, centres).argmin(1)
-        centres = torch.stack([lab[own == at].mean(0) if bool((own == at).any()) else centres[at] for at in range(count)])
+        centres = torch.stack(
+            [lab[own == at].mean(0) if bool((own == at).any()) else centres[at] for at in range(count)]
+        )
     shares = torch.bincount(own, minlength=count) / len(lab)
     order = shares.argsort(descending=True)
     return centres[order], shares[order]
@@ -98,7 +116,9 @@ def lesson(course: Course, which: Tensor, side: int, chance: torch.Generator, pl
     if not plain:
         pictures, palette, main = recoloured(pictures, palette, main, chance)
     words, told = _words(course, which, main, chance, plain)
-    given = Condition(words, _styles(course, which), _palette(palette, main, told, chance, plain), torch.zeros(count, CODE))
+    given = Condition(
+        words, _styles(course, which), _palette(palette, main, told, chance, plain), torch.zeros(count, CODE)
+    )
     return Lesson(pictures, lines.seen(ink), given, ink)
 
 
@@ -122,7 +142,13 @@ def bent(pictures: Tensor, chance: torch.Generator) -> Tensor:
     mirror = 1 - 2 * (torch.rand(count, generator=chance) < 0.5).float()
     move = _between((count, 2), -0.06, 0.06, chance)
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    rows = torch.stack((torch.stack((mirror * cos * stretch, -sin, move[:, 0]), 1), torch.stack((mirror * sin, cos / stretch, move[:, 1]), 1)), 1)
+    rows = torch.stack(
+        (
+            torch.stack((mirror * cos * stretch, -sin, move[:, 0]), 1),
+            torch.stack((mirror * sin, cos / stretch, move[:, 1]), 1),
+        ),
+        1,
+    )
     alpha = pictures[:, 3:]
     grid = functional.affine_grid(rows, list(pictures.shape), align_corners=False)
     grid = grid + _waves(count, pictures.shape[2], 0.04, chance)
@@ -132,7 +158,9 @@ def bent(pictures: Tensor, chance: torch.Generator) -> Tensor:
 
 def _waves(count: int, side: int, most: float, chance: torch.Generator, cells: int = 4) -> Tensor:
     """Smooth offsets for `grid_sample`, each sample's own strength: (N, S, S, 2)."""
-    coarse = torch.randn(count, 2, cells, cells, generator=chance) * _between(count, 0, most, chance)[:, None, None, None]
+    coarse = (
+        torch.randn(count, 2, cells, cells, generator=chance) * _between(count, 0, most, chance)[:, None, None, None]
+    )
     return functional.interpolate(coarse, (side, side), mode="bicubic", align_corners=False).movedim(1, -1)
 
 
@@ -148,7 +176,10 @@ def drawn_by_hand(pictures: Tensor, chance: torch.Generator, plain: bool) -> Ten
     if plain:
         return functional.avg_pool2d(functional.max_pool2d(ink[:, None], 3, 1, 1), 3, 1, 1)[:, 0].mul(1.3).clamp(0, 1)
     thick = torch.randint(1, 4 if side >= 128 else 3, (count,), generator=chance)
-    planes = [functional.max_pool2d(each[None, None], int(k), 1, int(k) // 2)[0, 0, :side, :side] for each, k in zip(ink, thick, strict=True)]
+    planes = [
+        functional.max_pool2d(each[None, None], int(k), 1, int(k) // 2)[0, 0, :side, :side]
+        for each, k in zip(ink, thick, strict=True)
+    ]
     ink = functional.avg_pool2d(torch.stack(planes)[:, None], 3, 1, 1)
     identity = functional.affine_grid(torch.eye(2, 3).expand(count, 2, 3), [count, 1, side, side], align_corners=False)
     wobble = _waves(count, side, 0.014, chance, 6) + _waves(count, side, 0.008, chance, 16)
@@ -165,13 +196,19 @@ def drawn_by_hand(pictures: Tensor, chance: torch.Generator, plain: bool) -> Ten
 # ── Colours ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def recoloured(pictures: Tensor, palette: Tensor, main: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def recoloured(
+    pictures: Tensor, palette: Tensor, main: Tensor, chance: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Some pictures in a named colour, some a little changed; their palettes, and the names of their main colours, with them."""
     count = len(pictures)
     draw = torch.rand(count, generator=chance)
-    to = torch.stack([colour.named()[name].lab for name in colour.BASIC])[torch.randint(len(colour.BASIC), (count,), generator=chance)]
+    to = torch.stack([colour.named()[name].lab for name in colour.BASIC])[
+        torch.randint(len(colour.BASIC), (count,), generator=chance)
+    ]
     to = to + 0.025 * torch.randn(count, 3, generator=chance)
-    little = palette[:, 0] + torch.stack((_between(count, -0.08, 0.08, chance), torch.zeros(count), torch.zeros(count)), 1)
+    little = palette[:, 0] + torch.stack(
+        (_between(count, -0.08, 0.08, chance), torch.zeros(count), torch.zeros(count)), 1
+    )
     little = colour.turned(little, 0.35 * torch.randn(count, generator=chance), _between(count, 0.7, 1.3, chance))
     named = (draw < NAMED)[:, None]
     wanted = torch.where(named, to, torch.where((draw < NAMED + TINTED)[:, None], little, palette[:, 0]))
@@ -181,7 +218,7 @@ def recoloured(pictures: Tensor, palette: Tensor, main: Tensor, chance: torch.Ge
         return _moved(lab, one, other)
 
     lab = moved(colour.oklab(pictures[:, :3].movedim(1, -1)).flatten(1, 2), source, wanted)
-    made = colour.srgb(lab).unflatten(1, pictures.shape[2:]).movedim(-1, 1)
+    made = colour.srgb(lab).reshape(count, *pictures.shape[2:], 3).movedim(-1, 1)
     palette = moved(palette, source, wanted)
     return torch.cat((made, pictures[:, 3:]), 1), palette, colour.nearest(palette[:, 0])
 
@@ -193,7 +230,9 @@ def _moved(lab: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
     turn = torch.where(coloured[:, 0] & (want > 0.02), colour.hue(wanted) - colour.hue(source), torch.zeros_like(have))
     scale = torch.where(coloured[:, 0], (want / have.clamp(min=0.04)).clamp(0, 2.5), torch.ones_like(have))
     made = colour.turned(lab, turn[:, None], scale[:, None])
-    near = torch.exp(-((lab - source[:, None]) / 0.12).square().sum(-1, keepdim=True))  # grey things are tinted where they are that grey
+    near = torch.exp(
+        -((lab - source[:, None]) / 0.12).square().sum(-1, keepdim=True)
+    )  # grey things are tinted where they are that grey
     tint = torch.where(coloured, torch.zeros_like(wanted[:, 1:]), wanted[:, 1:] - source[:, 1:])
     made = torch.cat((made[..., :1], made[..., 1:] + near * tint[:, None]), -1)
     return torch.cat((_bent_light(made[..., 0], source[:, :1], wanted[:, :1])[..., None], made[..., 1:]), -1)
@@ -212,7 +251,9 @@ def _words(course: Course, which: Tensor, main: Tensor, chance: torch.Generator,
     """The embedding told of each picture, (N, 384), and whether it names the colour, (N,)."""
     count = len(which)
     coloured = torch.ones(count, dtype=torch.bool) if plain else torch.rand(count, generator=chance) < 0.5
-    other = torch.where(torch.rand(count, generator=chance) < 0.5, 0, torch.randint(1 + MIXES, (count,), generator=chance))
+    other = torch.where(
+        torch.rand(count, generator=chance) < 0.5, 0, torch.randint(1 + MIXES, (count,), generator=chance)
+    )
     words = course.words[torch.from_numpy(course.drawn.concept)[which], torch.where(coloured, 1 + MIXES + main, other)]
     dropped = torch.rand(count, generator=chance) < (0.0 if plain else 0.1)
     return words * ~dropped[:, None], coloured & ~dropped
@@ -237,5 +278,3 @@ def _palette(palette: Tensor, main: Tensor, told: Tensor, chance: torch.Generato
 
 def _between(shape: int | Sequence[int], low: float, high: float, chance: torch.Generator) -> Tensor:
     return low + (high - low) * torch.rand(shape, generator=chance)
-
-

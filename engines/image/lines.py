@@ -56,7 +56,9 @@ def _steps(planes: Tensor, axis: int) -> Tensor:
 def _neighbours(planes: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     size = planes.shape[axis]
     first, last = planes.narrow(axis, 0, 1), planes.narrow(axis, size - 1, 1)
-    return torch.cat((first, planes.narrow(axis, 0, size - 1)), axis), torch.cat((planes.narrow(axis, 1, size - 1), last), axis)
+    return torch.cat((first, planes.narrow(axis, 0, size - 1)), axis), torch.cat(
+        (planes.narrow(axis, 1, size - 1), last), axis
+    )
 
 
 def _thin(gradient: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def _thin(gradient: Tensor) -> Tensor:
         one = padded[:, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
         other = padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
         keep |= (direction == at) & (strength >= one) & (strength > other)
-    return strength * keep
+    return torch.where(keep, strength, 0.0)
 
 
 def inside(line: Plane) -> Plane:

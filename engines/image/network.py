@@ -7,7 +7,9 @@ convolution (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,12 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 SEEN = 3  # planes that lines are given as
-WORDS, STYLES, PALETTE, CODE = 384, 3, 3, 8  # numbers of an embedding, styles, colours of a palette, numbers of the code
+WORDS, STYLES, PALETTE, CODE = (
+    384,
+    3,
+    3,
+    8,
+)  # numbers of an embedding, styles, colours of a palette, numbers of the code
 WIDTHS = (32, 64, 128, 256, 256)  # channels at 1/2, 1/4 ... 1/32 of the side
 LAST = 16  # channels at the full side
 CONDITION = 256
@@ -40,7 +47,7 @@ class Filmed(nn.Module):
     def __init__(self, into: int, out: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(into, out, 3, stride, 1, bias=False)
-        self.norm = nn.BatchNorm2d(out, affine=False)
+        self.norm: nn.Module = nn.BatchNorm2d(out, affine=False)
         self.film = nn.Linear(CONDITION, 2 * out)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -60,28 +67,36 @@ class Generator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.condition = nn.Sequential(
-            nn.Linear(WORDS + STYLES + 4 * PALETTE + CODE, CONDITION), nn.ReLU(), nn.Linear(CONDITION, CONDITION), nn.ReLU()
+            nn.Linear(WORDS + STYLES + 4 * PALETTE + CODE, CONDITION),
+            nn.ReLU(),
+            nn.Linear(CONDITION, CONDITION),
+            nn.ReLU(),
         )
         down, up = [], []
         into = 4 * SEEN  # each pixel of the first layer holds four
         for at, width in enumerate(WIDTHS):
-            down.append(nn.ModuleList([Filmed(into, width, 1 if at == 0 else 2), Filmed(width, width)][: 2 if at else 1]))
+            down.append(
+                nn.ModuleList([Filmed(into, width, 1 if at == 0 else 2), Filmed(width, width)][: 2 if at else 1])
+            )
             into = width
         for at in range(len(WIDTHS) - 2, -1, -1):
             up.append(nn.ModuleList([Filmed(WIDTHS[at + 1] + WIDTHS[at], WIDTHS[at]), Filmed(WIDTHS[at], WIDTHS[at])]))
-        self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
+        self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)  # of lists of `Filmed`
         self.last = nn.Conv2d(WIDTHS[0], LAST, 3, padding=1)
-        self.out = nn.Sequential(nn.Conv2d(LAST + SEEN, LAST, 3, padding=1), nn.ReLU(), nn.Conv2d(LAST, 4, 3, padding=1))
+        self.out = nn.Sequential(
+            nn.Conv2d(LAST + SEEN, LAST, 3, padding=1), nn.ReLU(), nn.Conv2d(LAST, 4, 3, padding=1)
+        )
 
     def forward(self, seen: Tensor, given: Condition) -> Tensor:
         told = torch.cat((10 * given.words, given.style, 4 * given.palette.flatten(1), given.code), 1)
         condition = self.condition(told)
         x, skips = functional.pixel_unshuffle(seen, 2), []
         for layers in self.down:
-            for layer in layers:
+            for layer in cast(nn.ModuleList, layers):
                 x = layer(x, condition)
             skips.append(x)
-        for at, (first, second) in enumerate(self.up):
+        for at, pair in enumerate(self.up):
+            first, second = cast(nn.ModuleList, pair)
             x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = second(first(torch.cat((x, skips[-2 - at]), 1), condition), condition)
         x = functional.relu(self.last(functional.interpolate(x, scale_factor=2.0, mode="nearest")))
@@ -106,7 +121,7 @@ class Encoder(nn.Module):
         self.body = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(into, out, 3, 2, 1), nn.LeakyReLU(0.2))
-                for into, out in zip(widths, widths[1:], strict=False)
+                for into, out in itertools.pairwise(widths)
             )
         )
         self.out = nn.Linear(widths[-1], 2 * CODE)
@@ -128,7 +143,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = (4 + SEEN, 32, 64, 128, 192)
         self.body = nn.ModuleList(
-            spectral_norm(nn.Conv2d(into, out, 4, 2, 1)) for into, out in zip(widths, widths[1:], strict=False)
+            spectral_norm(nn.Conv2d(into, out, 4, 2, 1)) for into, out in itertools.pairwise(widths)
         )
         self.fine = spectral_norm(nn.Conv2d(widths[3], 1, 3, padding=1))
         self.coarse = spectral_norm(nn.Conv2d(widths[4], 1, 3, padding=1))

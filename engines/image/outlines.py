@@ -20,35 +20,16 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from .. import store
+from .lists import listed
 
 Points = NDArray[np.float32]  # (P, 2) x and y, y downwards
 
 MODEL = "outlines"
 TRACED, EMOJI = Path(__file__).with_name("traced.safetensors"), "emoji"
 SOURCES = ("material", "fontawesome/solid")
-SIGNS = frozenset(
-    "off plus minus remove alert check edit sync cancel settings cog refresh lock question search percent xmark slash exclamation "
-    "scan network export import download upload sign wireless bluetooth user account badge marker info "
-    "disabled circle box maximize minimize restore shutter".split()
-)  # where one of them is added to a thing's name, the thing itself is there too
-SCREEN = frozenset(
-    "arrow arrows file alpha format numeric folder calendar view wifi credit email message comment comments microsoft google sort chevron "
-    "checkbox currency content axis border code database vector relation timer invoice archive clipboard application tooltip receipt "
-    "language power information alert play plus minus close link menu progress set skip server signal upload download send timeline "
-    "bookmark cog filter bluetooth monitor playlist rotate share tab toggle unfold usb webhook volume swap select source text "
-    "gesture network align angle angles caret circle square chart angular android apple-keyboard arrange aws azure bitcoin bootstrap "
-    "call cast check code console creative credit cursor debug delete dots drag dropbox expand eye-off facebook fast form function "
-    "github gitlab git gmail hexagon image instagram ip jira keyboard kubernetes language laravel linkedin lock nas nfc nodejs "
-    "npm numeric office onepassword openid opera order page pan phone-in pinterest pipe podcast poll priority quality qrcode react "
-    "record reload rename repeat replay reply resize restore rss sass save screen script security selection shape shuffle sigma sim "
-    "simple size skype slack slash sd spotify stack step sticker strategy subdirectory svg table-row table-column table-cells tag tags task "
-    "teamviewer terminal transfer trending tune twitch twitter two ubuntu undo unicode up down left right ungroup unity "
-    "unreal update vuejs web webpack wechat whatsapp widgets wikipedia wordpress wrap xbox xml youtube zend zip zodiac account user "
-    "users person-booth battery-charging data equals percent greater less not-equal math superscript subscript underline italic bold "
-    "strikethrough spellcheck list outdent indent paragraph heading font text-height text-width pen-nib barcode location crosshairs "
-    "circle-user h hashtag at asterisk copyright registered trademark signature quote language gender transgender mars venus".split()
-)
-KEPT = frozenset("image-filter-hdr".split())  # whose names say nothing of what they show
+SIGNS = listed("signs")  # where one of them is added to a thing's name, the thing itself is there too
+SCREEN = listed("screen")
+KEPT = listed("kept")  # whose names say nothing of what they show
 BRANDS = "material/apple"  # and its programs
 CURVE = 6  # straight pieces that stand for a curve
 
@@ -72,7 +53,9 @@ def words(name: str) -> tuple[str, ...]:
 def names() -> tuple[str, ...]:
     """Every outline that shows a thing, the traced ones first. Raises `EngineError` where the library was not fetched."""
     with zipfile.ZipFile(store.path(MODEL) / "files.zip") as library:
-        found = [file[:-4] for file in library.namelist() if file.endswith(".svg") and file.rpartition("/")[0] in SOURCES]
+        found = [
+            file[:-4] for file in library.namelist() if file.endswith(".svg") and file.rpartition("/")[0] in SOURCES
+        ]
     return (*_traced(), *shown(found))
 
 
@@ -86,7 +69,13 @@ def shown(found: Iterable[str]) -> list[str]:
         if "-".join(parts) in KEPT:
             kept.append(name)
             continue
-        if name.startswith(BRANDS) or parts[-1] == "sign" or parts[0] in SCREEN or any(re.search(r"\d", part) or len(part) == 1 for part in parts) or "outline" in parts:
+        if (
+            name.startswith(BRANDS)
+            or parts[-1] == "sign"
+            or parts[0] in SCREEN
+            or any(re.search(r"\d", part) or len(part) == 1 for part in parts)
+            or "outline" in parts
+        ):
             continue
         bare = "-".join(part for part in parts if part not in SIGNS)
         if bare != "-".join(parts) and (bare in short or not bare):
@@ -138,12 +127,9 @@ def flattened(path: str) -> list[Points]:
             start = lines[-1][-1]
             for at in range(1, CURVE + 1):
                 t = at / CURVE
-                lines[-1].append(
-                    tuple(
-                        (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d
-                        for a, b, c, d in zip(start, one, two, end, strict=True)
-                    )
-                )
+                shares = (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3
+                x, y = np.array(shares) @ np.array((start, one, two, end))
+                lines[-1].append((float(x), float(y)))
 
         def _closePath(self) -> None:
             lines[-1].append(lines[-1][0])

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
-from .. import device, embed, store, vision
+from .. import device, embed, store
 from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Result, Setting, Started
 from ..errors import EngineError
 from . import PAINTED_STYLES, PAINTER, PainterOptions, colour, drawing, layout, lines, painting, search, sketches, words
 from .drawing import Box, Drawing
+from .looks import looks
 from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
 
 WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
 OWN = 0.45  # how far each thing's code strays from the picture's
 KEPT = 32  # scenes that are remembered
-FEATURES = 64  # numbers that stand for a picture in the taste model
 PLAIN_LINE = 3 / 512  # width of a line in the finished picture
 
 Plane = NDArray[np.float32]
@@ -92,7 +92,9 @@ class Painter:
                 return
             pixels = self.paint(brief.apply(setting.knobs), setting.seed, pictures, brief.size)
             features = looks(pixels)
-            yield Result(index, setting.knobs, setting.seed, time.perf_counter() - started, pixels=pixels, features=features)
+            yield Result(
+                index, setting.knobs, setting.seed, time.perf_counter() - started, pixels=pixels, features=features
+            )
             yield Progress((index + 1) / len(settings), "Painting")
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
 
@@ -134,7 +136,16 @@ class Painter:
     def scene(self, brief: Brief, options: PainterOptions, seed: int, pictures: Pictures) -> Scene:
         """What is to be painted: the sketch where there is one, else a drawing that the words lead to."""
         place = seed if options.jitter > 0 else 0
-        key = (brief.sketch, brief.prompt, options.drawing, options.jitter, place, options.read_as, options.detail, options.clean)
+        key = (
+            brief.sketch,
+            brief.prompt,
+            options.drawing,
+            options.jitter,
+            place,
+            options.read_as,
+            options.detail,
+            options.clean,
+        )
         with self._lock:
             if key in self._scenes:
                 self._scenes.move_to_end(key)
@@ -154,7 +165,9 @@ class Painter:
         found = drawing.read_png(data)
         if found is not None and found.pieces:
             return drawn(found, brief.prompt)
-        plane = sketches.read(sketches.opened(data, pictures(str(brief.sketch))), options.read_as, options.detail, options.clean)
+        plane = sketches.read(
+            sketches.opened(data, pictures(str(brief.sketch))), options.read_as, options.detail, options.clean
+        )
         square = drawing.square_of(sketches.box(plane))
         asked = words.asked(brief.prompt).things
         said, colours = brief.prompt[:200], asked[0].colours if asked else ()
@@ -163,19 +176,24 @@ class Painter:
         ink = sketches.cut(plane, square, (SIDE, SIDE))
         whole = (0.0, 0.0, 1.0, 1.0)
         work = Work(said, colours, square, ink, lambda height, width: sketches.cut(plane, square, (height, width)))
-        return Scene((work,), plane.shape[1] / plane.shape[0], lambda height, width: sketches.cut(plane, whole, (height, width)))
+        return Scene(
+            (work,), plane.shape[1] / plane.shape[0], lambda height, width: sketches.cut(plane, whole, (height, width))
+        )
 
     def _painted(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Tensor:
         """Every thing of the scene, (N, 4, 128, 128)."""
-        seen = lines.seen(torch.from_numpy(np.stack([thickened(work.ink, options.line_weight) for work in scene.works])))
+        seen = lines.seen(
+            torch.from_numpy(np.stack([thickened(work.ink, options.line_weight) for work in scene.works]))
+        )
         given = condition(scene, brief, options, seed)
         generator, chosen = self.generator(), device.choose()
 
         def painted(given: Condition) -> Tensor:
-            to = {"device": chosen.device, "dtype": chosen.torch_dtype}
-            moved = Condition(*(part.to(**to) for part in (given.words, given.style, given.palette, given.code)))
-            planes = seen.to(**to).contiguous(memory_format=torch.channels_last)
-            return generator(planes, moved).float().cpu()
+            parts = (given.words, given.style, given.palette, given.code)
+            moved = Condition(*(part.to(chosen.device, chosen.torch_dtype) for part in parts))
+            planes = seen.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)
+            made: Tensor = generator(planes, moved)
+            return made.float().cpu()
 
         if options.guidance == 0:
             return painted(Condition(given.words * 0, given.style, given.palette, given.code))
@@ -194,7 +212,9 @@ def composed(scene: Scene, painted: Tensor, options: PainterOptions, size: int) 
     for work, piece in zip(scene.works, painted, strict=True):
         top, left, side = painting.place(work.square, width)
         ink = work.ink_at(side, side)
-        piece = painting.toned(painting.enlarged(piece, ink), options.hue, options.saturation, options.lightness, options.contrast)
+        piece = painting.toned(
+            painting.enlarged(piece, ink), options.hue, options.saturation, options.lightness, options.contrast
+        )
         painting.laid(canvas, painting.lined(piece, ink, options.lines), top, left)
     return canvas
 
@@ -211,7 +231,9 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     code[1] += options.accent
     each = torch.stack([torch.randn(CODE, generator=chance) for _ in scene.works])
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
-    return Condition(said.reshape(count, WORDS), style, palettes(scene.works, options.palette), code.expand(count, CODE))
+    return Condition(
+        said.reshape(count, WORDS), style, palettes(scene.works, options.palette), code.expand(count, CODE)
+    )
 
 
 def palettes(works: Sequence[Work], chosen: str) -> Tensor:
@@ -256,9 +278,21 @@ def drawn(made: Drawing, prompt: str = "") -> Scene:
         things = words.asked(said).things
         colours = things[0].colours if things else ()
         ink_at = _inker(piece.lines, square)
-        works.append(Work(", ".join(thing.words for thing in things)[:200] or said[:200], colours, square, drawing.inked(piece.lines, (SIDE, SIDE), square), ink_at))
+        works.append(
+            Work(
+                ", ".join(thing.words for thing in things)[:200] or said[:200],
+                colours,
+                square,
+                drawing.inked(piece.lines, (SIDE, SIDE), square),
+                ink_at,
+            )
+        )
     everything = tuple(line for piece in made.pieces for line in piece.lines)
-    return Scene(tuple(works), made.aspect, lambda height, width: drawing.inked(everything, (height, width), (0, 0, 1, 1), PLAIN_LINE))
+    return Scene(
+        tuple(works),
+        made.aspect,
+        lambda height, width: drawing.inked(everything, (height, width), (0, 0, 1, 1), PLAIN_LINE),
+    )
 
 
 def _inker(lines_of: Sequence[drawing.Points], square: Box) -> Callable[[int, int], Plane]:
@@ -274,25 +308,6 @@ def thickened(ink: Plane, weight: float) -> Plane:
     wide = ndimage.grey_dilation(ink, size=(3, 3)) if weight > 1 else ndimage.grey_erosion(ink, size=(2, 2))
     share = min(1.0, abs(weight - 1))
     return np.asarray(ink * (1 - share) + wide * share, np.float32)
-
-
-# ── What it looks like ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def looks(pixels: Pixels) -> NDArray[np.float32]:
-    """A picture for the taste model, (64,): VGG-16's layers, each channel's mean, in random directions (see `embed.Reader.features`)."""
-    small = np.asarray(sketches.flattened(_small(pixels)))
-    vector = vision.shared.features([small])[0]
-    directions = np.random.default_rng(0).standard_normal((len(vector), FEATURES), np.float32)
-    return np.asarray(vector @ (directions / np.float32(np.sqrt(FEATURES))))
-
-
-def _small(pixels: Pixels) -> Pixels:
-    from PIL import Image
-
-    image = Image.fromarray(pixels)
-    image.thumbnail((SIDE, SIDE))
-    return np.array(image)
 
 
 # ── Weights ──────────────────────────────────────────────────────────────────────────────────────────────────────────

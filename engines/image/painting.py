@@ -1,4 +1,4 @@
-"""From the painter's squares to a picture: colours carried to any size between lines, things laid over each other, and the palette's axes."""
+"""From the painter's squares to a picture: colours carried to any size between lines, things laid over each other, toned."""
 
 from __future__ import annotations
 

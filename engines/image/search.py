@@ -14,25 +14,15 @@ from safetensors import safe_open
 
 from .. import embed
 from . import kinds, names, outlines
+from .lists import choices, listed
 from .words import Thing, lemma_of
 
 INDEX = Path(__file__).with_name("outlines.safetensors")
 WHOLE, PLAIN, OTHER = 1.0, 0.78, 0.62  # a name that is the thing's own, one that begins with it, one that only holds it
 EXTRA = 0.06  # that each further word of a name costs
 ALIKE = 0.35  # what the likeness of meaning adds at most
-VAGUE = frozenset("face person people man woman button sign symbol mark hand head body group animal pet thing".split())  # in CLDR's names and keywords
-# What the library calls by a name that nobody would look under.
-CALLED = {
-    "mountain": ("image-filter-hdr", "summit", "terrain"), "hill": ("terrain", "image-filter-hdr", "summit"), "sun": ("white-balance-sunny", "weather-sunny"),
-    "sea": ("waves", "wave"), "ocean": ("waves", "wave"), "lake": ("waves", "water"), "river": ("waves", "water"), "water": ("waves",),
-    "person": ("human", "human-male"), "man": ("human-male", "face-man"), "woman": ("human-female", "face-woman"), "boy": ("human-child", "child"),
-    "girl": ("human-female-girl", "child-dress"), "child": ("human-child", "child"), "people": ("human-male-female",), "skyscraper": ("office-building", "building", "city"),
-    "house": ("home", "house", "home-variant"), "home": ("home", "house"), "vase": ("flower-pollen", "cup"), "rain": ("weather-pouring", "weather-rainy"), "snow": ("snowflake", "weather-snowy"),
-    "cloud": ("cloud", "weather-cloudy"), "night": ("weather-night", "moon-waning-crescent"), "moon": ("moon-waning-crescent", "weather-night", "moon-full"), "lightning": ("lightning-bolt", "flash"),
-    "beach": ("umbrella-beach", "island"), "harbour": ("pier", "anchor"), "garden": ("flower", "sprout", "fence"), "mouse": ("rodent", "mouse-variant"), "rat": ("rodent",),
-    "chicken": ("bird", "food-drumstick"), "heart": ("heart", "cards-heart"), "ship": ("ferry", "ship", "sail-boat"), "plane": ("airplane",), "bike": ("bicycle",),
-    "window": ("window-closed-variant", "window-open-variant", "window-closed"), "strawberry": ("fruit-cherries", "food-apple"), "whale": ("dolphin", "fish"),
-}  # fmt: skip
+VAGUE = listed("vague_names")  # in CLDR's names and keywords
+CALLED = choices("called")
 LEAST = 0.45  # under it an outline does not stand for the thing
 MOST = 8
 
@@ -83,7 +73,9 @@ def near(thing: Thing, reader: embed.Reader = embed.shared, count: int = 4) -> l
     """What the library has that comes closest, in words, for a thing that it has not."""
     known = index()
     alike = known.vectors @ reader.embed([" ".join(thing.noun)])[0]
-    return list(dict.fromkeys(" ".join(outlines.words(known.names[at])) for at in np.argsort(-alike)[:12].tolist()))[:count]
+    return list(dict.fromkeys(" ".join(outlines.words(known.names[at])) for at in np.argsort(-alike)[:12].tolist()))[
+        :count
+    ]
 
 
 def _called(thing: Thing) -> list[tuple[tuple[str, ...], float]]:
@@ -93,20 +85,23 @@ def _called(thing: Thing) -> list[tuple[tuple[str, ...], float]]:
     if len(noun) > 1:
         called += [(noun[-1:], 0.85), (noun[:1], 0.7), *(((word,), 0.6) for word in noun[1:-1])]
     for phrase, sure in tuple(called):
-        for at, name in enumerate(CALLED.get(" ".join(phrase), ())):
-            called.append((tuple(lemma_of(word) for word in name.split("-")), sure * (1.05 - 0.03 * at)))
-    for phrase, sure in tuple(called):
-        for other, trust in _kinds(" ".join(phrase)):
-            called.append((other, sure * trust))
-    table = names.english()
+        for at, other in enumerate(CALLED.get(" ".join(phrase), ())):
+            called.append((tuple(lemma_of(word) for word in other.split("-")), sure * (1.05 - 0.03 * at)))
+        called += [(kind, sure * trust) for kind, trust in _kinds(" ".join(phrase))]
     for phrase, sure in tuple(called[: 2 + len(noun)]):
-        for name, trust in table.get(" ".join(phrase), ())[:4]:
-            other = tuple(lemma_of(word) for word in name.name.lower().replace("-", " ").split())
-            called.append((other, 0.9 * sure * trust))
-            if len(other) > 1 and other[-1] not in VAGUE:
-                called.append((other[-1:], 0.7 * sure * trust))
-            called += [((lemma_of(word),), 0.72 * sure * trust) for word in name.words if " " not in word and word not in VAGUE and trust >= 0.8]
+        for name, trust in names.english().get(" ".join(phrase), ())[:4]:
+            called += _besides(name, trust, sure * trust)
     return called
+
+
+def _besides(name: names.Name, trust: float, sure: float) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What else CLDR calls what it calls so."""
+    said = tuple(lemma_of(word) for word in name.name.lower().replace("-", " ").split())
+    yield said, 0.9 * sure
+    if len(said) > 1 and said[-1] not in VAGUE:
+        yield said[-1:], 0.7 * sure
+    if trust >= 0.8:
+        yield from (((lemma_of(word),), 0.72 * sure) for word in name.words if " " not in word and word not in VAGUE)
 
 
 def _kinds(phrase: str) -> Iterator[tuple[tuple[str, ...], float]]:

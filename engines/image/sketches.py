@@ -35,7 +35,9 @@ def read(pixels: Pixels, read_as: str, detail: float, clean: float) -> Plane:
     plane = np.where(plane >= weakest * (1.0 if photo else 0.6), plane, 0).astype(np.float32)
     plane = cleaned(plane, clean)
     if int((plane > 0).sum()) < LEAST:
-        raise EngineError("The sketch holds no lines to paint under.", "Draw a closed outline, or say in words what it shall be.")
+        raise EngineError(
+            "The sketch holds no lines to paint under.", "Draw a closed outline, or say in words what it shall be."
+        )
     return plane
 
 
@@ -49,15 +51,21 @@ def opened(data: bytes, pixels: Pixels) -> Pixels:
 
 def ink(pixels: Pixels) -> Plane | None:
     """Darkness against the paper, whichever colour that has; none for what has no paper: a photo. (H, W, 3 or 4) -> (H, W)."""
-    if pixels.shape[2] == 4 and pixels[..., 3].min() < 128 and np.ptp(pixels[pixels[..., 3] > 128][:, :3], axis=0).max(initial=0) < 40:
-        return (pixels[..., 3] / 255).astype(np.float32)  # one colour on nothing
+    if (
+        pixels.shape[2] == 4
+        and pixels[..., 3].min() < 128
+        and np.ptp(pixels[pixels[..., 3] > 128][:, :3], axis=0).max(initial=0) < 40
+    ):
+        return np.asarray(pixels[..., 3], np.float32) / np.float32(255)  # one colour on nothing
     flat = flattened(pixels).astype(np.int16)
-    paper = np.array([np.bincount(flat[..., channel].ravel() // 8, minlength=32).argmax() * 8 + 4 for channel in range(3)])
+    paper = np.array(
+        [np.bincount(flat[..., channel].ravel() // 8, minlength=32).argmax() * 8 + 4 for channel in range(3)]
+    )
     apart = np.abs(flat - paper).max(2)
     if (apart <= NEAR_PAPER).mean() < FLAT:
         return None
     most = float(np.percentile(apart, 99.8))
-    return np.clip((apart - NEAR_PAPER / 2) / max(most - NEAR_PAPER / 2, 24), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((apart - NEAR_PAPER / 2) / max(most - NEAR_PAPER / 2, 24), 0, 1), np.float32)
 
 
 def flattened(pixels: Pixels) -> Pixels:
@@ -84,14 +92,19 @@ def box(plane: Plane) -> Box:
     """Where the ink is, in shares of the width."""
     rows, columns = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     width = plane.shape[1]
-    return float(columns[0] / width), float(rows[0] / width), float((columns[-1] + 1 - columns[0]) / width), float((rows[-1] + 1 - rows[0]) / width)
+    return (
+        float(columns[0] / width),
+        float(rows[0] / width),
+        float((columns[-1] + 1 - columns[0]) / width),
+        float((rows[-1] + 1 - rows[0]) / width),
+    )
 
 
 def cut(plane: Plane, square: Box, side: tuple[int, int]) -> Plane:
     """A part of the ink at another size, (height, width), as dark as before: what is fine stays visible."""
     width = plane.shape[1]
     left, top = square[0] * width, square[1] * width
-    right, low = left + square[2] * width, top + square[2] * width * side[0] / side[1]
+    right, _low = left + square[2] * width, top + square[2] * width * side[0] / side[1]
     scale = side[1] / (right - left)
     image = Image.fromarray(plane)
     if scale < 0.75:
@@ -99,7 +112,12 @@ def cut(plane: Plane, square: Box, side: tuple[int, int]) -> Plane:
     data = (1 / scale, 0, left, 0, 1 / scale, top)
     if scale < 1:
         finer = 2 ** int(np.ceil(np.log2(1 / scale)))
-        big = image.transform((side[1] * finer, side[0] * finer), Image.Transform.AFFINE, (1 / scale / finer, 0, left, 0, 1 / scale / finer, top), Image.Resampling.BILINEAR)
+        big = image.transform(
+            (side[1] * finer, side[0] * finer),
+            Image.Transform.AFFINE,
+            (1 / scale / finer, 0, left, 0, 1 / scale / finer, top),
+            Image.Resampling.BILINEAR,
+        )
         made = np.asarray(big.resize((side[1], side[0]), Image.Resampling.BOX))
     else:
         made = np.asarray(image.transform((side[1], side[0]), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC))
@@ -111,4 +129,6 @@ def _fitted(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     scale = LOOKED / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR))
+    return np.array(
+        Image.fromarray(pixels).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    )

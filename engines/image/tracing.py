@@ -22,7 +22,11 @@ from .outlines import flattened
 Points = NDArray[np.float32]
 
 SIDE = 256  # pixels at which it is looked what can be seen
-SEEN, NEAR, DRAWN = 0.1, 1.6, 1.8  # the weakest edge; pixels from one, and from a line that is there already, that still count
+SEEN, NEAR, DRAWN = (
+    0.1,
+    1.6,
+    1.8,
+)  # the weakest edge; pixels from one, and from a line that is there already, that still count
 SHORT = 5.0  # pixels: shorter lines are left out
 EXACT = 0.45  # pixels that a simplified line may be off
 
@@ -45,7 +49,7 @@ def traced(svg: str) -> list[Points]:
         for run in _runs((near & free)[at[:, 1], at[:, 0]]):
             piece = contour[run]
             if np.linalg.norm(np.diff(piece, axis=0), axis=1).sum() >= SHORT:
-                kept.append(simplified(piece, EXACT) / SIDE)
+                kept.append(simplified(piece, EXACT) / np.float32(SIDE))
                 ImageDraw.Draw(there).line([tuple(point) for point in piece.tolist()], fill=255)
     return kept
 
@@ -82,7 +86,11 @@ def simplified(points: Points, exact: float) -> Points:
             continue
         along, between = points[last] - points[first], points[first + 1 : last] - points[first]
         length = float(np.linalg.norm(along))
-        off = np.abs(along[0] * between[:, 1] - along[1] * between[:, 0]) / length if length > 1e-6 else np.linalg.norm(between, axis=1)
+        off = (
+            np.abs(along[0] * between[:, 1] - along[1] * between[:, 0]) / length
+            if length > 1e-6
+            else np.linalg.norm(between, axis=1)
+        )
         farthest = int(off.argmax())
         if off[farthest] > exact:
             keep[first + 1 + farthest] = True
@@ -99,4 +107,8 @@ def packed(drawn: Mapping[str, Sequence[Points]]) -> dict[str, NDArray[Any]]:
         points += [np.round((line - low) / long * 255).astype(np.uint8) for line in contours]
         lengths += [len(line) for line in contours]
         counts.append(len(contours))
-    return {"points": np.concatenate(points), "lengths": np.array(lengths, np.int32), "counts": np.array(counts, np.int32)}
+    return {
+        "points": np.concatenate(points),
+        "lengths": np.array(lengths, np.int32),
+        "counts": np.array(counts, np.int32),
+    }

@@ -24,6 +24,7 @@ from torch.nn import functional
 from . import lessons, lines
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
+from .plan import Plan
 
 RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 6e-4  # of the generator while it copies, and of both after
 AVERAGED = 0.998  # how much of the averaged weights stays in each step
@@ -31,18 +32,6 @@ CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
 COPYING, SLOPES, STYLE, READ_BACK, WORDS = 12.0, 0.5, 0.3, 0.5, 0.5  # weights of the losses beside the verdict
 R1, R1_EVERY = 1.0, 16
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When what is learned, in shares of the time."""
-
-    minutes: float = 150.0
-    small: float = 0.3  # copying at 64 pixels
-    large: float = 0.25  # copying at 128 pixels; what is left is spent against the discriminator
-    batch_small: int = 64
-    batch: int = 32
-    seed: int = 0
 
 
 @dataclass
@@ -85,7 +74,11 @@ class Training:
             losses.append(self.step(share))
             self.log.step += 1
             if len(losses) == TOLD_EVERY:
-                mean = {key: sum(each[key] for each in losses) / len(losses) for key in losses[-1] if all(key in each for each in losses)}
+                mean = {
+                    key: sum(each[key] for each in losses) / len(losses)
+                    for key in losses[-1]
+                    if all(key in each for each in losses)
+                }
                 self.log.curve.append({"step": self.log.step, "minutes": self.log.seconds / 60, **mean})
                 losses = []
                 yield self.log.curve[-1]
@@ -112,7 +105,7 @@ class Training:
     def _copy(self, lesson: Lesson) -> dict[str, float]:
         made, nats = self._copied(lesson)
         loss, told = copying(made, lesson)
-        (loss + CODE_COST * nats).backward()
+        (loss + CODE_COST * nats).backward()  # type: ignore[no-untyped-call]
         self._stepped(self.painting)
         return {"copying": told, "nats": float(nats.detach())}
 
@@ -144,7 +137,11 @@ class Training:
         close, told["copying"] = copying(made[:half], copied)
         read, _ = self.encoder(made[half:])
         loss = -patches.mean() - WORDS * whole.mean() + COPYING * (close + CODE_COST * nats)
-        loss = loss + STYLE * functional.cross_entropy(style, given.style.argmax(1)) + READ_BACK * functional.l1_loss(read, code)
+        loss = (
+            loss
+            + STYLE * functional.cross_entropy(style, given.style.argmax(1))
+            + READ_BACK * functional.l1_loss(read, code)
+        )
         loss.backward()
         for part in self.discriminator.parameters():
             part.requires_grad_(True)
@@ -155,7 +152,9 @@ class Training:
         """The same words, in a style and with colours drawn by chance."""
         style = torch.randint(STYLES, (len(code),), generator=self.chance)
         order = torch.randperm(len(code), generator=self.chance)
-        palette = torch.where(torch.rand(len(code), 1, 1, generator=self.chance) < 0.3, given.palette[order], given.palette)
+        palette = torch.where(
+            torch.rand(len(code), 1, 1, generator=self.chance) < 0.3, given.palette[order], given.palette
+        )
         return Condition(given.words, functional.one_hot(style, STYLES).float(), palette, code)
 
     def _judge(self, lesson: Lesson, made: Tensor, given: Condition) -> dict[str, float]:
@@ -164,7 +163,9 @@ class Training:
         pictures = lesson.pictures.clone().requires_grad_(steep)
         patches, whole, style = self.discriminator(pictures, lesson.seen, lesson.given)
         fake, whole_fake, _ = self.discriminator(made, lesson.seen, given)
-        swapped = Condition(lesson.given.words.roll(1, 0), lesson.given.style, lesson.given.palette.roll(1, 0), lesson.given.code)
+        swapped = Condition(
+            lesson.given.words.roll(1, 0), lesson.given.style, lesson.given.palette.roll(1, 0), lesson.given.code
+        )
         _, whole_other, _ = self.discriminator(pictures, lesson.seen, swapped)
         loss = functional.relu(1 - patches).mean() + functional.relu(1 + fake).mean()
         others = (functional.relu(1 + whole_fake).mean() + functional.relu(1 + whole_other).mean()) / 2
@@ -223,6 +224,13 @@ class Training:
         part.replace(self.folder / "state.pt")
         (self.folder / "log.json").write_text(json.dumps({"plan": asdict(self.plan), **asdict(self.log)}))
 
+    def facts(self) -> dict[str, Any]:
+        """What is told of the painter in its file."""
+        log, few = self.log, max(1, len(self.log.curve) // 200)
+        rounded = [{key: round(value, 4) for key, value in point.items()} for point in log.curve[::few]]
+        made = {"steps": log.step, "pictures": log.pictures, "minutes": round(log.seconds / 60, 1)}
+        return {**made, "plan": asdict(self.plan), "curve": rounded}
+
     def _restore(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True)
         for name, part in self._parts().items():
@@ -245,7 +253,11 @@ def with_code(given: Condition, code: Tensor) -> Condition:
 
 
 def joined(one: Condition, other: Condition) -> Condition:
-    pairs = zip((one.words, one.style, one.palette, one.code), (other.words, other.style, other.palette, other.code), strict=True)
+    pairs = zip(
+        (one.words, one.style, one.palette, one.code),
+        (other.words, other.style, other.palette, other.code),
+        strict=True,
+    )
     return Condition(*(torch.cat(pair) for pair in pairs))
 
 
@@ -253,7 +265,9 @@ def export(generator: Generator, file: Path, facts: dict[str, Any]) -> None:
     """The averaged generator in half precision, with what is known of its training."""
     from safetensors.torch import save_file
 
-    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items() if value.is_floating_point()}
+    tensors = {
+        name: value.half().contiguous() for name, value in generator.state_dict().items() if value.is_floating_point()
+    }
     part = file.with_suffix(".part")
     save_file(tensors, part, metadata={"training": json.dumps(facts)})
     part.replace(file)

@@ -9,36 +9,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from lemminflect import getAllLemmas, getLemma
 
 from . import colour, names
+from .lists import listed, table
 
 Relation = Literal["on", "in", "under", "over", "left", "right", "behind", "before", "beside"]
-Told = tuple["Thing", str | None, int]  # a thing, how it stands to an earlier one or that one to it (`BACK`), and which that is
-BACK: dict[str, Relation] = {f"its {each}": each for each in ("on", "in", "under", "over", "left", "right", "behind", "before", "beside")}  # type: ignore[misc]
+# A thing, how it stands to an earlier one, or (in `BACK`) that one to it, and which that is.
+Told = tuple["Thing", str | None, int]
+BACK: dict[str, Relation] = {f"its {each}": each for each in get_args(Relation)}
 
-BETWEEN: dict[str, Relation] = {
-    "in front of": "before", "on top of": "on", "to the left of": "left", "to the right of": "right", "left of": "left", "right of": "right",
-    "next to": "beside", "close to": "beside", "together with": "beside", "as well as": "beside", "inside of": "in",
-    "on": "on", "upon": "on", "onto": "on", "atop": "on", "riding": "on", "over": "over", "above": "over", "under": "under", "below": "under",
-    "beneath": "under", "underneath": "under", "in": "in", "inside": "in", "into": "in", "within": "in", "behind": "behind", "before": "before",
-    "at": "beside", "by": "beside", "beside": "beside", "besides": "beside", "near": "beside", "between": "beside", "among": "beside", "around": "beside",
-    "against": "beside", "with": "beside", "and": "beside", "plus": "beside", "to": "beside", "from": "beside", "through": "in", "across": "on",
-}  # fmt: skip
+BETWEEN = cast(dict[str, Relation], table("between"))
 MARKS = re.compile(r"[,;.:!?()\[\]\n]+")
-SKIPPED = frozenset("a an the some any this that these those my your his her its our their one's very quite really of is are was were be being there it he she they who which while as so also just only picture drawing painting image sketch photo".split())
-NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "several": 3, "many": 5, "few": 3, "both": 2, "pair": 2, "couple": 2, "dozen": 6}  # fmt: skip
-SIZES = {"tiny": 0.45, "small": 0.65, "little": 0.65, "short": 0.75, "young": 0.75, "baby": 0.6, "big": 1.4, "large": 1.4, "tall": 1.4, "great": 1.4, "huge": 1.9, "giant": 1.9, "enormous": 1.9, "grand": 1.2}  # fmt: skip
+SKIPPED = listed("skipped")
+NUMBERS = {word: int(value) for word, value in table("numbers").items()}
+SIZES = {word: float(value) for word, value in table("size_words").items()}
 MOST_THINGS, MOST_OF_ONE = 12, 6  # that a drawing can hold
 
-ZH_BETWEEN: dict[str, Relation] = {
-    "上面": "on", "上": "on", "里面": "in", "里": "in", "中": "in", "内": "in", "下面": "under", "下": "under", "上方": "over", "上空": "over", "旁边": "beside", "旁": "beside",
-    "附近": "beside", "后面": "behind", "背后": "behind", "前面": "before", "前": "before", "左边": "left", "右边": "right", "左侧": "left", "右侧": "right",
-}  # fmt: skip
-ZH_NUMBERS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "几": 3}
-ZH_SIZES = {"巨大": 1.9, "大": 1.4, "高": 1.4, "小": 0.65}
+ZH_BETWEEN = cast(dict[str, Relation], table("zh_between"))
+ZH_NUMBERS = {word: int(value) for word, value in table("zh_numbers").items()}
+ZH_SIZES = {word: float(value) for word, value in table("zh_size_words").items()}
 ZH_UNITS = "只个棵条座艘辆朵匹头张把本颗杯块间架位片盏顶支枝束扇群些"
 ZH = re.compile(r"[\u4e00-\u9fff]")
 
@@ -68,11 +60,11 @@ def asked(text: str) -> Asked:
     """Takes the words apart. Nothing in them may be known: then there are things without a name, or none."""
     found = list(_chinese(text) if ZH.search(text) else _english(text))
     things = tuple(thing for thing, _, _ in found)[:MOST_THINGS]
-    relations = []
+    relations: list[tuple[int, Relation, int]] = []
     for at, (_, relation, to) in enumerate(found[:MOST_THINGS]):
         if relation is not None and 0 <= to < at:
-            which = (at, relation, to) if relation in BACK else (to, relation, at)
-            relations.append((which[0], BACK.get(relation, relation), which[2]))
+            back = BACK.get(relation)
+            relations.append((at, back, to) if back else (to, cast(Relation, relation), at))
     return Asked(things, tuple(relations), len(found) - len(things))
 
 
@@ -120,7 +112,10 @@ def _pieces(text: str) -> Iterator[str | list[str]]:
 
 
 def _thing(tokens: Sequence[str]) -> Thing | None:
-    count, size, colours, noun, said = 1, 1.0, [], [], []
+    count, size = 1, 1.0
+    colours: list[str] = []
+    noun: list[str] = []
+    said: list[str] = []
     by_word = _colour_words()
     for at, token in enumerate(tokens):
         word = token.removesuffix("'s").removesuffix("s'") if "'" in token else token
@@ -150,10 +145,10 @@ def _thing(tokens: Sequence[str]) -> Thing | None:
 
 def meaning(noun: Sequence[str]) -> names.Name | None:
     """What the words name, by CLDR: the longest run of them that ends in the head, or else begins with the first."""
-    table = names.english()
+    known = names.english()
     runs = [noun[at:] for at in range(len(noun))] + [noun[: len(noun) - at] for at in range(1, len(noun))]
     for run in runs:
-        if found := table.get(" ".join(run)):
+        if found := known.get(" ".join(run)):
             return found[0][0]
     return None
 
@@ -217,7 +212,18 @@ def _zh_things(phrase: str) -> Iterator[tuple[Thing, bool, str | None]]:
             meant = names.chinese()[found][0]
             said = meant.name.lower()
             named = tuple(lemma_of(word) for word in said.replace("-", " ").split())
-            made.append((replace(thing, words=" ".join((*thing.colours, said)), noun=named, meant=meant if meant.kind else meaning(named)), after, None))
+            made.append(
+                (
+                    replace(
+                        thing,
+                        words=" ".join((*thing.colours, said)),
+                        noun=named,
+                        meant=meant if meant.kind else meaning(named),
+                    ),
+                    after,
+                    None,
+                )
+            )
             thing, after = Thing("", ()), False
             at += len(found)
         else:
@@ -233,7 +239,10 @@ def _zh_things(phrase: str) -> Iterator[tuple[Thing, bool, str | None]]:
 
 def _longest(phrase: str, at: int, known: Mapping[str, object]) -> str:
     """The longest word of the table that the phrase goes on with, or nothing."""
-    return next((phrase[at : at + size] for size in range(min(6, len(phrase) - at), 0, -1) if phrase[at : at + size] in known), "")
+    return next(
+        (phrase[at : at + size] for size in range(min(6, len(phrase) - at), 0, -1) if phrase[at : at + size] in known),
+        "",
+    )
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from engines import store
 
@@ -77,25 +79,55 @@ SEEN = """([number, press]) => new Promise((resolve) => {
 })"""
 
 
-def extra_seconds(browser: str, turns: int) -> list[float]:
-    """For each of some rounds: from the click to the fourth picture, less the time that the engine says it took."""
+@contextmanager
+def visitor(browser: str, home: Path, mode: str) -> Iterator[Any]:
+    """A page in a mode, whose first round was painted."""
     from playwright.sync_api import sync_playwright
 
-    with TemporaryDirectory(prefix="duet-") as home, opened(Path(home), free_port()) as address:
-        with sync_playwright() as play:
-            chromium = play.chromium.launch(executable_path=browser, args=FLAGS)
-            page = chromium.new_page(viewport={"width": 1366, "height": 768})
-            page.set_default_timeout(PATIENCE * 1000)
-            page.goto(address)
-            page.wait_for_selector("#duet-round .tile.made >> nth=3")
+    with opened(home, free_port()) as address, sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser, args=FLAGS)
+        page = chromium.new_page(viewport={"width": 1366, "height": 768})
+        page.set_default_timeout(PATIENCE * 1000)
+        page.goto(f"{address}?mode={mode}")
+        page.wait_for_selector("#duet-round .tile.made >> nth=3")
+        yield page
+        chromium.close()
+
+
+def extra_seconds(browser: str, turns: int) -> list[float]:
+    """For each of some rounds: from the click to the fourth picture, less the time that the engine says it took."""
+    with TemporaryDirectory(prefix="duet-") as home:
+        with visitor(browser, Path(home), "style") as page:
             page.evaluate(SEEN, [0, False])
             seen = []
             for number in range(1, turns + 2):
                 page.wait_for_selector("#duet-brief button.again:enabled")
                 seen.append(page.evaluate(SEEN, [number, True]) / 1000)
-            chromium.close()
         engine = _engine_seconds(Path(home))
     return [all_in - own for all_in, own in zip(seen, engine[1:], strict=True)][1:]  # the first one warms up
+
+
+def live_milliseconds(browser: str, turns: int) -> list[float]:
+    """For each of some strokes, circles on an empty canvas: from the end of the stroke to its picture on the page."""
+    taken: list[float] = []
+    with TemporaryDirectory(prefix="duet-") as home, visitor(browser, Path(home), "image") as page:
+        page.fill("#d-words", "a red ball")
+        box = page.locator(".paper canvas").bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for turn in range(turns + 1):
+            if turn:
+                page.click(".board [data-click=clear]")
+                page.wait_for_selector(".board [data-click=clear]:disabled")
+            page.evaluate("Duet.easel.forget()")
+            for step in range(41):
+                angle = 2 * math.pi * step / 40
+                page.mouse.move(middle[0] + 90 * math.cos(angle), middle[1] + 90 * math.sin(angle))
+                if step == 0:
+                    page.mouse.down()
+            page.mouse.up()
+            page.wait_for_function("Duet.easel.took() !== null")
+            taken.append(page.evaluate("Duet.easel.took()"))
+    return taken[1:]  # the first one warms up
 
 
 def _engine_seconds(home: Path) -> list[float]:

@@ -10,7 +10,7 @@
   let offers = null;           // four drawings to choose from
   let busyWith = '';           // what the form itself waits for
   let loaded = null;           // the sketch whose lines are on the canvas
-  let live = { asked: false, going: false };
+  let live = { asked: false, going: false, since: null, took: null };
 
   const value = () => Duet.value('brief');
   const key = session => `duet-easel-${session}`;
@@ -28,7 +28,8 @@
   function take(next, form) {
     const name = facts(form, next.engine).name;
     for (const { name: field, value: start } of Object.values(form.common)) draft[field] = next[field] ?? start;
-    Object.assign(draft, { engine: name, prompt: next.prompt ?? '', sketch: next.sketch ?? null });
+    draft.engine = name;
+    if (facts(form, name).draws) Object.assign(draft, { prompt: next.prompt ?? '', sketch: next.sketch ?? null });
     draft.mixes[name] = { ...next.styles };
     draft.locks[name] = [...(next.locks || [])];
     draft.options[name] = { ...blank(form).options[name], ...next.options };
@@ -37,7 +38,7 @@
   function asked(sketch = draft.sketch) { // the draft as a brief
     const name = draft.engine, mix = draft.mixes[name], total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
     const knobs = [...Object.keys(draft.options[name]), ...Object.keys(mix).map(each => `style:${each}`)];
-    return { mode: 'image', engine: name, prompt: draft.prompt, sketch,
+    return { mode: 'image', engine: name, ...(facts(value(), name).draws ? { prompt: draft.prompt, sketch } : {}),
       styles: total > 0 ? Object.fromEntries(Object.entries(mix).map(([each, weight]) => [each, weight / total])) : {},
       options: { ...draft.options[name] }, locks: draft.locks[name].filter(each => knobs.includes(each)),
       steering: draft.steering, variants: draft.variants, seed: draft.seed, size: draft.size };
@@ -114,19 +115,18 @@
 
   // ── Live ────────────────────────────────────────────────────────────────────────────────────────────────────────
   async function paintLive() { // one painting at a time, of the newest drawing
-    if (!draft?.live || !canvas.drawn() && !canvas.with().things.length) { canvas.show(null); return; }
+    if (!draft?.live || !engine().draws || !canvas.drawn() && !canvas.with().things.length) { canvas.show(null); return; }
     live.asked = true;
     if (live.going) return;
     live.going = true;
     while (live.asked && Duet.mode() === 'image') {
       live.asked = false;
-      const form = value(), drawing = canvas.with();
+      const since = live.since, form = value(), drawing = canvas.with();
       try {
-        const began = performance.now();
         const answer = await fetch(`duet/${form.session}/live?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(null), drawing }) });
         if (!answer.ok) break; // Again says it in words
         canvas.show(await createImageBitmap(await answer.blob()));
-        live.took = performance.now() - began;
+        if (since !== null) { live.took = performance.now() - since; if (live.since === since) live.since = null; }
       } catch { break; }
     }
     live.going = false;
@@ -134,7 +134,7 @@
 
   // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────
   const busy = () => Duet.panels.round.pending || Duet.value('round')?.busy;
-  const ready = () => Boolean(draft && (draft.prompt.trim() || draft.sketch || canvas.drawn()));
+  const ready = () => Boolean(draft && (!engine().draws || draft.prompt.trim() || draft.sketch || canvas.drawn()));
 
   async function again() {
     if (busy() || !draft) return;
@@ -144,7 +144,7 @@
     Duet.drawer(false);
     Duet.lookAt(null);
     Duet.pending(true);
-    if (canvas.drawn()) { // what was drawn is kept before anything is painted from it
+    if (engine().draws && canvas.drawn()) { // what was drawn is kept before anything is painted from it
       const found = await ask('drawing', { body: JSON.stringify({ drawing: canvas.drawing(), engine: draft.engine }) });
       if (!found) { Duet.pending(false); return; }
       draft.sketch = loaded = found.ref;
@@ -224,7 +224,7 @@
   function set(name, to) { draft.options[draft.engine][name] = to; }
 
   Duet.easel = {
-    again, asked: () => (ready() ? asked() : null), took: () => live.took,
+    again, asked: () => (ready() ? asked() : null), forget() { live.took = null; }, took: () => live.took, // milliseconds from the end of the last stroke to its picture
     adopt(form, panel) {
       if (panel.drawnFor !== form.session) {
         panel.drawnFor = form.session;
@@ -236,7 +236,7 @@
         extra = {}; offers = null; loaded = draft.sketch;
         canvas.put(draft.drawing || canvas.empty(), true);
         if (draft.sketch && !canvas.drawn()) showSketch(draft.sketch);
-        canvas.tell((drawing, finished) => { paintLive(); if (finished) { keep(); redraw('brief'); } });
+        canvas.tell((drawing, finished) => { if (finished) live.since = performance.now(); paintLive(); if (finished) { keep(); redraw('brief'); } });
         paintLive();
       }
       const next = JSON.stringify(form.next);
@@ -285,7 +285,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'easel-scroll' } },
-          engines(form), words(form), proposals(form), engine().draws && board(form), styles(form), palette(form),
+          engines(form), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
           h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
           h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true),
             h('label.field', {}, h('span', {}, form.common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>

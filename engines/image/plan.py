@@ -1,0 +1,25 @@
+"""The settings of a painter's training. No torch here: the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..api import option
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When what is learned, in shares of the time."""
+
+    minutes: float = option(150.0, low=0.01, high=10_000, step=1, help="How long to train.")
+    small: float = option(0.3, low=0, high=1, step=0.05, help="The share of it spent copying at 64 pixels.")
+    large: float = option(
+        0.25,
+        low=0,
+        high=1,
+        step=0.05,
+        help="The share spent copying at 128 pixels; the rest is against the discriminator.",
+    )
+    batch_small: int = option(64, low=2, high=1024, step=1, help="Pictures a step at 64 pixels.")
+    batch: int = option(32, low=2, high=1024, step=1, help="Pictures a step at 128 pixels.")
+    seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")
