@@ -29,6 +29,7 @@ from .brief import (
     too_deep,
 )
 from .errors import BriefError, EngineError, UserError, check_text, filled, shortened
+from .roles import Drawer, Previewer, Reader, Room, Token
 from .space import Knob, Space, project_simplex
 
 __all__ = [
@@ -361,59 +362,3 @@ class Engine(Protocol):
         `cancelled()` at least twice a second.
         """
         ...
-
-
-class Previewer(Protocol):
-    """An engine that is fast enough for a sheet of small pictures."""
-
-    def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]: ...
-
-
-class Drawer(Protocol):
-    """An engine that draws before it paints. A drawing is JSON, `{"aspect": width / height, "things": [{"words", "lines"}…]}`: a line
-    is `[x, y, x, y…]` in shares of the width, y downwards."""
-
-    def drawings(self, prompt: str, count: int) -> list[str]:
-        """Several drawings of what the words ask for. Raises `EngineError` where they name what cannot be drawn."""
-        ...
-
-    def drawing_file(self, drawing: str) -> bytes:
-        """A drawing as a PNG that holds its lines. Raises `EngineError` where it is none."""
-        ...
-
-    def read_drawing(self, file: bytes) -> str | None:
-        """The drawing in a PNG, or none."""
-        ...
-
-    def live(self, brief: Brief, drawing: str, size: int) -> Pixels:
-        """The brief's `yours` under a drawing, at once and small: `size` on the long side."""
-        ...
-
-
-@dataclass(frozen=True)
-class Token:
-    """A piece of a text as the model reads it, in whole characters, and what else it had in mind there, the likeliest first."""
-
-    text: str
-    probability: float
-    alternatives: tuple[tuple[str, float], ...]  # text and probability, 10 at most
-
-
-@dataclass(frozen=True)
-class Room:
-    """How many tokens a brief takes, all of it and in parts, and how many there are."""
-
-    context: int  # what the model has room for
-    answer: int  # what a text may take of it
-    prompt: int  # everything that is put before the text, cut to what is left or not
-    parts: Mapping[str, int] = field(default_factory=dict)  # of the prompt: "prompt", and options that go into it
-
-
-class Reader(Protocol):
-    """An engine that can tell how it reads a text."""
-
-    def tokens(self, brief: Brief, setting: Setting, text: str, pictures: Pictures) -> list[Token]:
-        """The tokens of a text that was written so, which add up to it, with their probabilities before anything is sifted."""
-        ...
-
-    def room(self, brief: Brief) -> Room: ...

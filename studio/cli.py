@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -17,12 +14,9 @@ from typer.exceptions import Abort, TyperException
 from engines.api import UserError
 from engines.language import EMBEDDED, VARIABLE
 
-from . import __version__, config, terminal, textmodel, training
+from . import __version__, measuring, terminal, textmodel, training
 from .events import StudioError
-from .terminal import Stop, asking, console, fail
-
-if TYPE_CHECKING:
-    from .bench.report import Row
+from .terminal import Json, Stop, asking, console, fail, print_json
 
 HOST, PORT = "127.0.0.1", 7860
 FIRST_PAGE = ("style-bank", "style-codes")  # engines whose models the first page needs
@@ -38,13 +32,11 @@ app = typer.Typer(
 models = typer.Typer(
     help="The model store: what there is, what is here, and whether it is whole.", rich_markup_mode=None
 )
-bench = typer.Typer(help="Measurements of this machine, against the goals.", rich_markup_mode=None)
 train = typer.Typer(help="Training on work of your own.", rich_markup_mode=None)
 app.add_typer(models, name="models", short_help="List, fetch and check the models.")
 app.add_typer(train, name="train", short_help="Train on work of your own.")
-app.add_typer(bench, name="bench", short_help="Measure this machine against the goals.")
+app.add_typer(measuring.bench, name="bench", short_help="Measure this machine against the goals.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Database = Annotated[
     str | None,
     typer.Option("--db", metavar="URL", help="Where the log is, as SQLAlchemy writes it.  [default: SQLite]"),
@@ -149,7 +141,7 @@ def round_(
         except headless.RoundFailed as failure:
             raise Stop(str(failure)) from failure
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         terminal.show_round(out, report)
 
@@ -175,7 +167,7 @@ def replay(
             f"{export.name} holds no variants, so there is nothing to compare. Export a session with a round.", 2
         )
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         terminal.show_replay(report)
     if not report.same:
@@ -236,7 +228,7 @@ def models_list(as_json: Json = False) -> None:
         for entry in (*store.entries().values(), *store.fetched())
     ]
     if as_json:
-        _print_json({"folder": str(store.models_folder()), "models": rows})
+        print_json({"folder": str(store.models_folder()), "models": rows})
     else:
         terminal.show_models(store.models_folder(), rows)
 
@@ -268,7 +260,7 @@ def verify(as_json: Json = False) -> None:
     rows = [{"name": name, "problems": store.problems(name)} for name in names if store.present(name)]
     damaged = [str(row["name"]) for row in rows if row["problems"]]
     if as_json:
-        _print_json({"ok": not damaged, "models": rows})
+        print_json({"ok": not damaged, "models": rows})
     else:
         for row in rows:
             console.print(f"{row['name']}: {'; '.join(row['problems']) or 'whole'}", highlight=False)
@@ -307,7 +299,7 @@ def lora(
     given = {"minutes": minutes, "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "block": block}
     facts = training.lora(texts, out, name, model, as_json, {**given, "seed": seed})
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         training.show(facts, out)
 
@@ -334,90 +326,6 @@ def painter(
     }
     facts = training.painter(out, given)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         console.print(f"{facts['steps']} steps, {facts['pictures']} pictures. The painter is in {out}.", soft_wrap=True)
-
-
-# ── Bench ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@bench.command(short_help="Speed and memory.")
-def speed(
-    as_json: Json = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Three turns instead of seven: a look, not a measurement.")
-    ] = False,
-) -> None:
-    """Measures speed and memory: medians, with onnxruntime in turns on the same files and threads."""
-    from .bench.speed import rows as measured
-
-    _measure(lambda tell: measured(turns=3 if quick else 7, tell=tell), as_json)
-
-
-@bench.command(short_help="What steering makes of judgements.")
-def steering(
-    as_json: Json = False,
-    episodes: Annotated[int, typer.Option("--episodes", min=2, help="Simulated artists for each row.")] = 200,
-    quick: Annotated[bool, typer.Option("--quick", help="Ten artists a row: a look, not a measurement.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw regret by round into this SVG file.")
-    ] = None,
-) -> None:
-    """Simulated artists judge fifteen rounds; our steering beside random search, CMA-ES and BoTorch. What was played is kept."""
-    from .bench import steering as measured
-
-    count = 10 if quick else episodes
-    if plot:
-        _write(plot, "")  # a wrong path is better known before than after
-    _measure(lambda tell: measured.rows(count, tell), as_json)
-    if plot:
-        _write(plot, measured.plot(count))
-
-
-@bench.command(short_help="What the writer's controls do.")
-def text(
-    as_json: Json = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Eight passages: a look, not a measurement.")] = False,
-) -> None:
-    """Axes, keywords, rewriting and fine-tuning on fifty passages: whether they do what they say, and what they cost the text."""
-    from .bench.text import rows as measured
-
-    _measure(lambda tell: measured(8 if quick else 50, tell), as_json)
-
-
-@bench.command(short_help="What the painter makes of sketches and words.")
-def image(
-    as_json: Json = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A few pictures: a look, not a measurement.")] = False,
-) -> None:
-    """The painter on concepts that it never saw, and the outlines that words lead to. Fetches the pictures to judge with by npm (11 MB)."""
-    from .bench.image import rows as measured
-
-    _measure(lambda tell: measured(tell, config.home() / "training" / "painter", quick), as_json)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            "{path} cannot be written: {why}.", "Choose another file.", path=file, why=error.strerror or error
-        ) from error
-
-
-def _measure(rows: Callable[[Callable[[object], None]], Iterator[Row]], as_json: bool) -> None:
-    from .bench import report
-
-    found = []
-    with terminal.telling() as tell:
-        for row in rows(tell):
-            found.append(row)
-            if not as_json:
-                terminal.show_row(asdict(row))
-    if as_json:
-        _print_json(report.document(found))
-
-
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -33,6 +35,8 @@ from .events import Made, StudioError
 if TYPE_CHECKING:
     from .headless import Replay
     from .session import Session, Studio
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 console = Console()
 aside = Console(stderr=True)  # for what is no part of the answer
@@ -248,3 +252,7 @@ def show_models(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         console.print(f"  {row['name']}: {row['credit']}", highlight=False, soft_wrap=True)
     console.print(f"\nThey live in {folder}. Fetch one: studio models pull NAME", highlight=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -32,7 +32,7 @@ FLOORS = [
     {"app", "web"},
     {"bench", "terminal"},
     {"textmodel"},
-    {"server", "training"},
+    {"measuring", "server", "training"},
     {"cli"},
     {"__main__"},
 ]

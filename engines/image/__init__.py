@@ -83,24 +83,19 @@ PAINTER = EngineInfo(
 
 
 WAYS = tuple(f"way_{at}" for at in range(1, 9))  # the directions in which faces differ most, the first the most
-
-
-def _way(nth: str) -> float:
-    return option(  # type: ignore[no-any-return]
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=f"Along the {nth} way in which faces differ."
-    )
+WAY = "One of the ways in which faces differ, the first the most."
 
 
 @dataclass(frozen=True)
 class FacesOptions:
-    way_1: float = _way("first")
-    way_2: float = _way("second")
-    way_3: float = _way("third")
-    way_4: float = _way("fourth")
-    way_5: float = _way("fifth")
-    way_6: float = _way("sixth")
-    way_7: float = _way("seventh")
-    way_8: float = _way("eighth")
+    way_1: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_2: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_3: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_4: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_5: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_6: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_7: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_8: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
     variety: float = option(
         0.8, low=0, high=1.2, step=0.05, help="How far faces stray from the mean in all other ways."
     )

@@ -175,7 +175,7 @@ class Training:
             (slope,) = torch.autograd.grad(patches.mean(1).sum() + whole.sum(), pictures, create_graph=True)
             loss = loss + R1_EVERY * R1 / 2 * slope.square().sum((1, 2, 3)).mean()
         self.judging.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.judging.step()
         right = float((style.argmax(1) == lesson.given.style.argmax(1)).float().mean())
         return {

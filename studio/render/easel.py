@@ -11,6 +11,17 @@ from .. import pictures
 from .brief import common, options
 from .frame import Scene, Value
 
+TEXTS = (
+    *("brief", "more", "again", "again_busy", "lock", "unlock"),
+    *("dice", "new_seed", "steering_off", "steering_full", "close", "pixels"),
+    *("words", "words_hint", "words_first", "propose", "proposing", "proposals"),
+    *("proposals_hint", "canvas", "canvas_empty", "pen", "eraser", "mover"),
+    *("clear", "undo_line", "redo_line", "sketch_file", "sketch_drop", "sketch_away"),
+    *("live", "live_hint", "outlines_from", "styles_of", "palette", "palette_add"),
+    *("palette_remove", "things", "thing_words", "thing_remove", "too_large", "reading"),
+    *("engine"),
+)
+
 
 def easel(scene: Scene, view: Mapping[str, Any]) -> Value:
     """The form: what the next round would be asked, and everything there is to choose from."""
@@ -25,55 +36,7 @@ def easel(scene: Scene, view: Mapping[str, Any]) -> Value:
         engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image"],
         common=common(scene, ("steering", "variants", "seed", "size")),
         limit=pictures.MAX_BYTES,
-        text=text.texts(
-            "brief",
-            "more",
-            "again",
-            "again_busy",
-            "lock",
-            "unlock",
-            "dice",
-            "new_seed",
-            "steering_off",
-            "steering_full",
-        )
-        | text.texts(
-            "close",
-            "pixels",
-            "words",
-            "words_hint",
-            "words_first",
-            "propose",
-            "proposing",
-            "proposals",
-            "proposals_hint",
-            "canvas",
-        )
-        | text.texts(
-            "canvas_empty",
-            "pen",
-            "eraser",
-            "mover",
-            "clear",
-            "undo_line",
-            "redo_line",
-            "sketch_file",
-            "sketch_drop",
-            "sketch_away",
-        )
-        | text.texts(
-            "live",
-            "live_hint",
-            "outlines_from",
-            "styles_of",
-            "palette",
-            "palette_add",
-            "palette_remove",
-            "things",
-            "thing_words",
-            "thing_remove",
-        )
-        | text.texts("too_large", "reading", "engine"),
+        text=text.texts(*TEXTS),
     )
 
 
