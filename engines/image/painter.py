@@ -173,7 +173,7 @@ class Painter:
         said, colours = brief.prompt[:200], asked[0].colours if asked else ()
         if asked:
             said = ", ".join(thing.words for thing in asked)[:200]
-        ink = sketches.cut(plane, square, (SIDE, SIDE))
+        ink = sketches.firm(sketches.cut(plane, square, (SIDE, SIDE)))
         whole = (0.0, 0.0, 1.0, 1.0)
         work = Work(said, colours, square, ink, lambda height, width: sketches.cut(plane, square, (height, width)))
         return Scene(

@@ -97,7 +97,7 @@ def _pieces(text: str) -> Iterator[str | list[str]]:
     at = 0
     while at < len(tokens):
         found = next((phrase for phrase in phrases if tokens[at : at + len(phrase)] == phrase), None)
-        verb = _is_verb(tokens[at]) and any(_is_noun(word) for word in chunk)
+        verb = _is_verb(tokens[at]) and any(word not in SKIPPED and _is_noun(word) for word in chunk)
         if found or verb or MARKS.fullmatch(tokens[at]):
             if chunk:
                 yield chunk
