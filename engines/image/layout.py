@@ -62,8 +62,10 @@ def drawing(asked: Asked, found: Sequence[Sequence[Found]], number: int, jitter:
     composer = Composer(asked, _chosen(found, number), number % 2 == 1, jitter + (0.25 if number > 1 else 0.0), chance)
     placed = composer.all()
     left, low, width, height = bounds(placed)
-    scale = (1 - 2 * MARGIN) / max(width, height)
-    x0, y0 = 0.5 - scale * width / 2, 0.5 + scale * height / 2
+    scale = (1 - 2 * MARGIN) / max(width, height) * (1 - 0.3 * jitter * float(chance.random()))
+    room = 1 - 2 * MARGIN - scale * np.array((width, height))  # where it may stray to
+    x0, y0 = (MARGIN + room * (0.5 + jitter * (chance.random(2) - 0.5))).tolist()
+    y0 += scale * height
     pieces = []
     for each in sorted(placed, key=lambda one: one.depth):
         lines = []

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from .. import device, embed, store
-from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Result, Setting, Started
+from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Remark, Result, Setting, Started
 from ..errors import EngineError
 from . import PAINTED_STYLES, PAINTER, PainterOptions, colour, drawing, layout, lines, painting, search, sketches, words
 from .drawing import Box, Drawing
@@ -29,6 +29,7 @@ WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
 OWN = 0.45  # how far each thing's code strays from the picture's
 KEPT = 32  # scenes that are remembered
+TOO_MANY = "Of {count} things the first {allowed} are drawn."
 PLAIN_LINE = 3 / 512  # width of a line in the finished picture
 
 Plane = NDArray[np.float32]
@@ -91,9 +92,15 @@ class Painter:
                 yield Cancelled(index)
                 return
             pixels = self.paint(brief.apply(setting.knobs), setting.seed, pictures, brief.size)
-            features = looks(pixels)
+            features, remarks = looks(pixels), remarked(brief)
             yield Result(
-                index, setting.knobs, setting.seed, time.perf_counter() - started, pixels=pixels, features=features
+                index,
+                setting.knobs,
+                setting.seed,
+                time.perf_counter() - started,
+                pixels=pixels,
+                features=features,
+                remarks=remarks,
             )
             yield Progress((index + 1) / len(settings), "Painting")
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
@@ -247,6 +254,13 @@ def palettes(works: Sequence[Work], chosen: str) -> Tensor:
         for slot, lab in enumerate([*given, *rest][:PALETTE] if given or rest else ()):
             table[at, slot, :3], table[at, slot, 3] = lab, 1.0
     return table
+
+
+def remarked(brief: Brief) -> tuple[Remark, ...]:
+    """That not all of what was asked for is drawn, where it is not."""
+    if brief.sketch or not (gone := words.asked(brief.prompt).left_out):
+        return ()
+    return (Remark(TOO_MANY, {"count": words.MOST_THINGS + gone, "allowed": words.MOST_THINGS}),)
 
 
 # ── Scenes ───────────────────────────────────────────────────────────────────────────────────────────────────────────

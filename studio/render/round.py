@@ -38,7 +38,10 @@ WORDS = (
 )  # of the page's own texts, all that the panel may need
 
 
-LASTING = ("The prompt is too long for this model: its beginning was left out.",)  # progress that is no passing matter
+LASTING = (
+    "The prompt is too long for this model: its beginning was left out.",
+    "Of {count} things the first {allowed} are drawn.",
+)  # what is said of the whole round, and is no passing matter
 
 
 @dataclass
@@ -146,7 +149,7 @@ def round_panel(
         hint=text("hint_sheet") if view and view.get("sheet", {}).get("picked") and not busy else hint(scene, past),
         sheet=offer,
         problem=problem(scene, past),
-        warned=[text.template(each) for each in (waiting.warned if waiting and busy else warnings(past))],
+        warned=[text.template(each) for each in waiting.warned] if waiting and busy else warnings(scene, past),
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
         image=any(info.mode == "image" for info in scene.engines.values()),
@@ -154,10 +157,11 @@ def round_panel(
     )
 
 
-def warnings(past: Mapping[str, Any]) -> list[str]:
+def warnings(scene: Scene, past: Mapping[str, Any]) -> list[str]:
     """What was remarked of every variant of a round is told once, of the round."""
-    each = [{words["template"] for words in made["remarks"]} for made in past["variants"]]
-    return [template for template in LASTING if each and all(template in said for said in each)]
+    first, *others = [made["remarks"] for made in past["variants"]] or [[]]
+    shared = [words for words in first if words["template"] in LASTING and all(words in said for said in others)]
+    return [scene.text.say(Words(**words)) for words in shared]
 
 
 def sends(scene: Scene, brief: Mapping[str, Any]) -> bool:

@@ -1,0 +1,170 @@
+"""How painters are trained, at toy size: pictures drawn for the test, a few steps of each phase, and going on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from engines.errors import EngineError
+from engines.image import colour, icons, lessons, painter, training
+from engines.image.icons import Concept, Drawn
+from engines.image.lessons import Course, lesson
+from engines.image.plan import Plan
+from engines.image.training import Training
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def course() -> Course:
+    """Eight concepts in three styles: discs and bars of eight colours."""
+    names = [f"thing {at}" for at in range(8)]
+    concepts = tuple(Concept(name, ("word",), ("词",), 7) for name in names)
+    chance = np.random.default_rng(0)
+    pictures, concept, style = [], [], []
+    y, x = np.mgrid[0:128, 0:128]
+    for at in range(8):
+        colours = chance.integers(40, 220, 3)
+        for which in range(3):
+            rgba = np.zeros((128, 128, 4), np.uint8)
+            disc = (x - 64) ** 2 + (y - 64) ** 2 < (50 - 4 * which) ** 2
+            rgba[disc] = (*colours, 255)
+            rgba[disc & (np.abs(x - 64) < 10)] = (*(255 - colours), 255)
+            pictures.append(rgba)
+            concept.append(at)
+            style.append(which)
+    drawn = Drawn(concepts, np.array(concept), np.array(style), np.stack(pictures))
+    found = [lessons.clusters(torch.from_numpy(each)) for each in drawn.pictures]
+    words = torch.nn.functional.normalize(torch.randn(8, 1 + lessons.MIXES + len(colour.BASIC), 384), dim=2)
+    return Course(drawn, words, torch.stack([each for each, _ in found]), torch.stack([each for _, each in found]))
+
+
+def test_main_colours_are_found_by_share(course):
+    picture = torch.zeros(32, 32, 4, dtype=torch.uint8)
+    picture[:, :20] = torch.tensor([255, 0, 0, 255])
+    picture[:, 20:28] = torch.tensor([0, 0, 255, 255])
+    picture[:, 28:] = torch.tensor([0, 255, 0, 0])  # transparent: not seen
+    centres, shares = lessons.clusters(picture)
+    assert torch.allclose(centres[0], colour.oklab(torch.tensor([1.0, 0, 0])), atol=0.01)
+    assert shares[0] == pytest.approx(20 / 28, abs=0.02)
+    assert shares.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_lessons_hold_what_the_painter_is_given(course, side):
+    chance = torch.Generator().manual_seed(1)
+    made = lesson(course, torch.arange(12), side, chance)
+    assert made.pictures.shape == (12, 4, side, side)
+    assert made.seen.shape == (12, 3, side, side)
+    assert made.ink.shape == (12, side, side)
+    assert 0 <= float(made.pictures.min()) <= float(made.pictures.max()) <= 1
+    assert torch.equal(made.seen[:, 0], made.ink)
+    assert (made.ink.amax((1, 2)) > 0.5).float().mean() > 0.8
+    assert torch.equal(made.given.style.argmax(1), torch.from_numpy(course.drawn.style[:12]))
+    again = lesson(course, torch.arange(12), side, torch.Generator().manual_seed(1))
+    assert torch.equal(again.pictures, made.pictures)
+    plain = lesson(course, torch.arange(12), side, chance, plain=True)
+    assert bool((plain.given.palette[:, 0, 3] == 1).all())  # for judging, the natural colour is told
+    assert bool((plain.given.palette[:, 1:, 3] == 0).all())
+
+
+def test_recolouring_moves_the_main_colour_to_the_wanted_one(course):
+    source = course.clusters[:6, 0]
+    wanted = torch.stack([colour.named()[name].lab for name in ("red", "green", "blue", "golden", "pink", "black")])
+    moved = lessons._moved(source[:, None], source, wanted)[:, 0]
+    chromatic = colour.chroma(source) > 0.04
+    assert (moved - wanted)[chromatic].abs().max() < 0.12  # chroma is scaled 2.5 times at most
+    white = torch.tensor([[[1.0, 0, 0], [0.0, 0, 0]]]).expand(6, 2, 3)
+    assert (
+        lessons._moved(white, source, wanted)[..., 0] - white[..., 0]
+    ).abs().max() < 0.05  # white stays white, black black
+
+
+def test_each_phase_learns_and_a_stop_loses_nothing(course, tmp_path):
+    plan = Plan(minutes=60, small=0.3, large=0.3, batch_small=6, batch=4, seed=3)
+    making = Training(course, plan, tmp_path / "run")
+    told = [making.step(share) for share in (0.0, 0.0, 0.4, 0.7, 0.7)]
+    assert set(told[0]) == {"copying", "nats"}
+    assert {"real", "fake", "words", "styles", "read_back"} <= set(told[-1])
+    assert all(np.isfinite(list(each.values())).all() for each in told)
+    making.log.step = 5
+    making.keep()
+    other = Training(course, plan, tmp_path / "run")
+    assert other.log.step == 5
+    for mine, theirs in zip(making.averaged.state_dict().values(), other.averaged.state_dict().values(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert torch.equal(making.chance.get_state(), other.chance.get_state())
+    assert making.step(0.7) == other.step(0.7)
+    assert json.loads((tmp_path / "run" / "log.json").read_text())["plan"]["seed"] == 3
+
+
+def test_copying_gets_better(course, tmp_path):
+    making = Training(course, Plan(minutes=60, small=1, large=0, batch_small=8), tmp_path / "run")
+    losses = []
+    for _ in range(12):
+        losses.append(making.step(0.0)["copying"])
+        making.log.step += 20  # past the warm-up
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_the_discriminator_tells_real_from_painted(course, tmp_path):
+    making = Training(course, Plan(minutes=60, small=0, large=0, batch=8), tmp_path / "run")
+    gaps = []
+    for _ in range(10):
+        told = making.step(0.1)
+        making.log.step += 1
+        gaps.append(told["real"] - told["fake"])
+    assert gaps[-1] > gaps[0] + 0.1
+
+
+def test_what_is_trained_can_be_loaded(course, tmp_path):
+    making = Training(course, Plan(minutes=60, batch_small=4), tmp_path / "run")
+    making.step(0.0)
+    file = tmp_path / "painter.safetensors"
+    training.export(making.averaged, file, making.facts())
+    assert file.stat().st_size < 25e6
+    assert painter.facts(file)["pictures"] == 4
+    loaded = painter.load(file)
+    chance = torch.Generator().manual_seed(0)
+    made = lesson(course, torch.arange(2), 64, chance)
+    with torch.inference_mode():
+        ours, theirs = making.averaged(made.seen, made.given), loaded(made.seen, made.given)
+    assert torch.allclose(ours, theirs, atol=0.02)  # kept in half precision
+
+
+def test_running_ends_with_the_time_and_tells(course, tmp_path):
+    making = Training(course, Plan(minutes=0.05, small=1, large=0, batch_small=2), tmp_path / "run")
+    list(making.run())
+    assert making.log.step > 0
+    assert (tmp_path / "run" / "state.pt").is_file()
+    assert list(Training(course, making.plan, tmp_path / "run").run()) == []  # the time is over
+
+
+def test_svg_is_drawn_centred_and_names_are_slugs(monkeypatch, tmp_path):
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#ff0000" d="M0 0h8v4h-8z"/></svg>'
+    made = icons.rendered(svg)
+    assert made.shape == (128, 128, 4)
+    rows, columns = np.flatnonzero(made[..., 3].max(1) > 128), np.flatnonzero(made[..., 3].max(0) > 128)
+    assert (columns[0], columns[-1]) == (icons.MARGIN, 127 - icons.MARGIN)
+    assert rows[0] == pytest.approx(127 - rows[-1], abs=1)
+    assert icons.slug("woman’s hat") == "womans-hat"
+    assert icons.slug("piñata") == "pinata"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="npm"):
+        icons.fetch(tmp_path)
+
+
+def test_who_is_held_out_stays_held_out():
+    held = [Concept(name, (), (), 0).held_out for name in ("cat face", "house", "guitar", "rocket")]
+    assert held == [Concept(name, ("other",), (), 3).held_out for name in ("cat face", "house", "guitar", "rocket")]
+    share = np.mean([Concept(f"thing {at}", (), (), 0).held_out for at in range(2000)])
+    assert 0.07 < share < 0.13
