@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .api import Brief, Pictures, Pixels, Setting
+    from .api import Brief, Pictures, Pixels, Remark, Setting
 
 
 class Previewer(Protocol):
@@ -20,8 +20,8 @@ class Drawer(Protocol):
     """An engine that draws before it paints. A drawing is JSON, `{"aspect": width / height, "things": [{"words", "lines"}…]}`: a line
     is `[x, y, x, y…]` in shares of the width, y downwards."""
 
-    def drawings(self, prompt: str, count: int) -> list[str]:
-        """Several drawings of what the words ask for. Raises `EngineError` where they name what cannot be drawn."""
+    def drawings(self, prompt: str, count: int) -> tuple[list[str], tuple[Remark, ...]]:
+        """Several drawings of what the words ask for, and what of it is missing in them. Raises `EngineError` where that is all."""
         ...
 
     def drawing_file(self, drawing: str) -> bytes:

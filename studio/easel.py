@@ -14,9 +14,9 @@ from starlette.routing import Route
 from engines import registry, store
 from engines.api import Brief, Drawer
 
-from . import pictures
+from . import locales, pictures
 from .asked import answering, read_json, received
-from .events import StudioError
+from .events import StudioError, Words
 from .session import Session, Studio
 
 MAX_DRAWN = 4 * 2**20  # bytes of a drawing in JSON
@@ -42,7 +42,8 @@ class Easel:
 
     async def drawings(self, request: Request) -> Response:
         """Four drawings of what the words ask for."""
-        return await self._asked(request, _drawings)
+        text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
+        return await self._asked(request, lambda session, said: _drawings(said, text))
 
     async def keep(self, request: Request) -> Response:
         """Keeps a drawing as a picture of the session."""
@@ -82,9 +83,10 @@ def drawer(name: str) -> Drawer:
     return cast(Drawer, engine)
 
 
-def _drawings(session: Session, said: dict[str, Any]) -> dict[str, Any]:
-    found = drawer(str(said.get("engine", "painter"))).drawings(str(said.get("prompt", "")), PROPOSED)
-    return {"drawings": [json.loads(each) for each in found]}
+def _drawings(said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
+    found, remarks = drawer(str(said.get("engine", "painter"))).drawings(str(said.get("prompt", "")), PROPOSED)
+    told = [text.say(Words(template=each.template, values=dict(each.values))) for each in remarks]
+    return {"drawings": [json.loads(each) for each in found], "told": told}
 
 
 def _keep(session: Session, said: dict[str, Any]) -> dict[str, Any]:

@@ -218,8 +218,10 @@ def test_live_is_the_yours_of_a_round():
 
 def test_drawings_are_proposed_kept_and_read_again():
     engine = registry.load("painter")
-    four = engine.drawings("a fox and a deer in a forest", 4)
+    four, remarks = engine.drawings("a fox and a deer in a forest", 4)
     assert len(set(four)) == 4
+    assert remarks == ()
+    assert engine.drawings("a fox beside a xyzzy", 1)[1][0].values["names"] == "xyzzy"
     assert engine.read_drawing(engine.drawing_file(four[0])) == four[0]
 
 
@@ -240,8 +242,11 @@ def test_words_or_a_sketch_must_be_there():
 
 def test_unknown_things_are_named_with_what_comes_near():
     with pytest.raises(EngineError, match="xyzzy") as raised:
-        paint(brief(prompt="a red xyzzy on a house"))
+        paint(brief(prompt="a red xyzzy"))
     assert len(str(raised.value.values["allowed"]).split(", ")) == 4
+    (made,) = (event for event in paint(brief(prompt="a red xyzzy on a house")) if isinstance(event, Result))
+    assert [(each.template, each.values["names"]) for each in made.remarks] == [(painter.UNKNOWN, "xyzzy")]
+    assert np.array_equal(made.pixels, picture(brief(prompt="a house")))  # what is known is painted without it
 
 
 @pytest.mark.parametrize("prompt", ["the of and", "🙂🙂", "。。"])

@@ -83,19 +83,34 @@ PAINTER = EngineInfo(
 
 
 WAYS = tuple(f"way_{at}" for at in range(1, 9))  # the directions in which faces differ most, the first the most
-WAY = "One of the ways in which faces differ, the first the most."
 
 
 @dataclass(frozen=True)
 class FacesOptions:
-    way_1: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_2: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_3: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_4: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_5: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_6: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_7: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
-    way_8: float = option(0.0, low=-2.5, high=2.5, step=0.05, knob=True, help=WAY)
+    way_1: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_2: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_3: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_4: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_5: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_6: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_7: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
+    way_8: float = option(
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+    )
     variety: float = option(
         0.8, low=0, high=1.2, step=0.05, help="How far faces stray from the mean in all other ways."
     )

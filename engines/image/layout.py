@@ -255,3 +255,12 @@ def limited(asked: Asked) -> Asked:
             break
         things[most] = replace(things[most], count=things[most].count - 1)
     return replace(asked, things=tuple(things))
+
+
+def part(asked: Asked, kept: Sequence[int]) -> Asked:
+    """Some of the things, and how these stand to each other."""
+    place = {old: new for new, old in enumerate(kept)}
+    relations = tuple(
+        (place[which], relation, place[to]) for which, relation, to in asked.relations if which in place and to in place
+    )
+    return replace(asked, things=tuple(asked.things[at] for at in kept), relations=relations)

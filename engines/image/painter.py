@@ -29,6 +29,7 @@ WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
 OWN = 0.45  # how far each thing's code strays from the picture's
 KEPT = 32  # scenes that are remembered
+UNKNOWN = "No outline of {names} is known here, so that is left out. Draw it yourself, or try one of these: {allowed}."
 TOO_MANY = "Of {count} things the first {allowed} are drawn."
 PLAIN_LINE = 3 / 512  # width of a line in the finished picture
 
@@ -92,7 +93,7 @@ class Painter:
                 yield Cancelled(index)
                 return
             pixels = self.paint(brief.apply(setting.knobs), setting.seed, pictures, brief.size)
-            features, remarks = looks(pixels), remarked(brief)
+            features, remarks = looks(pixels), () if brief.sketch else known(brief.prompt).remarks
             yield Result(
                 index,
                 setting.knobs,
@@ -109,9 +110,10 @@ class Painter:
         """One small picture a setting, `size` on the long side."""
         return [self.paint(brief.apply(each.knobs), each.seed, pictures, size) for each in settings]
 
-    def drawings(self, prompt: str, count: int) -> list[str]:
+    def drawings(self, prompt: str, count: int) -> tuple[list[str], tuple[Remark, ...]]:
         """See `engines.api.Drawer`."""
-        return [propose(prompt, number).to_json() for number in range(count)]
+        found = known(prompt)
+        return [layout.drawing(found.asked, found.found, at).to_json() for at in range(count)], found.remarks
 
     def drawing_file(self, drawing_json: str) -> bytes:
         return drawing.to_png(Drawing.from_json(drawing_json))
@@ -160,7 +162,8 @@ class Painter:
         if brief.sketch:
             made = self._sketched(brief, options, pictures)
         else:
-            made = drawn(propose(brief.prompt, int(options.drawing) - 1, options.jitter, place))
+            found = known(brief.prompt)
+            made = drawn(layout.drawing(found.asked, found.found, int(options.drawing) - 1, options.jitter, place))
         with self._lock:
             self._scenes[key] = made
             while len(self._scenes) > KEPT:
@@ -256,31 +259,38 @@ def palettes(works: Sequence[Work], chosen: str) -> Tensor:
     return table
 
 
-def remarked(brief: Brief) -> tuple[Remark, ...]:
-    """That not all of what was asked for is drawn, where it is not."""
-    if brief.sketch or not (gone := words.asked(brief.prompt).left_out):
-        return ()
-    return (Remark(TOO_MANY, {"count": words.MOST_THINGS + gone, "allowed": words.MOST_THINGS}),)
-
-
 # ── Scenes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def propose(prompt: str, number: int, jitter: float = 0.0, seed: int = 0) -> Drawing:
-    """A drawing of what the words ask for. Raises `EngineError` that names what the library has not, and what comes near."""
+@dataclass(frozen=True)
+class Known:
+    """What words ask for, as far as the library has it: each thing with its outlines. `remarks` say what it has not."""
+
+    asked: words.Asked
+    found: tuple[list[search.Found], ...]
+    remarks: tuple[Remark, ...]
+
+
+def known(prompt: str) -> Known:
+    """Looks everything up. Raises `EngineError` where nothing can be drawn; it names what is missing, and what comes near."""
     asked = layout.limited(words.asked(prompt))
     if not asked.things:
         raise EngineError("The words name nothing that can be drawn.", "Name a thing: a red house, two trees.")
     found = [search.find(thing) for thing in asked.things]
     missing = [thing for thing, options in zip(asked.things, found, strict=True) if not options]
+    values = {"names": ", ".join(" ".join(thing.noun) for thing in missing)}
     if missing:
+        values["allowed"] = ", ".join(search.near(missing[0]))
+    if len(missing) == len(found):
         raise EngineError(
-            "No outline of {names} is known here.",
-            "Draw it yourself, or try one of these: {allowed}.",
-            names=", ".join(" ".join(thing.noun) for thing in missing),
-            allowed=", ".join(search.near(missing[0])),
+            "No outline of {names} is known here.", "Draw it yourself, or try one of these: {allowed}.", **values
         )
-    return layout.drawing(asked, found, number, jitter, seed)
+    remarks = [Remark(UNKNOWN, values)] if missing else []
+    if asked.left_out:
+        most = words.MOST_THINGS
+        remarks.append(Remark(TOO_MANY, {"count": most + asked.left_out, "allowed": most}))
+    there = [at for at, options in enumerate(found) if options]
+    return Known(layout.part(asked, there), tuple(found[at] for at in there), tuple(remarks))
 
 
 def drawn(made: Drawing, prompt: str = "") -> Scene:

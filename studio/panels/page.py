@@ -126,7 +126,7 @@ class Page:
         events = session.events().values()
         used = {event.brief.mode for event in events if isinstance(event, Proposed)}
         used |= {"text" for event in events if isinstance(event, Spliced)}
-        if mode in used or not (used or fresh):
+        if mode in used or not (used or fresh) or session.state().standing(mode).ahead is not None:
             return None
         brief = Brief.from_dict(FIRST_BRIEFS[mode])
         if mode == "style":

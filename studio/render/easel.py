@@ -11,16 +11,15 @@ from .. import pictures
 from .brief import common, options
 from .frame import Scene, Value
 
+# fmt: off
 TEXTS = (
-    *("brief", "more", "again", "again_busy", "lock", "unlock"),
-    *("dice", "new_seed", "steering_off", "steering_full", "close", "pixels"),
-    *("words", "words_hint", "words_first", "propose", "proposing", "proposals"),
-    *("proposals_hint", "canvas", "canvas_empty", "pen", "eraser", "mover"),
-    *("clear", "undo_line", "redo_line", "sketch_file", "sketch_drop", "sketch_away"),
-    *("live", "live_hint", "outlines_from", "styles_of", "palette", "palette_add"),
-    *("palette_remove", "things", "thing_words", "thing_remove", "too_large", "reading"),
-    *("engine"),
+    "brief", "more", "again", "again_busy", "lock", "unlock", "dice", "new_seed", "steering_off",
+    "steering_full", "close", "pixels", "words", "words_hint", "words_first", "propose", "proposing", "proposals",
+    "proposals_hint", "canvas", "canvas_empty", "pen", "eraser", "mover", "clear", "undo_line", "redo_line",
+    "sketch_file", "sketch_drop", "sketch_away", "live", "live_hint", "outlines_from", "styles_of", "palette", "palette_add",
+    "palette_remove", "things", "thing_words", "thing_remove", "too_large", "reading", "engine",
 )
+# fmt: on
 
 
 def easel(scene: Scene, view: Mapping[str, Any]) -> Value:

@@ -41,6 +41,7 @@ WORDS = (
 LASTING = (
     "The prompt is too long for this model: its beginning was left out.",
     "Of {count} things the first {allowed} are drawn.",
+    "No outline of {names} is known here, so that is left out. Draw it yourself, or try one of these: {allowed}.",
 )  # what is said of the whole round, and is no passing matter
 
 

@@ -93,17 +93,14 @@
 
   function rub(x, y) {
     let gone = false;
-    for (const thing of state.drawing.things) {
-      const lines = [];
-      for (const line of thing.lines) {
-        let run = [];
-        for (const [px, py] of dense(line)) {
-          if (Math.hypot(px - x, py - y) < RUBBER) { gone = true; if (run.length > 2) lines.push(run); run = []; } else run.push(px, py);
-        }
-        if (run.length > 2 || (run.length === 2 && line.length === 2)) lines.push(run);
-      }
-      if (gone) thing.lines = lines;
-    }
+    for (const thing of state.drawing.things) thing.lines = thing.lines.flatMap(line => {
+      const points = dense(line), near = ([px, py]) => Math.hypot(px - x, py - y) < RUBBER;
+      if (!points.some(near)) return [line];
+      gone = true;
+      const runs = [[]];
+      for (const point of points) { if (near(point)) runs.push([]); else runs.at(-1).push(...point); }
+      return runs.filter(run => run.length > 2);
+    });
     return gone;
   }
 

@@ -99,7 +99,7 @@
     busyWith = '';
     if (!found) { redraw('brief'); return; }
     extra[found.ref] = found;
-    if (found.brief?.mode === 'image') { take(found.brief, form); draft.fresh = false; fetchSketch(draft.sketch); change(); return; } // a painting of ours brings its brief back
+    if (found.brief?.mode === 'image') { document.activeElement?.blur(); take(found.brief, form); draft.fresh = false; fetchSketch(draft.sketch); change(); return; } // a painting of ours brings its brief back
     draft.sketch = found.ref;
     fetchSketch(found.ref);
     change();
@@ -110,6 +110,7 @@
     busyWith = value().text.proposing; redraw('brief');
     const found = await ask('drawings', { body: JSON.stringify({ prompt: draft.prompt, engine: draft.engine }) });
     busyWith = ''; offers = found?.drawings || null;
+    if (found?.told.length) say(found.told.join(' '), 'plain');
     redraw('brief');
   }
 
@@ -139,7 +140,8 @@
   async function again() {
     if (busy() || !draft) return;
     if (!ready()) { say(value().text.words_first, 'plain'); return; }
-    if (draft.fresh) draft.seed = Math.floor(Math.random() * 2 ** 31);
+    const picked = Duet.value('round')?.tiles.some(each => each.picked); // then the next `yours` is what was picked, by the same chance
+    if (draft.fresh && !picked) draft.seed = Math.floor(Math.random() * 2 ** 31);
     say('');
     Duet.drawer(false);
     Duet.lookAt(null);
@@ -250,7 +252,7 @@
       again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
       dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
       words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
-      typed(area, event) { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); again(); } },
+      typed(area, event) { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); again(); } }, // a line break needs Shift
       offer(button) { canvas.put(offers[Number(button.dataset.at)]); draft.sketch = loaded = null; canvas.sketch(null); offers = null; change(); },
       tool(button) { canvas.take(button.dataset.name); redraw('brief'); },
       undoLine() { canvas.undo(); }, redoLine() { canvas.redo(); }, clear() { canvas.clear(); draft.sketch = loaded = null; change(); },

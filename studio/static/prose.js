@@ -106,7 +106,7 @@
     on: {
       use(element) { use(at(element)); }, edit(element) { edit(at(element)); }, copy(element) { copy(at(element)); },
       raw(element) { const name = id(at(element)); if (!raw.delete(name)) raw.add(name); redraw('round'); },
-      send(element) { tell('notebook', 'send', { round: round().round, variant: at(element) }); },
+      send(element) { tell('notebook', 'send', { round: round().round, variant: at(element) }).then(sent => { if (sent) Duet.turn('image'); }); },
       inside(element) { Duet.attention.open(tile(at(element)).words.trimStart()); },
       word(element, event) { Duet.tokens.open(at(element), event); },
       mendKeep: keep, mendLeave: leave,
