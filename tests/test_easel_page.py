@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 @pytest.fixture
 def painter(visit):
-    return visit("?mode=image")
+    page = visit("?mode=image")
+    painted(page, 1)
+    return page
 
 
 def stroke(page: Page, x: float = 0.5, y: float = 0.5, radius: float = 0.2) -> None:
