@@ -26,11 +26,11 @@ from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
 from .plan import Plan
 
-RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 6e-4  # of the generator while it copies, and of both after
+RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 1e-3  # of the generator while it copies, and of both after
 AVERAGED = 0.998  # how much of the averaged weights stays in each step
 CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
 COPYING, SLOPES, STYLE, READ_BACK, WORDS = 12.0, 0.5, 0.3, 0.5, 0.5  # weights of the losses beside the verdict
-R1, R1_EVERY = 1.0, 16
+R1, R1_EVERY = 0.5, 16
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
 
 
