@@ -10,7 +10,7 @@ from .. import vision
 from ..api import Pixels
 from .sketches import flattened
 
-FEATURES, SIDE = 64, 128  # numbers that stand for a picture, and the long side at which it is looked at
+FEATURES, SIDE = 64, 64  # numbers that stand for a picture, and the long side at which it is looked at
 
 
 def looks(pixels: Pixels) -> NDArray[np.float32]:

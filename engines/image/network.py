@@ -135,24 +135,30 @@ class Discriminator(nn.Module):
     """Whether a picture is real under its lines and its words, by patches of two sizes, and which style it is in.
 
     Patches (Isola et al. 2017), words by projection (Miyato and Koyama 2018), the style by an auxiliary classifier (Odena et al. 2017).
-    What keeps it smooth is R1 in the training: with spectral normalisation it stayed at chance.
+    Group normalisation (Wu and He 2018) lets it learn at all in an hour of two cores: with spectral normalisation it stayed at chance,
+    without any it was slow. R1 keeps it smooth.
     """
 
     def __init__(self) -> None:
         super().__init__()
         widths = (4 + SEEN, 32, 64, 128, 192)
         self.body = nn.ModuleList(nn.Conv2d(into, out, 4, 2, 1) for into, out in itertools.pairwise(widths))
+        self.norms = nn.ModuleList([nn.Identity(), *(nn.GroupNorm(8, width) for width in widths[2:])])
         self.fine = nn.Conv2d(widths[3], 1, 3, padding=1)
         self.coarse = nn.Conv2d(widths[4], 1, 3, padding=1)
         self.words = nn.Linear(WORDS + STYLES + 4 * PALETTE, widths[4])
         self.styles = nn.Linear(widths[4], STYLES)
+        for layer in self.body:
+            nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight, 0.2)
+        for head in (self.fine, self.coarse, self.words):
+            nn.init.normal_(head.weight, 0, 0.02)
 
     def forward(self, pictures: Tensor, seen: Tensor, given: Condition) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 4, H, W) -> the verdicts on patches, (N, P), that on the whole with its words, (N,), and on its style, (N, 3)."""
         shown = torch.cat((pictures[:, :3] * pictures[:, 3:], pictures[:, 3:], seen), 1)
         layers = []
-        for layer in self.body:
-            shown = functional.leaky_relu(layer(shown), 0.2)
+        for layer, norm in zip(self.body, self.norms, strict=True):
+            shown = functional.leaky_relu(norm(layer(shown)), 0.2)
             layers.append(shown)
         pooled = layers[-1].mean((2, 3))
         told = torch.cat((4 * given.words, given.style, 2 * given.palette.flatten(1)), 1)

@@ -8,7 +8,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..errors import EngineError
 from . import PAINTED_STYLES, PAINTER, PainterOptions, colour, drawing, layout, lines, painting, search, sketches, words
 from .drawing import Box, Drawing
 from .looks import looks
-from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
+from .network import CODE, PALETTE, STYLES, Condition, Generator
 
 WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
@@ -45,6 +46,13 @@ class Work:
     square: Box  # of the picture, in shares of its width
     ink: Plane  # (128, 128)
     ink_at: Callable[[int, int], Plane]  # the same lines at another size: (height, width)
+    kept: dict[float, Tensor] = field(default_factory=dict, compare=False)
+
+    def seen(self, weight: float) -> Tensor:
+        """What the painter sees of the lines, (3, 128, 128), at this weight of them; looked at once."""
+        if weight not in self.kept:
+            self.kept[weight] = lines.seen(torch.from_numpy(thickened(self.ink, weight))[None])[0]
+        return self.kept[weight]
 
 
 @dataclass(frozen=True)
@@ -192,9 +200,7 @@ class Painter:
 
     def _painted(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Tensor:
         """Every thing of the scene, (N, 4, 128, 128)."""
-        seen = lines.seen(
-            torch.from_numpy(np.stack([thickened(work.ink, options.line_weight) for work in scene.works]))
-        )
+        seen = torch.stack([work.seen(options.line_weight) for work in scene.works])
         given = condition(scene, brief, options, seed)
         generator, chosen = self.generator(), device.choose()
 
@@ -232,7 +238,7 @@ def composed(scene: Scene, painted: Tensor, options: PainterOptions, size: int) 
 def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Condition:
     """What each thing is painted from, besides its lines."""
     count = len(scene.works)
-    said = torch.from_numpy(embed.shared.embed([work.words for work in scene.works]))
+    said = torch.stack([meaning(work.words) for work in scene.works])
     weights = [brief.styles.get(name, 0.0) for name in PAINTED_STYLES] if brief.styles else [1.0] + [0.0] * (STYLES - 1)
     style = torch.tensor(weights).expand(count, STYLES)
     chance = torch.Generator().manual_seed(seed)
@@ -241,9 +247,13 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     code[1] += options.accent
     each = torch.stack([torch.randn(CODE, generator=chance) for _ in scene.works])
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
-    return Condition(
-        said.reshape(count, WORDS), style, palettes(scene.works, options.palette), code.expand(count, CODE)
-    )
+    return Condition(said, style, palettes(scene.works, options.palette), code.expand(count, CODE))
+
+
+@lru_cache(maxsize=1024)
+def meaning(said: str) -> Tensor:
+    """What words mean, (384,)."""
+    return torch.from_numpy(embed.shared.embed([said]))[0]
 
 
 def palettes(works: Sequence[Work], chosen: str) -> Tensor:

@@ -100,9 +100,8 @@ def time_rows(engine: Any, turns: int) -> Iterator[Row]:
     for size, name in ((128, "painter.128.four_ms"), (512, "painter.512.four_ms")):
         engine.preview(brief, settings, None, size)
         taken = [_milliseconds(partial(engine.preview, brief, settings, None, size)) for _ in range(turns)]
-        yield row(
-            name, statistics.median(taken), f"median of {turns}, {EACH!r}, {min(taken):.0f} to {max(taken):.0f} ms"
-        )
+        told = f"median of {turns}, {EACH!r}, one by one as in a round, without the features that the taste is told by"
+        yield row(name, statistics.median(taken), f"{told}; {min(taken):.0f} to {max(taken):.0f} ms")
     codes = registry.load("style-codes")
     styled = registry.check(
         Brief(mode="style", engine="style-codes", content=registry.STAND_IN, styles={"woodblock-waves": 1.0})
