@@ -106,8 +106,6 @@ def mend(session: Session, round: int, variant: int, text: str) -> Document:
 
 def send(session: Session, round: int, variant: int) -> None:
     """A text becomes the prompt of the next brief of image mode."""
-    if not any(info.mode == "image" for info in registry.infos().values()):
-        raise StudioError("There is no engine for pictures from words yet.", "Copy the text and keep it.")
 
     def act(state: State) -> Sent:
         place = Place(round=round, variant=variant)

@@ -202,6 +202,20 @@ def test_faces_are_bred(painter, running):
     expect(page.locator("#d-words")).to_have_value(re.compile("red house"))
 
 
+def test_a_painting_goes_on_in_style_mode(painter, running):
+    page = painter
+    tile(page, 2).hover()
+    tile(page, 2).locator(".instyle").click()
+    expect(page.locator("nav .mode[aria-current]")).to_have_text("Style")
+    painted(page, 2)  # style mode began with an example
+    expect(page.locator(".duet-brief .canvas img")).to_have_attribute("alt", re.compile("duet-1-2"))
+    again(page, 3)
+    brief = session_of(page, running).state().rounds[2].brief
+    first = session_of(page, running).state().rounds[0].variants[1]
+    assert brief.mode == "style"
+    assert brief.content == f"sha256:{first.sha256}"
+
+
 def test_modes_keep_apart_and_chinese_and_a_phone(visit):
     page = visit("?mode=image", viewport=PHONE, locale="zh-CN", has_touch=True)
     expect(page.locator(".thumbbar")).to_be_visible()

@@ -434,7 +434,7 @@ def test_the_sheet_of_who_wrote_what_and_its_files(writer, running):
     expect(page.locator(".duet-who dd")).to_have_count(0)
 
 
-def test_a_prompt_for_pictures_goes_on_to_image_mode_once_there_is_one(writer, running, monkeypatch):
+def test_a_prompt_for_pictures_goes_on_to_image_mode(writer, running, monkeypatch):
     page = writer
     monkeypatch.setitem(
         registry._factories,
@@ -442,14 +442,13 @@ def test_a_prompt_for_pictures_goes_on_to_image_mode_once_there_is_one(writer, r
         (dataclasses.replace(fake_text.INFO, templates={"image": ""}), fake_text.FakeText),
     )
     monkeypatch.setattr("studio.render.round.sends", lambda scene, brief: True)
-    page.keyboard.press("2")
-    expect(tile(page, 2).locator(".bridge")).to_contain_text("no image engine")
-    info = dataclasses.replace(fake.INFO, name="fake-image", mode="image", styles=(), needs=("prompt",))
-    monkeypatch.setitem(registry._factories, "fake-image", (info, fake.Fake))
     page.keyboard.press("3")
+    prompt = text_of(page, 3)
     tile(page, 3).get_by_role("button", name="Send to image mode").click()
+    expect(page.locator("nav .mode[aria-current]")).to_have_text("Image")
+    expect(page.locator("#d-words")).to_have_value(prompt)  # it waits there, and nothing else is painted meanwhile
     expect(page.locator(".duet-history .tools button").first).to_have_attribute("title", "Take back what was sent on")
-    assert session_of(page, running).view("image")["next"]["prompt"] == text_of(page, 3)
+    assert session_of(page, running).view("image")["next"]["prompt"] == prompt
 
 
 # ── Everywhere ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from engines import fake, fake_text, registry
+from engines import fake_text, registry
 from engines.api import Brief
 from studio import authorship, locales, render, writing
 from studio.events import Branched, Judged, Judgement, Place, Spliced, StudioError
@@ -233,11 +233,7 @@ def test_a_round_goes_on_from_the_notebook_before_a_place(session):
     assert len(writing.asked(session, {"mode": "text"})[0].prompt) == writing.RECENT
 
 
-def test_a_text_becomes_the_prompt_of_the_next_picture(session, monkeypatch):
-    with pytest.raises(StudioError, match="no engine for pictures"):
-        writing.send(session, 0, 1)
-    info = dataclasses.replace(fake.INFO, name="fake-image", mode="image", styles=(), needs=("prompt",))
-    monkeypatch.setitem(registry._factories, "fake-image", (info, fake.Fake))
+def test_a_text_becomes_the_prompt_of_the_next_picture(session):
     writing.send(session, 0, 1)
     assert session.view("image")["next"] == {"mode": "image", "prompt": words(session, 1)}
     assert session.state().standing("text").open == 0

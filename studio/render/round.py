@@ -33,8 +33,8 @@ WORDS = (
     *("place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
-    *("others", "others_hint", "others_none", "others_title", "send", "send_none", "reading", "reading_with"),
-    *("write_first", "from_variant"),
+    *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
+    *("write_first", "from_variant", "in_style"),
 )  # of the page's own texts, all that the panel may need
 
 
@@ -153,7 +153,6 @@ def round_panel(
         warned=[text.template(each) for each in waiting.warned] if waiting and busy else warnings(scene, past),
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
-        image=any(info.mode == "image" for info in scene.engines.values()),
         text=words,
     )
 

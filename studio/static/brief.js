@@ -100,7 +100,7 @@
 
   async function setContent(ref) { // a picture of ours brings back the brief that made it
     if (!(ref = await ref)) return;
-    const brief = extra[ref].brief;
+    const brief = extra[ref].brief?.mode === MODE ? extra[ref].brief : null; // a painting of another mode is a picture like any other
     restored = brief ? ref : null;
     draft.content = ref;
     if (brief) { take(brief, Duet.value('brief')); draft.fresh = false; }
@@ -292,6 +292,14 @@
   Object.assign(Duet, {
     again() { ({ text: Duet.textForm.again, image: Duet.easel.again }[Duet.mode()] || again)(); },
     asked: () => (Duet.mode() === 'image' ? Duet.easel.asked() : Duet.mode() !== MODE || !ready() ? null : asked()),
+    // A picture of another mode goes on here: as the content, once the page has turned and its example is painted.
+    async paintIn(address, name) {
+      const file = new File([await (await fetch(address)).blob()], name, { type: 'image/png' });
+      Duet.turn(MODE);
+      const turned = () => draft && Duet.value('brief')?.mode === MODE && Duet.value('round')?.mode === MODE && !busy() && Duet.value('round').tiles.length;
+      while (Duet.mode() === MODE && !turned()) await new Promise(resolve => setTimeout(resolve, 50));
+      if (Duet.mode() === MODE) await setContent(upload(file));
+    },
     drawer(open) { document.body.classList.toggle('drawer', open); },
     paintSheets() { if (!sheets) { sheets = true; redraw('brief'); } },
   });

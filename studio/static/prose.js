@@ -50,7 +50,7 @@
     if (!value.sends || !each.made || !each.picked) return null;
     const text = value.text;
     return h('div.bridge', {},
-      value.image ? h('button.act.pick', { type: 'button', data: { click: 'send' } }, icon('image'), text.send) : h('p.small', {}, text.send_none),
+      h('button.act.pick', { type: 'button', data: { click: 'send' } }, icon('image'), text.send),
       h('button.act.pick', { type: 'button', data: { click: 'copy' } }, copied === id(each.index) ? text.copied : text.copy));
   }
 

@@ -100,6 +100,7 @@
       there && h('div.corner', {},
         button('star', 'star', text.star, each.starred),
         button('branch', 'branch', text.branch, null),
+        Duet.mode() === 'image' && button('instyle', 'brush', text.in_style, null),
         h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down'))),
       h('div.caption', {},
         h('span.number', {}, each.number), h('span.role', { title: each.reason }, shape(each.shape), each.role_name),
@@ -172,6 +173,7 @@
       place(button) { if (button.dataset.index !== '') unrank(Number(button.dataset.index)); },
       halt() { tell('round', 'halt'); },
       explore() { Duet.plane(); }, again() { Duet.again(); }, drawer() { Duet.drawer(true); },
+      instyle(button) { const each = tile(index(button)); Duet.paintIn(each.download, each.file); },
       nothing() {},
     },
     mounted(panel) {
