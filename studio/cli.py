@@ -307,6 +307,12 @@ def lora(
 @train.command(short_help="Teach a painter to paint under lines.")
 def painter(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the painter and for what it needs to go on.")],
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A painter to go on with, such as engines/image/painter.safetensors."
+        ),
+    ] = None,
     minutes: Annotated[float, training.setting("minutes", "image")] = training.default("minutes", "image"),
     small: Annotated[float, training.setting("small", "image")] = training.default("small", "image"),
     large: Annotated[float, training.setting("large", "image")] = training.default("large", "image"),
@@ -324,7 +330,7 @@ def painter(
         "batch": batch,
         "seed": seed,
     }
-    facts = training.painter(out, given)
+    facts = training.painter(out, before, given)
     if as_json:
         print_json(facts)
     else:

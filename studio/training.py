@@ -119,14 +119,14 @@ def show(facts: dict[str, Any], out: Path) -> None:
     )
 
 
-def painter(out: Path, given: dict[str, Any]) -> dict[str, Any]:
+def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     """Trains a painter in a folder, or goes on there, and returns what its file says. Raises `Stop` where it was stopped with Ctrl-C."""
     registry.infos()
     from engines import embed
     from engines.api import Progress
     from engines.image import lessons
     from engines.image.plan import Plan
-    from engines.image.training import Training, export
+    from engines.image.training import Training, begin, export
 
     with asking():
         plan = Plan(**check_options(Plan, given))
@@ -135,11 +135,13 @@ def painter(out: Path, given: dict[str, Any]) -> dict[str, Any]:
     with interrupted() as stopped, terminal.telling() as tell:
         course = lessons.prepared(out / "course", embed.shared, lambda done, what: tell(Progress(done, what)))
         making = Training(course, plan, out)
+        if before:
+            with asking():
+                begin(making, before)
         for told in making.run(stopped):
             words = ", ".join(f"{key} {value:.3g}" for key, value in told.items())
             tell(Progress(min(1.0, told["minutes"] / plan.minutes), words))
-        facts = making.facts()
-        export(making.averaged, out / "painter.safetensors", facts)
+        facts = export(making, out / "painter.safetensors")
         if stopped():
             raise Stop(f"Stopped after {facts['minutes']:.0f} minutes; the same command goes on from there.")
     return facts

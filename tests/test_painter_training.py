@@ -130,7 +130,7 @@ def test_what_is_trained_can_be_loaded(course, tmp_path):
     making = Training(course, Plan(minutes=60, batch_small=4), tmp_path / "run")
     making.step(0.0)
     file = tmp_path / "painter.safetensors"
-    training.export(making.averaged, file, making.facts())
+    assert training.export(making, file)["steps"] == 0
     assert file.stat().st_size < 25e6
     assert painter.facts(file)["pictures"] == 4
     loaded = painter.load(file)
@@ -139,6 +139,14 @@ def test_what_is_trained_can_be_loaded(course, tmp_path):
     with torch.inference_mode():
         ours, theirs = making.averaged(made.seen, made.given), loaded(made.seen, made.given)
     assert torch.allclose(ours, theirs, atol=0.02)  # kept in half precision
+    other = Training(course, Plan(minutes=60, seed=9), tmp_path / "other")
+    training.begin(other, file)
+    for mine, taken in ((making.averaged, other.generator), (making.encoder, other.encoder)):
+        pairs = zip(mine.state_dict().values(), taken.state_dict().values(), strict=True)
+        assert all(torch.allclose(one, two, rtol=2e-3, atol=1e-3) for one, two in pairs if one.is_floating_point())
+    (tmp_path / "no.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(EngineError, match="no painter"):
+        training.begin(other, tmp_path / "no.safetensors")
 
 
 def test_running_ends_with_the_time_and_tells(course, tmp_path):

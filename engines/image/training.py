@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..errors import EngineError
 from . import lessons, lines
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
@@ -31,6 +34,7 @@ AVERAGED = 0.998  # how much of the averaged weights stays in each step
 CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
 COPYING, SLOPES, STYLE, READ_BACK, WORDS = 12.0, 0.5, 0.3, 0.5, 0.5  # weights of the losses beside the verdict
 R1, R1_EVERY = 0.5, 16
+ENCODER = "encoder."  # how its tensors' names begin in the file
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
 
 
@@ -261,13 +265,34 @@ def joined(one: Condition, other: Condition) -> Condition:
     return Condition(*(torch.cat(pair) for pair in pairs))
 
 
-def export(generator: Generator, file: Path, facts: dict[str, Any]) -> None:
-    """The averaged generator in half precision, with what is known of its training."""
-    from safetensors.torch import save_file
-
+def export(making: Training, file: Path) -> dict[str, Any]:
+    """The averaged generator in half precision, the encoder, and what is known of their training, which is returned."""
+    parts = {"": making.averaged, ENCODER: making.encoder}
     tensors = {
-        name: value.half().contiguous() for name, value in generator.state_dict().items() if value.is_floating_point()
+        prefix + name: value.half().contiguous()
+        for prefix, part in parts.items()
+        for name, value in part.state_dict().items()
+        if value.is_floating_point()
     }
-    part = file.with_suffix(".part")
+    facts, part = making.facts(), file.with_suffix(".part")
     save_file(tensors, part, metadata={"training": json.dumps(facts)})
     part.replace(file)
+    return facts
+
+
+def begin(making: Training, file: Path) -> None:
+    """Takes up a painter that was trained before, where this training has not begun. Raises `EngineError` where the file is none."""
+    if making.log.step:
+        return
+    try:
+        found = {name: value.float() for name, value in load_file(file).items()}
+        drawn = {name: value for name, value in found.items() if not name.startswith(ENCODER)}
+        for part in (making.generator, making.averaged):
+            part.load_state_dict(drawn, strict=False)
+        making.encoder.load_state_dict(
+            {name.removeprefix(ENCODER): found[name] for name in found if name.startswith(ENCODER)}
+        )
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise EngineError(
+            "{name} is no painter.", "Give a file that studio train painter wrote.", name=file.name
+        ) from error
