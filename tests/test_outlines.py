@@ -210,6 +210,13 @@ def test_what_is_no_drawing_is_refused(text):
         Drawing.from_json(text)
 
 
+def test_what_reaches_far_out_costs_no_more_memory_than_the_drawing():
+    far = Drawing.from_json('{"things": [{"lines": [[-9, -9, 9, 9]]}], "aspect": 2.0}')
+    left, top, width, height = far.pieces[0].box
+    assert (left, top, left + width, top + height) == (-0.5, -0.25, 1.5, 0.75)
+    assert drawing.inked(far.pieces[0].lines, (5000, 5000), drawing.square_of(far.pieces[0].box)).shape == (5000, 5000)
+
+
 def test_lines_are_as_dark_and_as_wide_as_asked():
     ink = drawing.inked([circle()], (128, 128), (0, 0, 1, 1))
     assert ink.max() == 1

@@ -22,7 +22,11 @@ Box = tuple[float, float, float, float]  # left, top, width, height
 
 CHUNK = "duet-drawing"
 INK = 2.4 / 128  # width of a line, of the square that a thing is painted in
-FINER = 4  # lines are drawn so many times larger, and shrunk
+FINER, LARGEST = (
+    4,
+    4096,
+)  # lines are drawn so many times larger, and shrunk, as long as that is no more pixels a side than these
+AROUND = 0.5  # how far a thing may reach out of the drawing, in its sides; what is beyond is drawn in
 MOST_THINGS, MOST_LINES, MOST_POINTS = 64, 2_000, 200_000
 
 
@@ -64,8 +68,8 @@ class Drawing:
         """Raises `EngineError` where it is no drawing, or too large a one."""
         try:
             data = json.loads(text, parse_constant=_no_constant)
-            pieces = tuple(_piece(each) for each in _some(data["things"], MOST_THINGS))
             aspect = float(data.get("aspect", 1.0))
+            pieces = tuple(_piece(each, 1 / max(aspect, 0.1)) for each in _some(data["things"], MOST_THINGS))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise EngineError(
                 "This is no drawing that can be read: {why}.", "Draw it again, or leave it out.", why=str(error)
@@ -79,14 +83,15 @@ class Drawing:
         return cls(tuple(piece for piece in pieces if piece.lines), aspect)
 
 
-def _piece(data: Any) -> Piece:
+def _piece(data: Any, height: float) -> Piece:
     lines = []
     for line in _some(data.get("lines", []), MOST_LINES):
         values = np.array([float(value) for value in line], np.float32)
         if len(values) % 2 or not np.isfinite(values).all() or np.abs(values).max(initial=0) > 10:
             raise ValueError("a line is not made of pairs of numbers")
         if len(values):
-            lines.append(values.reshape(-1, 2))
+            reach = np.array(((-AROUND, -AROUND * height), (1 + AROUND, (1 + AROUND) * height)), np.float32)
+            lines.append(np.clip(values.reshape(-1, 2), *reach))
     return Piece(str(data.get("words", ""))[:500], tuple(lines))
 
 
@@ -106,9 +111,10 @@ def _no_constant(value: str) -> float:
 def inked(lines: Sequence[Points], side: tuple[int, int], square: Box, width: float = INK) -> NDArray[np.float32]:
     """Lines as darkness in 0-1: the part of the drawing in `square`, (height, width) of `side`. Ends and corners are round."""
     rows, columns = side
-    canvas = Image.new("L", (columns * FINER, rows * FINER))
+    finer = max(1, min(FINER, LARGEST // max(side)))
+    canvas = Image.new("L", (columns * finer, rows * finer))
     pen = ImageDraw.Draw(canvas)
-    scale = columns * FINER / square[2]
+    scale = columns * finer / square[2]
     thick = max(1, round(width * square[2] * scale))
     for line in lines:
         points = [((x - square[0]) * scale, (y - square[1]) * scale) for x, y in line.tolist()]

@@ -57,15 +57,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is painted, from the farthest to the nearest, and the lines of all of it."""
+    """Everything that is painted, from the farthest to the nearest."""
 
     works: tuple[Work, ...]
-    aspect: float
-    ink_at: Callable[[int, int], Plane]
-
-
-class Stopped(Exception):
-    """Leaves the painting when the artist pressed Stop."""
+    aspect: float  # width over height
 
 
 class Painter:
@@ -192,11 +187,8 @@ class Painter:
         if asked:
             said = ", ".join(thing.words for thing in asked)[:200]
         ink = sketches.firm(sketches.cut(plane, square, (SIDE, SIDE)))
-        whole = (0.0, 0.0, 1.0, 1.0)
         work = Work(said, colours, square, ink, lambda height, width: sketches.cut(plane, square, (height, width)))
-        return Scene(
-            (work,), plane.shape[1] / plane.shape[0], lambda height, width: sketches.cut(plane, whole, (height, width))
-        )
+        return Scene((work,), plane.shape[1] / plane.shape[0])
 
     def _painted(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Tensor:
         """Every thing of the scene, (N, 4, 128, 128)."""
@@ -281,6 +273,7 @@ class Known:
     remarks: tuple[Remark, ...]
 
 
+@lru_cache(maxsize=64)
 def known(prompt: str) -> Known:
     """Looks everything up. Raises `EngineError` where nothing can be drawn; it names what is missing, and what comes near."""
     asked = layout.limited(words.asked(prompt))
@@ -321,12 +314,7 @@ def drawn(made: Drawing, prompt: str = "") -> Scene:
                 ink_at,
             )
         )
-    everything = tuple(line for piece in made.pieces for line in piece.lines)
-    return Scene(
-        tuple(works),
-        made.aspect,
-        lambda height, width: drawing.inked(everything, (height, width), (0, 0, 1, 1), PLAIN_LINE),
-    )
+    return Scene(tuple(works), made.aspect)
 
 
 def _inker(lines_of: Sequence[drawing.Points], square: Box) -> Callable[[int, int], Plane]:
