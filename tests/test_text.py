@@ -121,6 +121,22 @@ def test_every_variant_has_chance_of_its_own_and_comes_again(toy):
     assert len({tuple(text.tokens) for text in first}) == 4
 
 
+@pytest.mark.parametrize("beams", [False, True])
+def test_a_text_that_says_the_same_again_may_use_the_words_of_its_prompt(toy, beams):
+    prompt = list(range(0, toy.network.words, 2))  # half of the words
+    sampling = Sampling(temperature=0.0, no_repeat_ngram=1)
+
+    def written(**settings):
+        row = Row(sampling, 0, 6, 6, **settings)
+        steps = toy.beams(prompt, [row], 2) if beams else toy.write(prompt, [row])
+        return last(steps)[0].tokens
+
+    assert not set(written()) & set(prompt)
+    allowed = written(own_repeats=True)
+    assert set(allowed) & set(prompt)
+    assert len(set(allowed)) == 6  # its own words count all the same
+
+
 def test_greedy_is_what_the_model_holds_for_likeliest(toy):
     prompt = toy.encode("the sea a boat")
     written = last(toy.write(prompt, rows(1, temperature=0.0)))[0].tokens

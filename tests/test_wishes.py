@@ -77,12 +77,25 @@ def test_a_wanted_word_gains_only_where_it_fits():
     pushed = []
     for at in range(60):
         logits = torch.zeros(10)
+        logits[1] = 1.0  # the text goes on by itself
         logits[7] = 3.0 if at == 40 else -3.0 - at / 1000
         before = logits.clone()
         bend(logits, [1] * at, "")
         pushed.append(not torch.equal(logits, before))
     assert pushed[40]
     assert sum(pushed[:40]) < 20
+
+
+def test_a_wanted_word_is_pushed_once_more_where_the_text_would_end():
+    bend = Bend(Wishes(soft=(lantern(),)), 64, [0])
+    going_on = torch.tensor([0.0, 9, 0, 0, 0, -8, 0, -8])
+    before = going_on.clone()
+    bend(going_on, [], "")
+    assert torch.equal(going_on, before)
+    ending = torch.tensor([9.0, 0, 0, 0, 0, -9, 0, -9])  # it fits less than before, and yet there is no other place
+    bend(ending, [1], "a")
+    assert ending[[5, 7]].min() > 0
+    assert ending[0] == 9  # the text may end all the same: the word is wanted, no more
 
 
 def test_of_a_word_that_must_occur_nothing_else_is_left_in_its_place_or_at_the_end():

@@ -22,7 +22,7 @@ from ..errors import EngineError
 from .sampling import NEVER
 from .vocabulary import Vocabulary
 
-FULL = 12.0  # logits that strength 1 adds to the first token of a word, in the best places
+FULL = 15.0  # logits that strength 1 adds to the first token of a word, in the best places
 EVERYWHERE = 6.0  # the same for beams, which look for the best place themselves
 GOING_ON = 8.0  # and to the tokens that finish a word which was begun
 SPARE = 1  # tokens that are kept in hand for a word that must still be said
@@ -161,7 +161,12 @@ class Bend:
         if begun := search.word.goes_on(written):
             return dict.fromkeys(begun, GOING_ON)
         fits = search.fits(search.likely(logits, whole), left)
-        return dict.fromkeys(search.word.begins(), FULL * search.word.strength) if fits else {}
+        late = self._ending(logits) or left <= search.word.length + SPARE
+        return dict.fromkeys(search.word.begins(), FULL * search.word.strength) if fits or late else {}
+
+    def _ending(self, logits: Tensor) -> bool:
+        """Whether the text is about to end by itself: the last place for a word."""
+        return int(logits.argmax()) in self._ends
 
     def _only(
         self, missing: Sequence[Search], logits: Tensor, whole: float, written: Sequence[int], left: int
@@ -173,7 +178,7 @@ class Bend:
             if each.due and (tokens := each.word.goes_on(written, room)):
                 return tokens
             each.due = False
-        late = left <= needed + SPARE or int(logits.argmax()) in self._ends  # or the model is about to end the text
+        late = left <= needed + SPARE or self._ending(logits)
         for each in missing:
             room = left - (needed - each.word.length)
             fits = each.fits(each.likely(logits, whole), left - needed)

@@ -47,6 +47,11 @@ class Row:
     push: Tensor | None = None  # (layers, hidden), added to the residual stream after each layer: activation steering
     wishes: Wishes = NO_WISHES  # words that it should hold
     adapters: tuple[tuple[Changes, float], ...] = ()  # each with its weight
+    own_repeats: bool = False  # words of the prompt are no repetitions
+
+    def before(self, prompt: Sequence[int]) -> Sequence[int]:
+        """What the text's own tokens may repeat."""
+        return () if self.own_repeats else prompt
 
 
 @dataclass
@@ -140,7 +145,7 @@ class LanguageModel:
             while alive:
                 if cancelled():
                     raise Stopped
-                written = [[*prompt, *texts[at].tokens] for at in alive]
+                written = [[*rows[at].before(prompt), *texts[at].tokens] for at in alive]
                 chances = self._biased(logits, rows, texts, alive, bends)
                 filtered = allowed(chances, [rows[at].sampling for at in alive], written)
                 tokens = draw(filtered.cpu(), [rows[at].sampling for at in alive], [generators[at] for at in alive])
@@ -207,7 +212,8 @@ class LanguageModel:
             pull(logits[at], row.wishes.soft, beam, self.decode(beam) if row.wishes.soft else "")
             if len(beam) < row.least:
                 logits[at, sorted(self.ends)] = NEVER
-        return allowed(logits, greedy, [[*prompt, *beam] for beam in beams]).log_softmax(-1).cpu()
+        written = [[*row.before(prompt), *beam] for row, beam in zip(rows, beams, strict=True)]
+        return allowed(logits, greedy, written).log_softmax(-1).cpu()
 
     def _steer(self, rows: Sequence[Row]) -> Steer:
         """What bends the network for these rows, or nothing."""

@@ -22,7 +22,7 @@ from ..api import (
 )
 from ..device import choose, peak_memory_mb
 from ..embed import Reader, shared
-from . import WRITER, TextOptions, adapter, axes, finish, prompting, reading
+from . import WRITER, TextOptions, adapter, axes, finish, prompting, reading, templates
 from .adapter import Adapter
 from .axes import Axis, Directions
 from .composing import TOO_LONG, Composition
@@ -174,4 +174,5 @@ def row(options: TextOptions, seed: int) -> Row:
         no_repeat_ngram=options.no_repeat_ngram,
     )
     stops = tuple(line for line in options.stop.split("\n") if line)
-    return Row(sampling, seed, options.length, min(options.least, options.length), stops)
+    least, rewrites = min(options.least, options.length), templates.rewrites(options.template)
+    return Row(sampling, seed, options.length, least, stops, own_repeats=rewrites)
