@@ -122,7 +122,7 @@ def show(facts: dict[str, Any], out: Path) -> None:
 def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     """Trains a painter in a folder, or goes on there, and returns what its file says. Raises `Stop` where it was stopped with Ctrl-C."""
     registry.infos()
-    from engines import embed
+    from engines import embed, vision
     from engines.api import Progress
     from engines.image import lessons
     from engines.image.plan import Plan
@@ -130,8 +130,8 @@ def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, 
 
     with asking():
         plan = Plan(**check_options(Plan, given))
-    if not store.present(embed.MODEL):
-        terminal.pull([embed.MODEL])
+    if missing := [name for name in (embed.MODEL, vision.MODEL) if not store.present(name)]:
+        terminal.pull(missing)
     with interrupted() as stopped, terminal.telling() as tell:
         course = lessons.prepared(out / "course", embed.shared, lambda done, what: tell(Progress(done, what)))
         making = Training(course, plan, out)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from engines import device, vision
 from engines.errors import EngineError
-from engines.image import colour, icons, lessons, painter, training
+from engines.image import colour, icons, lessons, losses, painter, training
 from engines.image.icons import Concept, Drawn
 from engines.image.lessons import Course, lesson
+from engines.image.network import Condition
 from engines.image.plan import Plan
 from engines.image.training import Training
 
@@ -46,6 +48,25 @@ def course() -> Course:
     found = [lessons.clusters(torch.from_numpy(each)) for each in drawn.pictures]
     words = torch.nn.functional.normalize(torch.randn(8, 1 + lessons.MIXES + len(colour.BASIC), 384), dim=2)
     return Course(drawn, words, torch.stack([each for each, _ in found]), torch.stack([each for _, each in found]))
+
+
+@pytest.fixture(scope="module")
+def eyes() -> vision.Eyes:
+    """VGG-16 in shape, with weights drawn by chance."""
+
+    def weights() -> dict[str, torch.Tensor]:
+        chance, made, file = torch.Generator().manual_seed(0), {}, ("conv2d", "conv2d_1", "conv2d_2")
+        into, widths = 3, (64, 128, 256, 512, 512)
+        for block, at in vision.CONVOLUTIONS:
+            out, name = widths[block - 1], f"block{block}/layers/{file[at - 1]}/vars"
+            made[f"{name}/0"] = torch.randn(out, into, 3, 3, generator=chance) * (2 / (9 * into)) ** 0.5
+            made[f"{name}/1"] = torch.zeros(out)
+            into = out
+        for name in (*(f"dsn{block}" for block in range(1, 6)), "fuse"):
+            made |= {f"{name}/vars/0": torch.zeros(1, 1, 1, 1), f"{name}/vars/1": torch.zeros(1)}
+        return made
+
+    return vision.Eyes(weights, lambda: device.Choice("cpu", "float32", "for a test"))
 
 
 def test_main_colours_are_found_by_share(course):
@@ -89,16 +110,16 @@ def test_recolouring_moves_the_main_colour_to_the_wanted_one(course):
     ).abs().max() < 0.05  # white stays white, black black
 
 
-def test_each_phase_learns_and_a_stop_loses_nothing(course, tmp_path):
+def test_each_phase_learns_and_a_stop_loses_nothing(course, eyes, tmp_path):
     plan = Plan(minutes=60, small=0.3, large=0.3, batch_small=6, batch=4, seed=3)
-    making = Training(course, plan, tmp_path / "run")
+    making = Training(course, plan, tmp_path / "run", eyes)
     told = [making.step(share) for share in (0.0, 0.0, 0.4, 0.7, 0.7)]
     assert set(told[0]) == {"copying", "nats"}
-    assert {"real", "fake", "words", "styles", "read_back"} <= set(told[-1])
+    assert {"real", "fake", "words", "wrong", "alike", "off_colour", "looks", "read_back"} <= set(told[-1])
     assert all(np.isfinite(list(each.values())).all() for each in told)
     making.log.step = 5
     making.keep()
-    other = Training(course, plan, tmp_path / "run")
+    other = Training(course, plan, tmp_path / "run", eyes)
     assert other.log.step == 5
     for mine, theirs in zip(making.averaged.state_dict().values(), other.averaged.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs)
@@ -116,14 +137,55 @@ def test_copying_gets_better(course, tmp_path):
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
 
-def test_the_discriminator_tells_real_from_painted(course, tmp_path):
-    making = Training(course, Plan(minutes=60, small=0, large=0, batch=8), tmp_path / "run")
+def test_the_discriminator_tells_real_from_painted(course, eyes, tmp_path):
+    making = Training(course, Plan(minutes=60, small=0, large=0, batch=6), tmp_path / "run", eyes)
     gaps = []
     for _ in range(10):
         told = making.step(0.1)
         making.log.step += 1
         gaps.append(told["real"] - told["fake"])
     assert gaps[-1] > gaps[0] + 0.1
+
+
+def test_the_gaze_is_used_to_what_it_sees_and_knows_the_styles_it_was_fitted_to(course, eyes):
+    gaze = losses.Gaze(eyes).eval()
+    assert not gaze.fitted
+    styles = torch.from_numpy(course.drawn.style).long()
+    pictures = torch.from_numpy(course.drawn.pictures).float().div(255).movedim(-1, 1)
+    gaze.fit(lambda at: pictures[at], styles)
+    assert gaze.fitted
+    layers = gaze(pictures, 0.5)
+    assert [layer.shape[1:] for layer in layers] == [(64, 64, 64), (128, 32, 32), (256, 16, 16)]
+    assert all(float(layer.mean().abs()) < 0.1 for layer in layers)
+    assert all(0.3 < float(layer.std()) * layer.shape[1] ** 0.5 < 1.5 for layer in layers)
+    right = (gaze.style(gaze(pictures, 0.0)).argmax(1) == styles).float().mean()
+    assert right > 0.8  # discs of three sizes, on the paper that so few were shown on
+    assert losses.apart(layers, layers).max() == 0
+    assert losses.apart(layers, [layer.roll(3, 0) for layer in layers]).min() > 0
+
+
+def test_pictures_that_look_alike_cost_and_those_that_differ_enough_do_not():
+    layer = torch.zeros(4, 8, 4, 4)
+    layer[1] = 1.0  # the first of each pair stands in the first half: 0 and 2 look alike, 1 and 3 do not
+    usual = float(losses.apart([layer[1:2]], [layer[3:4]])) / 2
+    assert float(losses.alike([layer], usual)) == pytest.approx(0.5)
+
+
+def test_a_colour_that_is_told_and_missing_costs_and_one_that_fills_most_does_not():
+    lab = torch.stack([colour.named()[name].lab for name in ("red", "blue")])
+    told = torch.zeros(2, 3, 4)
+    told[:, 0, :3], told[:, 0, 3] = lab[0], 1.0
+    given = Condition(torch.zeros(2, 384), torch.eye(3)[:2], told, torch.zeros(2, 8))
+    made, seen = torch.ones(2, 4, 8, 8), torch.ones(2, 3, 8, 8)
+    made[:, :3] = colour.srgb(lab)[:, :, None, None]
+    made[0, :, :, 6:] = made[1, :, :, 6:]
+    assert float(losses.off_colour(made[:1], seen[:1], given[:1])) == 0
+    missing = made[1:].clone().requires_grad_()
+    cost = losses.off_colour(missing, seen[1:], given[1:])
+    assert float(cost.detach()) > 1
+    cost.backward()
+    assert bool(missing.grad.isfinite().all())
+    assert float(losses.off_colour(made, seen, Condition(given.words, given.style, 0 * told, given.code))) == 0
 
 
 def test_what_is_trained_can_be_loaded(course, tmp_path):

@@ -38,6 +38,9 @@ class Lesson:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def __getitem__(self, at: slice) -> Lesson:
+        return Lesson(self.pictures[at], self.seen[at], self.given[at], self.ink[at])
+
 
 @dataclass(frozen=True)
 class Course:

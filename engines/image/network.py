@@ -8,6 +8,7 @@ convolution (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,6 +26,8 @@ WORDS, STYLES, PALETTE, CODE = (
 WIDTHS = (32, 64, 128, 256, 256)  # channels at 1/2, 1/4 ... 1/32 of the side
 LAST = 16  # channels at the full side
 CONDITION = 256
+LAYERS, CHANNELS = ("relu1_2", "relu2_2", "relu3_3"), (64, 128, 256)  # of VGG-16, that the discriminator looks through
+MIXED, JUDGING = 64, 96  # channels that a layer is mixed to, and of its judge
 
 
 @dataclass(frozen=True)
@@ -132,35 +135,50 @@ class Encoder(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Whether a picture is real under its lines and its words, by patches of two sizes, and which style it is in.
+    """Whether a picture is real under its lines and its words, by what VGG-16 sees of it (`losses.Gaze`).
 
-    Patches (Isola et al. 2017), words by projection (Miyato and Koyama 2018), the style by an auxiliary classifier (Odena et al. 2017).
-    Group normalisation (Wu and He 2018) lets it learn at all in an hour of two cores: with spectral normalisation it stayed at chance,
-    without any it was slow. R1 keeps it smooth.
+    Sauer et al. 2021, "Projected GANs converge faster": each frozen layer is mixed at random and judged by a small network of its
+    own. A discriminator that had to learn to see stayed at chance in the hour that two cores have. Patches (Isola et al. 2017), words
+    and style by projection (Miyato and Koyama 2018).
     """
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (4 + SEEN, 32, 64, 128, 192)
-        self.body = nn.ModuleList(nn.Conv2d(into, out, 4, 2, 1) for into, out in itertools.pairwise(widths))
-        self.norms = nn.ModuleList([nn.Identity(), *(nn.GroupNorm(8, width) for width in widths[2:])])
-        self.fine = nn.Conv2d(widths[3], 1, 3, padding=1)
-        self.coarse = nn.Conv2d(widths[4], 1, 3, padding=1)
-        self.words = nn.Linear(WORDS + STYLES + 4 * PALETTE, widths[4])
-        self.styles = nn.Linear(widths[4], STYLES)
-        for layer in self.body:
-            nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight, 0.2)
-        for head in (self.fine, self.coarse, self.words):
-            nn.init.normal_(head.weight, 0, 0.02)
+        self.heads = nn.ModuleList(Head(channels, seed) for seed, channels in enumerate(CHANNELS))
+        self.words = nn.Linear(WORDS + STYLES + 4 * PALETTE, len(CHANNELS) * JUDGING)
+        nn.init.normal_(self.words.weight, 0, 0.02)
 
-    def forward(self, pictures: Tensor, seen: Tensor, given: Condition) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, 4, H, W) -> the verdicts on patches, (N, P), that on the whole with its words, (N,), and on its style, (N, 3)."""
-        shown = torch.cat((pictures[:, :3] * pictures[:, 3:], pictures[:, 3:], seen), 1)
-        layers = []
-        for layer, norm in zip(self.body, self.norms, strict=True):
-            shown = functional.leaky_relu(norm(layer(shown)), 0.2)
-            layers.append(shown)
-        pooled = layers[-1].mean((2, 3))
+    def forward(self, layers: Sequence[Tensor], seen: Tensor, given: Condition) -> tuple[Tensor, Tensor]:
+        """What VGG-16 sees (`LAYERS`) -> the verdicts on patches, (N, P), and that on the whole with its words and style, (N,)."""
+        judged = [head(layer, seen) for head, layer in zip(self.heads, layers, strict=True)]
+        pooled = torch.cat([whole for _, whole in judged], 1)
         told = torch.cat((4 * given.words, given.style, 2 * given.palette.flatten(1)), 1)
-        patches = torch.cat((self.fine(layers[-2]).flatten(1), self.coarse(layers[-1]).flatten(1)), 1)
-        return patches, (pooled * self.words(told)).sum(1), self.styles(pooled)
+        patches = torch.cat([each for each, _ in judged], 1)
+        return patches, (pooled * self.words(told)).sum(1)
+
+
+class Head(nn.Module):
+    """The judge of one layer: its patches, and the mean of what it makes of them."""
+
+    mix: Tensor
+
+    def __init__(self, channels: int, seed: int) -> None:
+        super().__init__()
+        mix = torch.randn(MIXED, channels, 1, 1, generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("mix", mix, persistent=False)
+        self.body = nn.Sequential(
+            nn.Conv2d(MIXED + SEEN, JUDGING, 4, 2, 1),
+            nn.GroupNorm(8, JUDGING),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(JUDGING, JUDGING, 3, 1, 1),
+            nn.GroupNorm(8, JUDGING),
+            nn.LeakyReLU(0.2),
+        )
+        self.patches = nn.Conv2d(JUDGING, 1, 3, padding=1)
+        nn.init.normal_(self.patches.weight, 0, 0.02)
+
+    def forward(self, layer: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, h, w), and lines at any size -> (N, P) and (N, `JUDGING`)."""
+        small = functional.adaptive_avg_pool2d(seen, (layer.shape[2], layer.shape[3]))
+        judged = self.body(torch.cat((functional.conv2d(layer, self.mix), small), 1))
+        return self.patches(judged).flatten(1), judged.mean((2, 3))

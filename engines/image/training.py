@@ -1,10 +1,10 @@
 """How a painter is trained: first to copy, small and then large, then against a discriminator.
 
 The generator copies under an L1 loss, with a code that an encoder reads off the picture (the conditional VAE of BicycleGAN, Zhu et
-al. 2017, equation 4). Then half of each batch goes on copying, and the other half is painted from a code drawn by chance, in a style
-and with colours drawn by chance, and must pass a discriminator: the hinge form of the minimax loss (Lim and Ye 2017; Goodfellow et
-al. 2014, equation 1) with R1 on real pictures now and then (Mescheder et al. 2018), pictures with other words as negatives (Reed et
-al. 2016), an auxiliary classifier for the style, and the code read back (equation 6 of BicycleGAN).
+al. 2017, equation 4). Then it copies only a part of each batch, and paints the rest with codes and in a style drawn by chance,
+and all of it must pass a discriminator: the hinge form of the minimax loss (Lim and Ye 2017; Goodfellow et al. 2014, equation 1),
+pictures with other words as negatives (Reed et al. 2016), a classifier for the style, and the code read back (equation 6 of
+BicycleGAN). What the pictures are held against besides is in `losses`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -23,17 +23,30 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .. import vision
 from ..errors import EngineError
-from . import lessons, lines
+from . import lessons, losses
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
 from .plan import Plan
 
 RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 1e-3  # of the generator while it copies, and of both after
+TOLD_FASTER = (
+    4.0  # how much faster, against the discriminator, the part learns that hears what is told: styles came too slowly
+)
 AVERAGED = 0.998  # how much of the averaged weights stays in each step
 CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
-COPYING, SLOPES, STYLE, READ_BACK, WORDS = 12.0, 0.5, 0.3, 0.5, 0.5  # weights of the losses beside the verdict
-R1, R1_EVERY = 0.5, 16
+COPYING, LOOKS, READ_BACK, MODES, COLOUR, STYLE = (
+    12.0,
+    1.0,
+    0.5,
+    1.0,
+    1.0,
+    3.0,
+)  # weights of the losses beside the verdict
+WORDS = 0.5  # and, in that, of the words' part
+FITTED = 2400  # pictures by which styles are learned
+LEARNS_TO_SEE = 0.1  # the share of its time in which the discriminator comes to be trusted
 ENCODER = "encoder."  # how its tensors' names begin in the file
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
 
@@ -51,15 +64,20 @@ class Log:
 class Training:
     """One painter in the making. Its state lies in `folder`, from which it goes on."""
 
-    def __init__(self, course: Course, plan: Plan, folder: Path) -> None:
+    def __init__(self, course: Course, plan: Plan, folder: Path, eyes: vision.Eyes = vision.shared) -> None:
         torch.manual_seed(plan.seed)
         self.course, self.plan, self.folder, self.log = course, plan, folder, Log()
         form: Any = {"memory_format": torch.channels_last}
         self.generator, self.encoder = Generator().to(**form), Encoder().to(**form)
-        self.discriminator = Discriminator().to(**form)
+        self.discriminator, self.gaze = Discriminator().to(**form), losses.Gaze(eyes).eval()
         self.averaged = copy.deepcopy(self.generator).eval()
-        painting = [*self.generator.parameters(), *self.encoder.parameters()]
-        self.painting = torch.optim.AdamW(painting, RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+        told = list(self.generator.condition.parameters())
+        rest = [part for name, part in self.generator.named_parameters() if not name.startswith("condition.")]
+        groups: list[dict[str, Any]] = [
+            {"params": [*rest, *self.encoder.parameters()]},
+            {"params": told, "times": TOLD_FASTER},
+        ]
+        self.painting = torch.optim.AdamW(groups, RATE, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judging = torch.optim.Adam(self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.0, 0.99))
         self.chance = torch.Generator().manual_seed(plan.seed)
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,22 +87,22 @@ class Training:
     def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[dict[str, float]]:
         """Trains to the end of the plan, or until cancelled, and tells its losses now and then."""
         began, kept = time.perf_counter() - self.log.seconds, time.perf_counter()
-        losses: list[dict[str, float]] = []
+        recent: list[dict[str, float]] = []
         while not cancelled():
             self.log.seconds = time.perf_counter() - began
             share = self.log.seconds / 60 / self.plan.minutes
             if share >= 1:
                 break
-            losses.append(self.step(share))
+            recent.append(self.step(share))
             self.log.step += 1
-            if len(losses) == TOLD_EVERY:
+            if len(recent) == TOLD_EVERY:
                 mean = {
-                    key: sum(each[key] for each in losses) / len(losses)
-                    for key in losses[-1]
-                    if all(key in each for each in losses)
+                    key: sum(each[key] for each in recent) / len(recent)
+                    for key in recent[-1]
+                    if all(key in each for each in recent)
                 }
                 self.log.curve.append({"step": self.log.step, "minutes": self.log.seconds / 60, **mean})
-                losses = []
+                recent = []
                 yield self.log.curve[-1]
             if time.perf_counter() - kept > KEPT_EVERY:
                 self.keep()
@@ -100,7 +118,7 @@ class Training:
         lesson = lessons.lesson(self.course, which, side, self.chance)
         self._set_rate(share, against)
         self.log.pictures += batch
-        told = self._against(lesson) if against else self._copy(lesson)
+        told = self._against(lesson, share) if against else self._copy(lesson)
         self._average()
         return told
 
@@ -108,7 +126,7 @@ class Training:
 
     def _copy(self, lesson: Lesson) -> dict[str, float]:
         made, nats = self._copied(lesson)
-        loss, told = copying(made, lesson)
+        loss, told = losses.copying(made, lesson)
         (loss + CODE_COST * nats).backward()  # type: ignore[no-untyped-call]
         self._stepped(self.painting)
         return {"copying": told, "nats": float(nats.detach())}
@@ -126,67 +144,81 @@ class Training:
         blind = (lesson.given.palette[:, 0, 3] > 0) & (torch.rand(len(mean), generator=self.chance) < 0.5)
         return torch.where(blind[:, None], noise, mean + noise * (variance / 2).exp()), nats
 
-    def _against(self, lesson: Lesson) -> dict[str, float]:
-        half = len(lesson) // 2
-        code = torch.randn(half, CODE, generator=self.chance)
-        free = self._free(lesson.given[half:], code)
-        copied = Lesson(lesson.pictures[:half], lesson.seen[:half], lesson.given[:half], lesson.ink[:half])
+    def _against(self, lesson: Lesson, share: float) -> dict[str, float]:
+        """Two thirds of the pictures are copied; under each other's lines two are painted, with codes and a style drawn by chance."""
+        if not self.gaze.fitted:
+            self._get_used()
+        copied, free = lesson[: 2 * len(lesson) // 3], lesson[2 * len(lesson) // 3 :]
+        ours, theirs = slice(len(copied)), slice(len(copied), None)
         own, nats = self._read(copied)
-        given = joined(with_code(copied.given, own), free)
-        made = self.generator(lesson.seen, given)
-        told = self._judge(lesson, made.detach(), given)
-        for part in self.discriminator.parameters():
-            part.requires_grad_(False)
-        patches, whole, style = self.discriminator(made, lesson.seen, given)
-        close, told["copying"] = copying(made[:half], copied)
-        read, _ = self.encoder(made[half:])
-        loss = -patches.mean() - WORDS * whole.mean() + COPYING * (close + CODE_COST * nats)
-        loss = (
-            loss
-            + STYLE * functional.cross_entropy(style, given.style.argmax(1))
-            + READ_BACK * functional.l1_loss(read, code)
-        )
-        loss.backward()
-        for part in self.discriminator.parameters():
-            part.requires_grad_(True)
+        code = torch.randn(2 * len(free), CODE, generator=self.chance)
+        given = joined(with_code(copied.given, own), self._free(free.given, code))
+        seen = torch.cat((copied.seen, free.seen, free.seen))
+        paper = float(torch.rand((), generator=self.chance))
+        made = self.generator(seen, given)
+        looks = self.gaze(made, paper)
+        with torch.no_grad():
+            real = self.gaze(lesson.pictures, paper)
+        usual = float(losses.apart(real, [layer.roll(1, 0) for layer in real]).mean())
+        passed = self._passed(looks, seen, given)
+        free_looks = [layer[theirs] for layer in looks]
+        close, close_told = losses.copying(made[ours], copied)
+        near = losses.apart([layer[ours] for layer in looks], [layer[ours] for layer in real]).mean()
+        read_back = functional.l1_loss(self.encoder(made[theirs])[0], code)
+        wrong = functional.cross_entropy(self.gaze.style(free_looks), given.style[theirs].argmax(1))
+        alike = losses.alike(free_looks, usual)
+        off = losses.off_colour(made, seen, given)
+        loss = COPYING * (close + CODE_COST * nats) + LOOKS * near + READ_BACK * read_back
+        loss = loss + MODES * alike + COLOUR * off + STYLE * wrong - self._trust(share) * passed
+        loss.backward()  # type: ignore[no-untyped-call]
         self._stepped(self.painting)
-        return told | {"nats": float(nats.detach()), "read_back": float(functional.l1_loss(read, code).detach())}
+        told = self._judge(lesson, real, [layer.detach() for layer in looks], seen, given)
+        more = {"nats": nats, "looks": near, "read_back": read_back, "alike": alike, "off_colour": off, "wrong": wrong}
+        return {"copying": close_told, **{name: float(value.detach()) for name, value in more.items()}, **told}
+
+    def _trust(self, share: float) -> float:
+        """How much the discriminator's verdict weighs, 0-1: little until it has learned to see."""
+        begun = self.plan.small + self.plan.large
+        return min(1.0, (share - begun) / (LEARNS_TO_SEE * (1 - begun)))
 
     def _free(self, given: Condition, code: Tensor) -> Condition:
-        """The same words, in a style and with colours drawn by chance."""
-        style = torch.randint(STYLES, (len(code),), generator=self.chance)
-        order = torch.randperm(len(code), generator=self.chance)
-        palette = torch.where(
-            torch.rand(len(code), 1, 1, generator=self.chance) < 0.3, given.palette[order], given.palette
-        )
-        return Condition(given.words, functional.one_hot(style, STYLES).float(), palette, code)
+        """The same words and colours twice, each pair in a style drawn by chance, with these codes."""
+        style = functional.one_hot(torch.randint(STYLES, (len(code) // 2,), generator=self.chance), STYLES).float()
+        words, styles, palette = (torch.cat((each, each)) for each in (given.words, style, given.palette))
+        return Condition(words, styles, palette, code)
 
-    def _judge(self, lesson: Lesson, made: Tensor, given: Condition) -> dict[str, float]:
+    def _passed(self, looks: list[Tensor], seen: Tensor, given: Condition) -> Tensor:
+        """How far painted pictures pass as real ones, by a discriminator that does not learn from it."""
+        self.discriminator.requires_grad_(False)
+        patches, whole = self.discriminator(looks, seen, given)
+        self.discriminator.requires_grad_(True)
+        return cast(Tensor, patches.mean() + WORDS * whole.mean())
+
+    def _get_used(self) -> None:
+        """Has VGG-16 look at the pictures that are learned from, before it judges."""
+        which = self.course.pick(min(FITTED, 8 * len(self.course.drawn.pictures)), False, self.chance)
+        pictures, styles = self.course.drawn.pictures, torch.from_numpy(self.course.drawn.style)[which].long()
+        self.gaze.fit(lambda at: torch.from_numpy(pictures[which[at].numpy()]).float().div_(255).movedim(-1, 1), styles)
+
+    def _judge(
+        self, lesson: Lesson, real: list[Tensor], fake: list[Tensor], seen: Tensor, given: Condition
+    ) -> dict[str, float]:
         """A step of the discriminator. Tells the mean verdicts, and how far apart they are."""
-        steep = self.log.step % R1_EVERY == 0
-        pictures = lesson.pictures.clone().requires_grad_(steep)
-        patches, whole, style = self.discriminator(pictures, lesson.seen, lesson.given)
-        fake, whole_fake, _ = self.discriminator(made, lesson.seen, given)
-        swapped = Condition(
-            lesson.given.words.roll(1, 0), lesson.given.style, lesson.given.palette.roll(1, 0), lesson.given.code
-        )
-        _, whole_other, _ = self.discriminator(pictures, lesson.seen, swapped)
-        loss = functional.relu(1 - patches).mean() + functional.relu(1 + fake).mean()
+        patches, whole = self.discriminator(real, lesson.seen, lesson.given)
+        patches_fake, whole_fake = self.discriminator(fake, seen, given)
+        told = lesson.given
+        swapped = Condition(told.words.roll(1, 0), told.style, told.palette.roll(1, 0), told.code)
+        _, whole_other = self.discriminator(real, lesson.seen, swapped)
+        loss = functional.relu(1 - patches).mean() + functional.relu(1 + patches_fake).mean()
         others = (functional.relu(1 + whole_fake).mean() + functional.relu(1 + whole_other).mean()) / 2
         loss = loss + WORDS * (functional.relu(1 - whole).mean() + others)
-        loss = loss + functional.cross_entropy(style, lesson.given.style.argmax(1))
-        if steep:
-            (slope,) = torch.autograd.grad(patches.mean(1).sum() + whole.sum(), pictures, create_graph=True)
-            loss = loss + R1_EVERY * R1 / 2 * slope.square().sum((1, 2, 3)).mean()
         self.judging.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.judging.step()
-        right = float((style.argmax(1) == lesson.given.style.argmax(1)).float().mean())
         return {
             "real": float(patches.detach().mean()),
-            "fake": float(fake.detach().mean()),
+            "fake": float(patches_fake.detach().mean()),
             "words": float((whole - whole_other).detach().mean()),
-            "styles": right,
         }
 
     # ── Its state ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,7 +237,7 @@ class Training:
             warm = min(1.0, (self.log.step + 1) / 200)
             rate = RATE * warm * (1 - 0.6 * share / max(plan.small + plan.large, 1e-6))
         for group in self.painting.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * (group.get("times", 1.0) if against else 1.0)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -217,7 +249,7 @@ class Training:
                 mine.copy_(new)
 
     def _parts(self) -> dict[str, Any]:
-        names = ("generator", "encoder", "discriminator", "averaged", "painting", "judging")
+        names = ("generator", "encoder", "discriminator", "gaze", "averaged", "painting", "judging")
         return {name: getattr(self, name) for name in names}
 
     def keep(self) -> None:
@@ -241,15 +273,6 @@ class Training:
             part.load_state_dict(state[name])
         self.chance.set_state(state["chance"])
         self.log = Log(**state["log"])
-
-
-def copying(made: Tensor, lesson: Lesson) -> tuple[Tensor, float]:
-    """How far painted pictures are from the real ones, on white, in what covers, and in their slopes; and the first of it alone."""
-    ours, theirs = lines.over(made, 1.0), lines.over(lesson.pictures, 1.0)
-    close = functional.l1_loss(ours, theirs)
-    covers = functional.l1_loss(made[:, 3], lesson.pictures[:, 3])
-    slopes = sum(functional.l1_loss(ours.diff(dim=axis), theirs.diff(dim=axis)) for axis in (2, 3))
-    return close + 0.5 * covers + SLOPES * slopes, float(close.detach())
 
 
 def with_code(given: Condition, code: Tensor) -> Condition:

@@ -35,7 +35,7 @@ CONCEPTS = 40  # held out, that are painted in each of the colours
 JUDGED = 96  # pictures of held-out concepts for the other rows
 NEAR = 2  # pixels that an edge may be off
 SURE, LARGER = 0.35, 3  # how sure HED must be of an edge, and how many times larger it looks at the picture
-CLASSIFIER_STEPS, BATCH = 500, 64
+CLASSIFIER_STEPS, BATCH = 1500, 64
 EACH = "a red fox"  # what the times are measured on
 
 
