@@ -187,6 +187,17 @@ def test_a_painting_brings_its_brief_back(painter, running):
     assert picture.shape[2] == 4
 
 
+def test_words_and_a_drawing_that_were_not_sent_yet_stay_through_a_pick(painter):
+    page = painter
+    page.fill("#d-words", "a boat")
+    page.click("[data-click=propose]")
+    page.locator(".offers .thumb").first.click()
+    tile(page, 2).locator("button.pick").click()
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    expect(page.locator("#d-words")).to_have_value("a boat")
+    assert {words for words, _ in things(page)} == {"boat"}
+
+
 def test_faces_are_bred(painter, running):
     page = painter
     page.click("button[value=faces]")

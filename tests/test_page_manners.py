@@ -44,6 +44,22 @@ def test_bad_pictures_leave_the_brief_as_it_was(visit, tmp_path):
     assert page.locator(".canvas img").get_attribute("src") == before
 
 
+def test_a_picture_that_was_not_sent_yet_stays_through_a_pick(visit):
+    page = visit()
+    before = page.locator(".duet-brief .canvas img").get_attribute("alt")
+    give(page, "mine.png", picture())
+    shown = page.locator(".duet-brief .canvas img")
+    expect(shown).to_have_attribute("alt", re.compile("mine"))
+    page.keyboard.press("2")
+    expect(tile(page, 2)).to_have_class(re.compile("is-picked"))
+    expect(shown).to_have_attribute("alt", re.compile("mine"))
+    again(page, 2)
+    page.locator(".past").first.click()
+    tile(page, 3).hover()
+    tile(page, 3).locator(".branch").click()  # which goes on with the picture of its own round
+    expect(shown).to_have_attribute("alt", before)
+
+
 def test_a_dropped_variant_brings_its_brief_back(visit, running):
     page = visit()
     session = session_of(page, running)

@@ -32,10 +32,10 @@
     return { ...fresh, ...old, engine: facts(value, old.engine).name, mixes: each('mixes'), locks: each('locks'), options };
   }
 
-  function take(next, value) {
+  function take(next, value, before = null) { // `before`: what was taken over last, beside which the artist's own picture stays
     const engine = facts(value, next.engine).name;
     const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, next[each.name] ?? each.value]));
-    Object.assign(draft, common, { engine, content: next.content ?? draft.content });
+    Object.assign(draft, common, { engine, content: (before ? Duet.controls.stays(draft.content, before.content, next.content) : next.content) ?? draft.content });
     draft.mixes[engine] = { ...next.styles };
     draft.locks[engine] = [...(next.locks || [])];
     draft.options[engine] = { ...blank(value).options[engine], ...next.options }; // what a brief leaves out is as it was at first
@@ -239,7 +239,7 @@
       }
       const next = JSON.stringify(value.next);
       if (next === adopted) return;
-      if (!alike(asked(), value.next, value)) take(value.next, value);
+      if (!alike(asked(), value.next, value)) take(value.next, value, adopted ? JSON.parse(adopted) : {});
       adopted = next;
       keep();
     },

@@ -42,5 +42,10 @@
       h('span.end', {}, text.steering_off), range('steering', spec, draft.steering, 'common', { title: spec.help }), h('span.end', {}, text.steering_full));
   }
 
-  Duet.controls = { slot, setter, range, chance, steering };
+  // What the artist gave after the studio told the next brief (`then`) stays through a pick, and goes where the studio goes on from elsewhere.
+  function stays(mine, then = null, now = null) {
+    return mine !== then && (now === then || (then === null && mine)) ? mine : now;
+  }
+
+  Duet.controls = { slot, setter, range, chance, steering, stays };
 })();

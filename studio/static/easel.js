@@ -1,7 +1,7 @@
 // The form of image mode: words, the drawing, drawing styles, palette. What is not sent yet is kept in this browser, by session.
 (() => {
   const { h, tell, say, icon, fill, store, redraw, canvas } = Duet;
-  const { slot, setter, range, chance, steering } = Duet.controls;
+  const { slot, setter, range, chance, steering, stays } = Duet.controls;
   const SIZES = [128, 256, 384, 512, 768, 1024];
   const OWN = ['palette'];     // options with controls of their own
   let draft = null;            // what the form says
@@ -25,11 +25,12 @@
       mixes: by(() => ({})), locks: by(() => []), options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))) };
   }
 
-  function take(next, form) {
+  function take(next, form, before = null) { // `before`: what was taken over last, beside which the artist's own words and sketch stay
     const name = facts(form, next.engine).name;
     for (const { name: field, value: start } of Object.values(form.common)) draft[field] = next[field] ?? start;
     draft.engine = name;
-    if (facts(form, name).draws) Object.assign(draft, { prompt: next.prompt ?? '', sketch: next.sketch ?? null });
+    const given = field => (before ? stays(draft[field], before[field], next[field]) : next[field]);
+    if (facts(form, name).draws) Object.assign(draft, { prompt: given('prompt') ?? '', sketch: given('sketch') ?? null });
     draft.mixes[name] = { ...next.styles };
     draft.locks[name] = [...(next.locks || [])];
     draft.options[name] = { ...blank(form).options[name], ...next.options };
@@ -243,7 +244,7 @@
       }
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
-      if (!alike(asked(), form.next, form)) { take(form.next, form); fetchSketch(draft.sketch); }
+      if (!alike(asked(), form.next, form)) { take(form.next, form, adopted ? JSON.parse(adopted) : {}); fetchSketch(draft.sketch); }
       adopted = next;
       keep();
     },
