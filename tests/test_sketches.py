@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 
 from engines import store
 from engines.errors import EngineError
@@ -176,6 +178,29 @@ def test_turning_colours():
 
 
 # ── From squares to pictures ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 90)])
+def test_each_pixel_is_the_mean_of_the_near_ones_in_its_own_field(size):
+    small = torch.rand(4, 32, 32, generator=torch.Generator().manual_seed(0))
+    ink = np.zeros(size, np.float32)
+    ink[:, 21:24] = ink[30] = 1.0
+    fields, _ = ndimage.label(ink < painting.INKED)
+    made, flat = painting.enlarged(small, ink), torch.cat((small[:3] * small[3:], small[3:]))
+    for y, x in itertools.product(range(0, size[0], 3), range(0, size[1], 3)):
+        if not fields[y, x]:
+            continue
+        at = [(place + 0.5) * 32 / full - 0.5 for place, full in zip((y, x), size, strict=True)]
+        total, weight = torch.zeros(4), 0.0
+        for row, column in itertools.product(*(range(math.floor(each) - 1, math.floor(each) + 3) for each in at)):
+            inside = min(max(row, 0), 31), min(max(column, 0), 31)
+            there = [int((place + 0.5) * full / 32) for place, full in zip(inside, size, strict=True)]
+            if fields[there[0], there[1]] == fields[y, x]:
+                near = math.exp(-((row - at[0]) ** 2 + (column - at[1]) ** 2) / painting.BLUR)
+                total, weight = total + near * flat[:, inside[0], inside[1]], weight + near
+        if weight > painting.LEAST:
+            wanted = total / weight
+            assert torch.allclose(made[:, y, x], torch.cat((wanted[:3] / wanted[3], wanted[3:])), atol=1e-5)
 
 
 def test_colours_do_not_cross_lines_when_they_are_enlarged():

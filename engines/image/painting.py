@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +19,7 @@ from .drawing import Box
 Plane = NDArray[np.float32]
 
 INKED = 0.3  # darkness that separates one field from the next
+TAPS, BLUR = 4, 0.9  # pixels each way that a pixel's colour comes from, and how their weight falls: exp(-d^2 / BLUR)
 LEAST = 0.02  # of the weight of a pixel's neighbours, that must lie in its own field
 DARK = 0.18  # lightness of lines, of that beneath them
 
@@ -31,25 +36,53 @@ def enlarged(painted: Tensor, ink: Plane) -> Tensor:
     plain = functional.interpolate(flat, (height, width), mode="bilinear", align_corners=False)[0]
     if min(height, width) <= painted.shape[1]:
         return _divided(plain)
-    fields, _ = ndimage.label(ink < INKED)
     side = painted.shape[1]
-    rows = ((np.arange(side) + 0.5) * height / side).astype(int)
-    columns = ((np.arange(side) + 0.5) * width / side).astype(int)
-    coarse = torch.from_numpy(fields[np.ix_(rows, columns)].astype(np.int64))
-    fine = torch.from_numpy(fields.astype(np.int64))
-    y = (torch.arange(height) + 0.5) * side / height - 0.5
-    x = (torch.arange(width) + 0.5) * side / width - 0.5
-    total, weight = torch.zeros_like(plain), torch.zeros(height, width)
-    for down in (-1, 0, 1, 2):
-        for right in (-1, 0, 1, 2):
-            row, column = y.floor() + down, x.floor() + right
-            near = torch.exp(-((row - y).square()[:, None] + (column - x).square()[None]) / 0.9)
-            at = row.clamp(0, side - 1).long()[:, None], column.clamp(0, side - 1).long()[None]
-            share = near * (coarse[at] == fine)
-            total += share * flat[0][:, at[0], at[1]]
-            weight += share
-    inside = (fine > 0) & (weight > LEAST)
-    return _divided(torch.where(inside, total / weight.clamp(min=1e-6), plain))
+    down, right = _taps(height, side), _taps(width, side)
+    fields, _ = ndimage.label(ink < INKED)
+    fine = torch.from_numpy(fields)
+    coarse = fine[down.centres][:, right.centres]
+    made = torch.where(fine > 0, down.matrix @ flat[0] @ right.matrix.T, plain)
+    y, x = torch.nonzero((fine > 0) & (_alone(coarse)[down.first][:, right.first] != fine), as_tuple=True)
+    own, pixels, labels = fine[y, x], flat[0].flatten(1).T.contiguous(), coarse.flatten()
+    rows, columns = down.places.index_select(0, y) * side, right.places.index_select(0, x)
+    above, beside = down.weights.index_select(0, y), right.weights.index_select(0, x)
+    total, weight = plain.new_zeros(len(y), 4), plain.new_zeros(len(y))
+    for one, other in itertools.product(range(TAPS), repeat=2):
+        at = rows[:, one] + columns[:, other]
+        share = above[:, one] * beside[:, other] * (labels.index_select(0, at) == own)
+        total.addcmul_(share[:, None], pixels.index_select(0, at))
+        weight += share
+    made[:, y, x] = torch.where(weight > LEAST, (total / weight.clamp(min=1e-6)[:, None]).T, plain[:, y, x])
+    return _divided(made)
+
+
+@dataclass(frozen=True)
+class _Taps:
+    """The pixels of a row of `coarse` around each of `fine`, and how much each counts."""
+
+    centres: Tensor  # (coarse,) where each coarse pixel's middle lies among the fine
+    first: Tensor  # (fine,) the first place around each, counted from the one two before the row's beginning
+    places: Tensor  # (fine, TAPS)
+    weights: Tensor  # (fine, TAPS)
+    matrix: Tensor  # (fine, coarse): the weights at their places, each row's sum 1
+
+
+@lru_cache(maxsize=32)
+def _taps(fine: int, coarse: int) -> _Taps:
+    at = (torch.arange(fine) + 0.5) * coarse / fine - 0.5
+    around = at.floor().long()[:, None] + torch.arange(TAPS) - 1
+    weights = torch.exp(-(around - at[:, None]).square() / BLUR)
+    places = around.clamp(0, coarse - 1)
+    matrix = torch.zeros(fine, coarse).scatter_add_(1, places, weights / weights.sum(1, keepdim=True))
+    centres = ((torch.arange(coarse) + 0.5) * fine / coarse).long()
+    return _Taps(centres, around[:, 0] + 2, places, weights, matrix)
+
+
+def _alone(coarse: Tensor) -> Tensor:
+    """The field that all of `TAPS` x `TAPS` pixels lie in, -1 where there are several: (S, S) -> (S + 1, S + 1)."""
+    padded = functional.pad(coarse.float()[None, None], (2, 2, 2, 2), mode="replicate")
+    most, least = (sign * functional.max_pool2d(sign * padded, TAPS, 1)[0, 0] for sign in (1, -1))
+    return torch.where(most == least, most, -1.0)
 
 
 def laid(canvas: Tensor, piece: Tensor, top: int, left: int) -> None:
