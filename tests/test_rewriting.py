@@ -11,7 +11,7 @@ from engines.device import Choice
 from engines.embed import FEATURES, Reader
 from engines.text import templates
 from engines.text.axes import built_in
-from engines.text.rewriting import VERSIONS, Version, best
+from engines.text.rewriting import NEUTRAL, VERSIONS, Version, best, poles, turned
 from engines.text.writer import Writer
 from studio.bench import text as bench
 from studio.bench.report import row
@@ -47,6 +47,37 @@ def test_the_best_fit_is_taken_of_those_that_say_the_same():
     assert best(versions, 0.75) == 1
     assert best(versions, 0.0) == 2
     assert best(versions, 0.95) == 0  # none keeps so much: the one that keeps the most
+    named = [
+        Version("a", 0.9, 0.1, 0.0),
+        Version("b", 0.9, 0.2, -2.0),
+        Version("", 0.0, -1.0),
+        Version("c", 0.9, 0.15, 1.0),
+    ]
+    assert best(named, 0.75) == 3  # both are heard, each by its own spread; an empty one is never taken
+    assert best([Version("", 0.0, 0.0)], 0.0) == 0
+
+
+def test_a_style_that_an_axis_names_has_an_opposite():
+    assert poles("a Plain letter") == ("plain", "ornate")
+    assert turned("a plain letter") == "an ornate letter"
+    assert turned("an archaic") == "a modern"
+    assert turned("casual") == "formal"
+    assert poles("a gothic") is None
+    assert turned("a gothic") == NEUTRAL
+
+
+def test_the_model_is_asked_which_of_two_styles_a_text_is_in(writer, monkeypatch):
+    from engines.text.vocabulary import Vocabulary
+
+    monkeypatch.setattr(Vocabulary, "answers", property(lambda self: True))
+    named = []
+    monkeypatch.setattr("engines.text.rewriting.poles", lambda style: (".", "ornate") if "plain" in style else None)
+    monkeypatch.setattr("engines.text.composing.rewriting.best", lambda versions, keep: named.extend(versions) or 0)
+    run(writer, count=1, style="a plain")
+    assert any(each.named for each in named if each.text.strip())
+    named.clear()
+    run(writer, count=1, style="a gothic")
+    assert not any(each.named for each in named)
 
 
 def test_a_rewriting_is_chosen_from_versions_and_says_how_far_it_went(writer):

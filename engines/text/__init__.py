@@ -56,7 +56,7 @@ class TextOptions:
     form: str = option("haiku", help="The form of a poem, for templates with {form}.")
     style: str = option("a gothic", help="The style to write in, for templates with {style}.")
     keep: float = option(
-        0.7,
+        0.75,
         low=0,
         high=1,
         step=0.05,

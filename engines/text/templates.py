@@ -7,6 +7,7 @@ from string import Formatter
 
 from ..errors import BriefError
 
+STYLE = "a plain"  # where none is named
 FIELDS = ("text", "form", "style")  # a template with a style rewrites
 
 
@@ -60,4 +61,4 @@ def rewrites(template: str) -> bool:
 
 def filled(template: str, text: str, form: str, style: str) -> str:
     """The template with its fields; braces in what fills them stay as they are."""
-    return template.format(text=text, form=form or "free verse", style=style or "a plain")
+    return template.format(text=text, form=form or "free verse", style=style or STYLE)
