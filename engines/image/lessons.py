@@ -34,12 +34,13 @@ class Lesson:
     seen: Tensor  # (N, 3, S, S)
     given: Condition  # its code is 0: the encoder's to read
     ink: Tensor  # (N, S, S) the lines alone
+    which: Tensor  # (N,) their places in the course
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, at: slice) -> Lesson:
-        return Lesson(self.pictures[at], self.seen[at], self.given[at], self.ink[at])
+        return Lesson(self.pictures[at], self.seen[at], self.given[at], self.ink[at], self.which[at])
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def lesson(course: Course, which: Tensor, side: int, chance: torch.Generator, pl
     given = Condition(
         words, _styles(course, which), _palette(palette, main, told, chance, plain), torch.zeros(count, CODE)
     )
-    return Lesson(pictures, lines.seen(ink), given, ink)
+    return Lesson(pictures, lines.seen(ink), given, ink, which)
 
 
 def shrunk(pictures: Tensor, side: int) -> Tensor:
@@ -260,6 +261,16 @@ def _words(course: Course, which: Tensor, main: Tensor, chance: torch.Generator,
     words = course.words[torch.from_numpy(course.drawn.concept)[which], torch.where(coloured, 1 + MIXES + main, other)]
     dropped = torch.rand(count, generator=chance) < (0.0 if plain else 0.1)
     return words * ~dropped[:, None], coloured & ~dropped
+
+
+def renamed(course: Course, which: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    """These pictures' names with a colour drawn by chance, (N, 384), and that colour as the palette, (N, 3, 4)."""
+    told = torch.randint(len(colour.BASIC), (len(which),), generator=chance)
+    words = course.words[torch.from_numpy(course.drawn.concept)[which], 1 + MIXES + told]
+    palette = torch.zeros(len(which), PALETTE, 4)
+    palette[:, 0, :3] = torch.stack([colour.named()[name].lab for name in colour.BASIC])[told]
+    palette[:, 0, 3] = 1.0
+    return words, palette
 
 
 def _styles(course: Course, which: Tensor) -> Tensor:

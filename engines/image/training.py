@@ -45,6 +45,7 @@ COPYING, LOOKS, READ_BACK, MODES, COLOUR, STYLE = (
     3.0,
 )  # weights of the losses beside the verdict
 WORDS = 0.5  # and, in that, of the words' part
+RENAMED = 0.5  # of the pictures that are painted freely: those that are told another colour
 FITTED = 2400  # pictures by which styles are learned
 LEARNS_TO_SEE = 0.1  # the share of its time in which the discriminator comes to be trusted
 ENCODER = "encoder."  # how its tensors' names begin in the file
@@ -152,7 +153,7 @@ class Training:
         ours, theirs = slice(len(copied)), slice(len(copied), None)
         own, nats = self._read(copied)
         code = torch.randn(2 * len(free), CODE, generator=self.chance)
-        given = joined(with_code(copied.given, own), self._free(free.given, code))
+        given = joined(with_code(copied.given, own), self._free(lesson.which[len(copied) :], free.given, code))
         seen = torch.cat((copied.seen, free.seen, free.seen))
         paper = float(torch.rand((), generator=self.chance))
         made = self.generator(seen, given)
@@ -181,11 +182,16 @@ class Training:
         begun = self.plan.small + self.plan.large
         return min(1.0, (share - begun) / (LEARNS_TO_SEE * (1 - begun)))
 
-    def _free(self, given: Condition, code: Tensor) -> Condition:
-        """The same words and colours twice, each pair in a style drawn by chance, with these codes."""
-        style = functional.one_hot(torch.randint(STYLES, (len(code) // 2,), generator=self.chance), STYLES).float()
-        words, styles, palette = (torch.cat((each, each)) for each in (given.words, style, given.palette))
-        return Condition(words, styles, palette, code)
+    def _free(self, which: Tensor, given: Condition, code: Tensor) -> Condition:
+        """The same words and colours twice, each pair in a style drawn by chance, with these codes; half of the pairs are told
+        another colour, which their pictures never had."""
+        count = len(which)
+        style = functional.one_hot(torch.randint(STYLES, (count,), generator=self.chance), STYLES).float()
+        other = (torch.rand(count, generator=self.chance) < RENAMED)[:, None]
+        words, palette = lessons.renamed(self.course, which, self.chance)
+        words, palette = torch.where(other, words, given.words), torch.where(other[..., None], palette, given.palette)
+        words, style, palette = (torch.cat((each, each)) for each in (words, style, palette))
+        return Condition(words, style, palette, code)
 
     def _passed(self, looks: list[Tensor], seen: Tensor, given: Condition) -> Tensor:
         """How far painted pictures pass as real ones, by a discriminator that does not learn from it."""

@@ -307,12 +307,12 @@ def _diversity(engine: Any, lesson: Any, told: str) -> Row:
 def _style(engine: Any, course: Any, lesson: Any, steps: int, told: str) -> Row:
     """How often a classifier that learned from real pictures sees the style that was asked for."""
     classifier = taught(course, steps)
-    real = float((classifier(shown_to(lesson.pictures)).argmax(1) == lesson.given.style.argmax(1)).float().mean())
+    real = float((classifier(looked_at(lesson.pictures)).argmax(1) == lesson.given.style.argmax(1)).float().mean())
     right_ones = []
     for style in range(3):
         given = replace(seeded(lesson.given, style), style=torch.eye(3)[style].expand(len(lesson), 3))
         with torch.inference_mode():
-            right_ones.append((classifier(shown_to(painted(engine, lesson, given))).argmax(1) == style).float().mean())
+            right_ones.append((classifier(looked_at(painted(engine, lesson, given))).argmax(1) == style).float().mean())
     return row(
         "painter.style",
         float(torch.stack(right_ones).mean()),
@@ -320,8 +320,18 @@ def _style(engine: Any, course: Any, lesson: Any, steps: int, told: str) -> Row:
     )
 
 
+class _Pooled(nn.Module):
+    """The mean and the most of each channel: (N, C, H, W) -> (N, 2 C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.mean((2, 3)), x.amax((2, 3))), 1)
+
+
 def taught(course: Any, steps: int) -> nn.Module:
-    """A small classifier of styles, taught on real pictures of concepts that may be learned from."""
+    """A small classifier of styles, taught on real pictures of concepts that may be learned from, bent and recoloured each time as the
+    painter's are: a colour that was asked for is no style."""
+    from engines.image import colour, lessons
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
         chance, widths = torch.Generator().manual_seed(0), (4, 24, 48, 96)
@@ -330,21 +340,27 @@ def taught(course: Any, steps: int) -> nn.Module:
             for into, out in itertools.pairwise(widths)
             for part in (nn.Conv2d(into, out, 3, 2, 1), nn.BatchNorm2d(out), nn.ReLU())
         ]
-        network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 3))
+        network = nn.Sequential(*layers, _Pooled(), nn.Dropout(0.3), nn.Linear(2 * widths[-1], 3))
         optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+        rates = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
         for _ in range(steps):
             which = course.pick(BATCH, False, chance)
             pictures = torch.from_numpy(course.drawn.pictures[which.numpy()]).float().div(255).movedim(-1, 1)
-            loss = functional.cross_entropy(network(shown_to(pictures)), torch.from_numpy(course.drawn.style)[which])
+            bent, palette = lessons.bent(lessons.shrunk(pictures, 64), chance), course.clusters[which]
+            recoloured, *_ = lessons.recoloured(bent, palette, colour.nearest(palette[:, 0]), chance)
+            seen = network(looked_at(recoloured))
+            loss = functional.cross_entropy(seen, torch.from_numpy(course.drawn.style)[which], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            rates.step()
     return network.eval()
 
 
-def shown_to(pictures: Tensor) -> Tensor:
-    """As the classifier looks at them: half as large, colours on white, and what covers."""
-    return functional.avg_pool2d(torch.cat((on_white(pictures), pictures[:, 3:]), 1), 2)
+def looked_at(pictures: Tensor) -> Tensor:
+    """As the classifier looks at them: 64 pixels, colours on white, and what covers."""
+    both = torch.cat((on_white(pictures), pictures[:, 3:]), 1)
+    return functional.avg_pool2d(both, pictures.shape[2] // 64)
 
 
 def _bytes(pictures: Tensor) -> list[NDArray[np.uint8]]:
