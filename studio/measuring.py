@@ -67,11 +67,14 @@ def text(
 def image(
     as_json: Json = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few pictures: a look, not a measurement.")] = False,
+    grids: Annotated[
+        Path | None, typer.Option("--grids", metavar="FOLDER", help="Draw what is painted, and what is missed, there.")
+    ] = None,
 ) -> None:
     """The painter on concepts that it never saw, and the outlines that words lead to. Fetches the pictures to judge with by npm (11 MB)."""
     from .bench.image import rows as measured
 
-    _measure(lambda tell: measured(tell, config.home() / "training" / "painter", quick), as_json)
+    _measure(lambda tell: measured(tell, config.home() / "training" / "painter", quick, grids), as_json)
 
 
 def _write(file: Path, text: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from engines import device, vision
+from engines import device, embed, vision
 from engines.errors import EngineError
 from engines.image import colour, icons, lessons, losses, painter, training
 from engines.image.icons import Concept, Drawn
@@ -16,6 +18,8 @@ from engines.image.lessons import Course, lesson
 from engines.image.network import Condition
 from engines.image.plan import Plan
 from engines.image.training import Training
+from studio.bench import grids
+from studio.bench import image as bench
 
 
 @pytest.fixture(autouse=True)
@@ -248,3 +252,33 @@ def test_who_is_held_out_stays_held_out():
     assert held == [Concept(name, ("other",), (), 3).held_out for name in ("cat face", "house", "guitar", "rocket")]
     share = np.mean([Concept(f"thing {at}", (), (), 0).held_out for at in range(2000)])
     assert 0.07 < share < 0.13
+
+
+class _Red:
+    """A painter that paints everything red, whatever it is told."""
+
+    def generator(self):
+        return lambda seen, given: torch.tensor([0.87, 0.1, 0.15, 1.0])[None, :, None, None].expand(
+            len(seen), 4, 128, 128
+        )
+
+
+def test_what_is_painted_and_what_is_missed_is_drawn(course, monkeypatch, tmp_path):
+    monkeypatch.setattr(Concept, "held_out", True)
+    monkeypatch.setattr(embed.shared, "embed", lambda said: np.zeros((len(said), 384), np.float32))
+    found = {name: right for name, _, _, right in bench.coloured(_Red(), course, 6)}
+    assert found == {name: [name == "red"] * 6 for name in bench.COLOURS}
+    assert bench._colour(_Red(), course, 6).value == pytest.approx(1 / len(bench.COLOURS), abs=1e-3)
+    grids.draw(_Red(), course, tmp_path / "new", 6)
+    assert Image.open(tmp_path / "new" / "painter.jpg").size == (10 * 128, 10 * 128)
+    assert Image.open(tmp_path / "new" / "misses.jpg").size == (8 * 128, 5 * (128 + grids.LINE))
+
+
+def test_the_bench_s_judge_learns_styles_from_bent_and_recoloured_pictures(course):
+    pictures = course.drawn.pictures.copy()
+    pictures[course.drawn.style == 1, ::16, :, 3] = pictures[course.drawn.style == 1, 1::16, :, 3] = 0
+    pictures[course.drawn.style == 2, ..., 3] //= 2
+    judge = bench.taught(replace(course, drawn=replace(course.drawn, pictures=pictures)), 60)
+    seen = torch.from_numpy(pictures).float().div(255).movedim(-1, 1)
+    right = judge(bench.looked_at(seen)).argmax(1) == torch.from_numpy(course.drawn.style)
+    assert float(right.float().mean()) > 0.6

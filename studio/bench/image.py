@@ -39,8 +39,9 @@ CLASSIFIER_STEPS, BATCH = 1500, 64
 EACH = "a red fox"  # what the times are measured on
 
 
-def rows(tell: Tell, folder: Path, quick: bool = False) -> Iterator[Row]:
-    """All rows. `folder` keeps the pictures that are judged with; without npm to fetch them those rows have no value."""
+def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = None) -> Iterator[Row]:
+    """All rows. `folder` keeps the pictures that are judged with; without npm to fetch them those rows have no value. What is painted,
+    and what is missed, is drawn into the folder `grids`."""
     engine = registry.load("painter")
     yield from words_rows(tell)
     yield from time_rows(engine, 3 if quick else 9)
@@ -56,6 +57,10 @@ def rows(tell: Tell, folder: Path, quick: bool = False) -> Iterator[Row]:
             yield row(f"painter.{name}", None, str(error))
         return
     yield from painter_rows(engine, course, tell, quick)
+    if grids is not None:
+        from . import grids as drawing
+
+        drawing.draw(engine, course, grids, 8 if quick else CONCEPTS)
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,8 +255,8 @@ def f1(found: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _colour(engine: Any, course: Any, count: int) -> Row:
-    """How often the colour in the words is the main one inside the outline."""
+def coloured(engine: Any, course: Any, count: int) -> Iterator[tuple[str, list[str], Tensor, list[bool]]]:
+    """Held-out concepts in each colour: its name, what was said, the pictures, and whether the colour is the main one inside."""
     from engines import embed
     from engines.image import colour, lessons, words
 
@@ -260,7 +265,6 @@ def _colour(engine: Any, course: Any, count: int) -> Row:
     picked = torch.tensor(names)[torch.randperm(len(names), generator=chance)[:count]]
     which = torch.stack([torch.nonzero(torch.from_numpy(course.drawn.concept) == at)[0, 0] for at in picked])
     lesson = lessons.lesson(course, which, 128, chance, plain=True)
-    hits: dict[str, int] = {}
     for name in COLOURS:
         said = [f"{name} {course.drawn.concepts[at].name}" for at in picked.tolist()]
         palette = torch.zeros(count, 3, 4)
@@ -272,15 +276,19 @@ def _colour(engine: Any, course: Any, count: int) -> Row:
         made = painted(engine, lesson, given)
         inside = (lesson.seen[:, 1] > 0.5) & (made[:, 3] > 0.5)
         nearest = colour.nearest(colour.oklab(made[:, :3].movedim(1, -1)), COLOURS)
-        hits[name] = sum(
-            int(torch.bincount(each[where], minlength=len(COLOURS)).argmax()) == COLOURS.index(name)
-            for each, where in zip(nearest, inside, strict=True)
-            if bool(where.any())
-        )
-    share = sum(hits.values()) / (len(COLOURS) * count)
+        counts = [
+            torch.bincount(each[where], minlength=len(COLOURS)) for each, where in zip(nearest, inside, strict=True)
+        ]
+        hits = [bool(each.any()) and int(each.argmax()) == COLOURS.index(name) for each in counts]
+        yield name, said, made, hits
+
+
+def _colour(engine: Any, course: Any, count: int) -> Row:
+    """How often the colour in the words is the main one inside the outline."""
+    hits = {name: sum(right) for name, _, _, right in coloured(engine, course, count)}
     return row(
         "painter.colour",
-        share,
+        sum(hits.values()) / (len(COLOURS) * count),
         f"{len(COLOURS)} colours x {count} held-out concepts; of {count}: "
         + ", ".join(f"{name} {value}" for name, value in hits.items()),
     )
