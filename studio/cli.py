@@ -319,6 +319,7 @@ def painter(
     batch_small: Annotated[int, training.setting("batch_small", "image")] = training.default("batch_small", "image"),
     batch: Annotated[int, training.setting("batch", "image")] = training.default("batch", "image"),
     seed: Annotated[int, training.setting("seed", "image")] = training.default("seed", "image"),
+    learned: Annotated[float, training.setting("learned", "image")] = training.default("learned", "image"),
     as_json: Json = False,
 ) -> None:
     """Trains the painter from emoji of three houses, which npm fetches (11 MB). Ctrl-C stops; the same command goes on."""
@@ -329,6 +330,7 @@ def painter(
         "batch_small": batch_small,
         "batch": batch,
         "seed": seed,
+        "learned": learned,
     }
     facts = training.painter(out, before, given)
     if as_json:

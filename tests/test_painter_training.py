@@ -220,6 +220,12 @@ def test_what_is_trained_can_be_loaded(course, tmp_path):
     for mine, taken in ((making.averaged, other.generator), (making.encoder, other.encoder)):
         pairs = zip(mine.state_dict().values(), taken.state_dict().values(), strict=True)
         assert all(torch.allclose(one, two, rtol=2e-3, atol=1e-3) for one, two in pairs if one.is_floating_point())
+    other.plan = replace(other.plan, learned=0.25)
+    with torch.no_grad():
+        other.averaged.last.weight += 1
+    training.export(other, tmp_path / "mixed.safetensors")
+    mixed = painter.load(tmp_path / "mixed.safetensors").last.weight
+    assert torch.allclose(mixed, making.averaged.last.weight + 0.25, atol=2e-3)
     (tmp_path / "no.safetensors").write_bytes(b"nonsense")
     with pytest.raises(EngineError, match="no painter"):
         training.begin(other, tmp_path / "no.safetensors")

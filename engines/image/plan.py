@@ -23,3 +23,10 @@ class Plan:
     batch_small: int = option(64, low=2, high=1024, step=1, help="Pictures a step at 64 pixels.")
     batch: int = option(32, low=2, high=1024, step=1, help="Pictures a step at 128 pixels.")
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")
+    learned: float = option(
+        1.0,
+        low=0.05,
+        high=1,
+        step=0.05,
+        help="The share of what it learns after --from that goes into its file: its weights are averaged with those from before.",
+    )

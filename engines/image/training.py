@@ -35,14 +35,14 @@ TOLD_FASTER = (
     4.0  # how much faster, against the discriminator, the part learns that hears what is told: styles came too slowly
 )
 AVERAGED = 0.998  # how much of the averaged weights stays in each step
-CODE_COST = 2.5e-3  # a nat of the code against the L1 loss
+CODE_COST = 2e-3  # a nat of the code against the L1 loss
 COPYING, LOOKS, READ_BACK, MODES, COLOUR, STYLE = (
-    12.0,
-    1.0,
-    0.5,
+    16.0,
     1.0,
     1.0,
-    3.0,
+    2.0,
+    6.0,
+    5.0,
 )  # weights of the losses beside the verdict
 WORDS = 0.5  # and, in that, of the words' part
 RENAMED = 0.5  # of the pictures that are painted freely: those that are told another colour
@@ -81,6 +81,7 @@ class Training:
         self.painting = torch.optim.AdamW(groups, RATE, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judging = torch.optim.Adam(self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.0, 0.99))
         self.chance = torch.Generator().manual_seed(plan.seed)
+        self.before: dict[str, Tensor] = {}  # the painter that it went on from
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").is_file():
             self._restore()
@@ -238,7 +239,7 @@ class Training:
         plan = self.plan
         if against:
             left = (1 - share) / (1 - plan.small - plan.large)
-            rate = RATE_AGAINST * min(1.0, 4 * left)
+            rate = RATE_AGAINST * min(1.0, 2 * left)
         else:
             warm = min(1.0, (self.log.step + 1) / 200)
             rate = RATE * warm * (1 - 0.6 * share / max(plan.small + plan.large, 1e-6))
@@ -295,33 +296,37 @@ def joined(one: Condition, other: Condition) -> Condition:
 
 
 def export(making: Training, file: Path) -> dict[str, Any]:
-    """The averaged generator in half precision, the encoder, and what is known of their training, which is returned."""
-    parts = {"": making.averaged, ENCODER: making.encoder}
+    """The averaged generator and the encoder in half precision, mixed with the painter that they went on from as the plan says, and what
+    is known of their training, which is returned."""
     tensors = {
-        prefix + name: value.half().contiguous()
-        for prefix, part in parts.items()
+        prefix + name: value
+        for prefix, part in (("", making.averaged), (ENCODER, making.encoder))
         for name, value in part.state_dict().items()
         if value.is_floating_point()
     }
+    mixed = {name: making.before.get(name, value).lerp(value, making.plan.learned) for name, value in tensors.items()}
     facts, part = making.facts(), file.with_suffix(".part")
-    save_file(tensors, part, metadata={"training": json.dumps(facts)})
+    halves = {name: value.half().contiguous() for name, value in mixed.items()}
+    save_file(halves, part, metadata={"training": json.dumps(facts)})
     part.replace(file)
     return facts
 
 
 def begin(making: Training, file: Path) -> None:
     """Takes up a painter that was trained before, where this training has not begun. Raises `EngineError` where the file is none."""
-    if making.log.step:
-        return
     try:
         found = {name: value.float() for name, value in load_file(file).items()}
-        drawn = {name: value for name, value in found.items() if not name.startswith(ENCODER)}
-        for part in (making.generator, making.averaged):
-            part.load_state_dict(drawn, strict=False)
-        making.encoder.load_state_dict(
-            {name.removeprefix(ENCODER): found[name] for name in found if name.startswith(ENCODER)}
-        )
-    except (OSError, RuntimeError, SafetensorError) as error:
+        other = (copy.deepcopy(making.generator), copy.deepcopy(making.encoder))
+        for part, prefix in zip(other, ("", ENCODER), strict=True):
+            own = {name: found[prefix + name] for name in part.state_dict() if prefix + name in found}
+            missing = part.load_state_dict(own, strict=False).missing_keys
+            if any(not name.endswith("num_batches_tracked") for name in missing):
+                raise KeyError(missing[0])
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise EngineError(
             "{name} is no painter.", "Give a file that studio train painter wrote.", name=file.name
         ) from error
+    making.before = found
+    if not making.log.step:
+        for part, source in zip((making.generator, making.averaged, making.encoder), (other[0], *other), strict=True):
+            part.load_state_dict(source.state_dict())
