@@ -154,7 +154,7 @@ class Training:
         ours, theirs = slice(len(copied)), slice(len(copied), None)
         own, nats = self._read(copied)
         code = torch.randn(2 * len(free), CODE, generator=self.chance)
-        given = joined(with_code(copied.given, own), self._free(lesson.which[len(copied) :], free.given, code))
+        given = joined(with_code(copied.given, own), self._free(free, code))
         seen = torch.cat((copied.seen, free.seen, free.seen))
         paper = float(torch.rand((), generator=self.chance))
         made = self.generator(seen, given)
@@ -183,13 +183,13 @@ class Training:
         begun = self.plan.small + self.plan.large
         return min(1.0, (share - begun) / (LEARNS_TO_SEE * (1 - begun)))
 
-    def _free(self, which: Tensor, given: Condition, code: Tensor) -> Condition:
+    def _free(self, lesson: Lesson, code: Tensor) -> Condition:
         """The same words and colours twice, each pair in a style drawn by chance, with these codes; half of the pairs are told
         another colour, which their pictures never had."""
-        count = len(which)
+        count, given = len(lesson), lesson.given
         style = functional.one_hot(torch.randint(STYLES, (count,), generator=self.chance), STYLES).float()
         other = (torch.rand(count, generator=self.chance) < RENAMED)[:, None]
-        words, palette = lessons.renamed(self.course, which, self.chance)
+        words, palette = lessons.renamed(self.course, lesson.which, self.chance)
         words, palette = torch.where(other, words, given.words), torch.where(other[..., None], palette, given.palette)
         words, style, palette = (torch.cat((each, each)) for each in (words, style, palette))
         return Condition(words, style, palette, code)

@@ -34,7 +34,7 @@ class Version:
     kept: float  # cosine between its meaning and the passage's
     fits: float  # nats a token by which the wanted style makes it likelier than the opposite
     named: float = (
-        0.0  # nats by which the model would sooner say that it is in the wanted style; 0 where there is no opposite
+        0.0  # nats by which the model would sooner call it by the style than by the opposite, if there is one
     )
 
     def remark(self, passage: Version, count: int) -> Remark:
