@@ -34,7 +34,7 @@ WORDS = (
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
-    *("write_first", "from_variant", "in_style"),
+    *("write_first", "from_variant", "in_style", "into_words", "into_words_done"),
 )  # of the page's own texts, all that the panel may need
 
 
@@ -124,7 +124,16 @@ def round_panel(
     offer = sheet(scene, view)
     if past is None:
         empty = text("write_first" if scene.mode == "text" else "empty_round")
-        blank: Value = {"round": None, "title": "", "tiles": [], "total": 0, "busy": False, "kind": "", "warned": []}
+        blank: Value = {
+            "round": None,
+            "title": "",
+            "tiles": [],
+            "total": 0,
+            "busy": False,
+            "kind": "",
+            "warned": [],
+            "tells": False,
+        }
         return scene.value(**blank, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
     busy = past["status"] == "running"
@@ -153,6 +162,7 @@ def round_panel(
         warned=[text.template(each) for each in waiting.warned] if waiting and busy else warnings(scene, past),
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
+        tells=tells(scene, past["brief"]),
         text=words,
     )
 
@@ -168,6 +178,12 @@ def sends(scene: Scene, brief: Mapping[str, Any]) -> bool:
     """Whether a round's texts are prompts for pictures."""
     info, asked = scene.engines.get(brief["engine"]), brief.get("options", {}).get("template")
     return bool(info and asked and info.templates.get("image") == asked)
+
+
+def tells(scene: Scene, brief: Mapping[str, Any]) -> bool:
+    """Whether its engine can say in words what a round's pictures show."""
+    info = scene.engines.get(brief["engine"])
+    return bool(info and "sketch" in info.needs_one)
 
 
 def advanced(scene: Scene, shown: Value, waiting: Waiting) -> Value:
