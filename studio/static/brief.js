@@ -36,7 +36,8 @@
     const engine = facts(value, next.engine).name;
     const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, next[each.name] ?? each.value]));
     const mine = draft.masks[engine], [then, now] = [brushed(before), brushed(next)];
-    Object.assign(draft, common, { engine, content: (before ? Duet.controls.stays(draft.content, before.content, next.content) : next.content) ?? draft.content });
+    show((before ? Duet.controls.stays(draft.content, before.content, next.content) : next.content) ?? draft.content, false);
+    Object.assign(draft, common, { engine });
     draft.mixes[engine] = { ...next.styles };
     // What was brushed since stays as the picture does; where the artist's own picture stays, so does what was brushed on it.
     const own = name => before && (draft.content !== next.content || (mine[name] !== then[name] && now[name] === then[name]));
@@ -67,7 +68,7 @@
       each.engine, each.content ?? null, [...(each.locks || [])].sort(),
       Object.entries(each.styles || {}).filter(([, weight]) => weight > 0).map(([name, weight]) => [name, round6(weight).toFixed(4)]).sort(),
       Object.entries(each.masks || {}).sort(),
-      Object.entries({ ...draft.options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
+      Object.entries({ ...blank(value).options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
       ...Object.values(value.common).map(spec => each[spec.name] ?? spec.value),
     ]);
     return flat(brief) === flat(next);
@@ -112,17 +113,17 @@
     if (!(ref = await ref)) return;
     const brief = extra[ref].brief?.mode === MODE ? extra[ref].brief : null; // a painting of another mode is a picture like any other
     restored = brief ? ref : null;
-    show(ref);
+    show(ref, !brief);
     if (brief) { take(brief, Duet.value('brief')); draft.fresh = false; }
     change();
   }
 
-  function show(ref) { // as the content; what was brushed on another one fits only the same shape
-    const [before, after] = [shape(draft.content), shape(ref)], all = Object.values(draft.masks).flatMap(Object.values);
+  function show(ref, tells = true) { // as the content; what was brushed on another one fits only the same shape
+    const [before, after] = [shape(draft.content), shape(ref)], same = ref === draft.content, any = Object.values(draft.masks).some(each => Object.keys(each).length);
     draft.content = ref;
-    if (!all.length || (before && after && Math.abs(before / after - 1) < 0.01)) return;
+    if (same || !any || (before && after && Math.abs(before / after - 1) < 0.01)) return;
     for (const name of Object.keys(draft.masks)) draft.masks[name] = {};
-    say(Duet.value('brief').text.brush_cleared, 'plain');
+    if (tells) say(Duet.value('brief').text.brush_cleared, 'plain');
   }
 
   async function addOwn(file) {
@@ -269,10 +270,10 @@
         extra = {};
         restored = null;
       }
-      const next = JSON.stringify(value.next);
-      if (next === adopted) return;
-      if (!alike(asked(), value.next, value)) take(value.next, value, adopted ? JSON.parse(adopted) : {});
-      adopted = next;
+      const before = adopted ? JSON.parse(adopted) : null;
+      if (before && alike(before, value.next, value)) return; // said once more, perhaps in another order: what was changed since stays
+      if (!alike(asked(), value.next, value)) take(value.next, value, before || {});
+      adopted = JSON.stringify(value.next);
       keep();
     },
     on: {

@@ -39,6 +39,8 @@
     return made;
   }
 
+  const without = name => Object.fromEntries(Object.entries(masks).filter(([each]) => each !== name));
+
   async function fetched(ref) { // the mask that a picture shows: opaque where it is white
     const image = new Image();
     image.src = `duet/${shown.session}/${ref.replace('sha256:', '')}?side=${SIDE}`;
@@ -80,8 +82,7 @@
         const ref = now[name] ? await sent(now[name], name) : null;
         saved = { ...saved, [name]: now[name] };
         if (now[name] && !ref && masks[name] === now[name]) { // a style that would be nowhere is everywhere
-          ({ [name]: emptied, ...masks } = masks);
-          emptied = name;
+          [masks, emptied] = [without(name), name];
           saved = { ...saved, [name]: undefined };
           paint();
         }
@@ -164,7 +165,7 @@
     paint(); redraw('brush'); saveSoon(0);
   }
 
-  function everywhere() { if (masks[at]) { const { [at]: gone, ...others } = masks; change(others); } }
+  function everywhere() { if (masks[at]) change(without(at)); }
   function step(way) {
     const found = steps[way](masks);
     if (!found) return;
@@ -187,8 +188,7 @@
       ring.style.left = `${event.clientX - box.left}px`;
       ring.style.top = `${event.clientY - box.top}px`;
     }
-    const wide = size * Math.max(board.clientWidth, board.clientHeight);
-    ring.style.width = ring.style.height = `${wide}px`;
+    ring.style.width = ring.style.height = `${size * Math.max(board.clientWidth, board.clientHeight)}px`;
     ring.classList.toggle('rubs', tool === 'rubber');
   }
 
@@ -206,8 +206,7 @@
   async function open(what, name) {
     if (shown) return;
     const before = document.activeElement;
-    [shown, at, masks, saved, problem, emptied, busy] = [what, name, {}, {}, '', '', true];
-    steps.forget();
+    [shown, at, problem, emptied, busy] = [what, name, '', '', true];
     panels.brush.value = {};
     redraw('brush');
     Duet.modal.enter(root, board, before);
@@ -233,7 +232,8 @@
 
   function close() {
     clearTimeout(later);
-    [shown, board] = [null, null];
+    [shown, board, masks, saved] = [null, null, {}, {}];
+    steps.forget();
     redraw('brush');
     Duet.modal.leave();
   }
@@ -241,7 +241,8 @@
   function choose(name) { at = name; emptied = ''; paint(); redraw('brush'); }
   function take(what) { tool = what; showRing(); redraw('brush'); }
 
-  const LETTERS = { b: () => take('brush'), e: () => take('rubber'), r: () => change({ ...masks, [at]: rest(at) }), '[': () => resize(size / 1.2), ']': () => resize(size * 1.2) };
+  const LETTERS = { b: () => take('brush'), e: () => take('rubber'), r: () => change({ ...masks, [at]: rest(at) }) };
+  const BRACKETS = { BracketLeft: 1 / 1.2, BracketRight: 1.2, '[': 1 / 1.2, ']': 1.2 }; // by place too: not every keyboard writes them there
 
   function key(event) { // whether a key was meant for the brush
     const letter = event.key.toLowerCase(), digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
@@ -251,6 +252,7 @@
     else if (letter === 'z') step(event.shiftKey ? 'redo' : 'undo');
     else if (event.ctrlKey || event.metaKey || event.altKey) return false;
     else if (digit && shown.styles[digit - 1]) choose(shown.styles[digit - 1].name);
+    else if (BRACKETS[event.key] || BRACKETS[event.code]) resize(size * (BRACKETS[event.key] || BRACKETS[event.code]));
     else if (LETTERS[letter]) LETTERS[letter]();
     else return false;
     return true;

@@ -8,6 +8,7 @@
       const box = board.getBoundingClientRect();
       return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.width];
     };
+    board.addEventListener('touchstart', event => event.preventDefault(), { passive: false }); // a quick stroke is no fling
     board.addEventListener('pointerdown', event => {
       if (going !== null || (event.button !== 0 && event.button !== 5)) return; // 5 is the other end of a pen
       event.preventDefault();
