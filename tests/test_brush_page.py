@@ -25,11 +25,12 @@ def open_brush(page: Page, at: int = 0) -> None:
 def stroke(page: Page, left: float, right: float) -> None:
     """Paints all between two shares of the width, up and down."""
     box = page.locator(".place canvas").bounding_box()
-    for step in range(7):
-        x = left + 0.05 + (right - left - 0.1) * step / 6
-        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * (0.02 if step % 2 else 0.98))
-        if step == 0:
-            page.mouse.down()
+    columns = [left + 0.05 + (right - left - 0.1) * step / 5 for step in range(6)]
+    for at, x in enumerate(columns):
+        for y in (0.02, 0.98)[:: -1 if at % 2 else 1]:
+            page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
+            if (at, y) == (0, 0.02):
+                page.mouse.down()
     page.mouse.up()
 
 
