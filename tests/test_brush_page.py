@@ -89,6 +89,7 @@ def test_styles_are_painted_where_the_artist_brushed_them(visit, running):
     expect(page.locator(".duet-brush .veil")).to_have_count(0)
     assert rows(page) == [False, True]
     page.locator(".past").first.click()  # a round without masks, and branching from it brings none
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
     tile(page, 3).hover()
     tile(page, 3).locator(".branch").click()
     expect(page.locator(".mix .brush[aria-pressed=true]")).to_have_count(0)
