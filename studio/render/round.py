@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,7 +225,7 @@ def tile(
         "role_name": text(f"role_{role}"),
         "shape": SHAPES[role],
         "reason": text.sentences(reason),
-        "facts": facts(scene, proposal["knobs"]),
+        "facts": facts(scene, proposal["knobs"], past["brief"].get("masks", {})),
         "seed": proposal["seed"],
         "preview": waiting.previews.get(index) if waiting else None,
         "draft": waiting.drafts.get(index) if waiting else None,
@@ -254,11 +254,12 @@ def tile(
     }
 
 
-def facts(scene: Scene, knobs: Mapping[str, Any]) -> list[str]:
-    """A variant's settings in words: the mix first, heaviest style first."""
+def facts(scene: Scene, knobs: Mapping[str, Any], masks: Collection[str] = ()) -> list[str]:
+    """A variant's settings in words: the mix first, heaviest style first, and which of its styles are brushed by `masks`."""
     text = scene.text
     mix = sorted(((value, name) for name, value in knobs.items() if name.startswith("style:") and value > 0.005))
-    styles = [f"{text.knob(name)} {round(100 * value)} %" for value, name in reversed(mix)]
+    shares = [(name, f"{text.knob(name)} {round(100 * value)} %") for value, name in reversed(mix)]
+    styles = [text("brushed", style=share) if name in masks else share for name, share in shares]
     rest = [f"{text.knob(name)} {shown(value)}" for name, value in knobs.items() if not name.startswith("style:")]
     return [*styles, *rest]
 
