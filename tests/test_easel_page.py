@@ -249,7 +249,7 @@ def test_a_painting_goes_on_in_words(painter, running):
     painted(page, 2)
     brief = session.state().rounds[1].brief
     assert (brief.mode, brief.prompt) == ("text", found)
-    assert brief.options["template"].startswith("Describe this picture")
+    assert brief.options["template"].startswith("This picture shows")
 
 
 def test_modes_keep_apart_and_chinese_and_a_phone(visit):
@@ -272,3 +272,19 @@ def test_a_prompt_that_was_written_comes_over(painter, running):
     before = session.view("image")["next"]["prompt"]
     assert "red house" in before
     assert json.loads(registry.load("painter").drawings(before, 1)[0][0])["things"]
+
+
+def test_a_picture_of_style_mode_goes_on_as_lines(visit, running):
+    page = visit("?mode=style")
+    painted(page, 1)
+    tile(page, 2).hover()
+    tile(page, 2).locator(".aslines").click()
+    expect(page.locator("nav .mode[aria-current]")).to_have_text("Image")
+    expect(page.locator(".board p.small")).to_contain_text("duet-1-2")
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
+    session = session_of(page, running)
+    assert len(session.state().rounds) == 1  # no example comes between
+    page.keyboard.press("Enter")
+    painted(page, 2)
+    brief = session.state().rounds[1].brief
+    assert (brief.mode, brief.sketch) == ("image", f"sha256:{session.state().rounds[0].variants[1].sha256}")

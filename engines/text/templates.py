@@ -32,7 +32,7 @@ TEMPLATES = (
     Template("critique", "You are a kind and honest editor. Say what works in this text and what does not:\n\n{text}"),
     Template(
         "describe",
-        "Describe this picture to somebody who cannot see it: what is there, its colours, its light and how it feels.\n\n{text}",
+        "This picture shows: {text}\n\nDescribe the picture in three sentences, with its things, its colours and its light.",
     ),
     Template("title", "Give this text one short, striking title. Write only the title.\n\n{text}"),
 )

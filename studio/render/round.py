@@ -34,7 +34,7 @@ WORDS = (
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
-    *("write_first", "from_variant", "in_style", "into_words", "into_words_done"),
+    *("write_first", "from_variant", "in_style", "into_words", "into_words_done", "as_lines"),
 )  # of the page's own texts, all that the panel may need
 
 
