@@ -266,17 +266,19 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
     table = palettes(scene.works, options.palette)
     if options.natural:
-        _coloured(table, [work.words if options.guidance else "" for work in scene.works], seed)
+        table = coloured(table, [work.words if options.guidance else "" for work in scene.works], seed)
     return Condition(said, style, table, code.expand(count, CODE))
 
 
-def _coloured(table: Tensor, called: Sequence[str], seed: int) -> None:
-    """Gives colours to the things that have none, in place: what is called alike is coloured alike."""
+def coloured(table: Tensor, called: Sequence[str], seed: int) -> Tensor:
+    """Colours for the things that have none, (N, 3, 4): what is called alike is coloured alike."""
+    table = table.clone()
     for at, said in enumerate(called):
         if not table[at, :, 3].any():
             chance = torch.Generator().manual_seed(zlib.crc32(said.encode(), seed))
             drawn = colouring.palettes().drawn(meaning(said) if said else torch.zeros(WORDS), chance)
             table[at, : len(drawn), :3], table[at, : len(drawn), 3] = drawn, 1.0
+    return table
 
 
 @lru_cache(maxsize=1024)

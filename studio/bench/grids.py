@@ -33,8 +33,10 @@ def draw(engine: Any, course: Any, folder: Path, concepts: int) -> None:
 
 
 def _asked(engine: Any, course: Any) -> Iterator[Tensor]:
-    """Rows of (N, 3, 128, 128): the sketch; two seeds in the natural colour; two with the name alone; blue; golden; the three styles."""
+    """Rows of (N, 3, 128, 128): the sketch; two seeds in the natural colour; two with the name alone; three with it and
+    the colours that the studio draws; blue; golden; the three styles."""
     from engines.image import colour, lessons
+    from engines.image.painter import coloured as drawn
 
     chance = torch.Generator().manual_seed(5)
     lesson = lessons.lesson(course, course.pick(SHOWN, True, chance), SIDE, chance, plain=True)
@@ -55,6 +57,9 @@ def _asked(engine: Any, course: Any) -> Iterator[Tensor]:
     for given in (lesson.given, alone):
         yield shown(given, 1)
         yield shown(given, 2)
+    names = [course.drawn.concepts[at].name for at in concept.tolist()]
+    for seed in (1, 2, 3):
+        yield shown(replace(alone, palette=drawn(blank, names, seed)), seed)
     yield shown(told("blue"))
     yield shown(told("golden"))
     for style in torch.eye(3):
