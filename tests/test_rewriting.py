@@ -57,6 +57,18 @@ def test_the_best_fit_is_taken_of_those_that_say_the_same():
     assert best([Version("", 0.0, 0.0)], 0.0) == 0
 
 
+def test_a_copy_of_the_passage_never_wins():
+    versions = [
+        Version("The sea was grey.", 1.0, 9.0),
+        Version("Grey lay the sea.", 0.9, 1.0),
+        Version("A cat.", 0.1, 3.0),
+    ]
+    assert best(versions, 0.75) == 0
+    assert best(versions, 0.75, "the sea was grey") == 1
+    assert best(versions, 0.95, "The sea was grey.") == 1  # of the others none keeps so much
+    assert best(versions[:1], 0.75, "The sea was grey.") == 0  # there is no other
+
+
 def test_a_style_that_an_axis_names_has_an_opposite():
     assert poles("a Plain letter") == ("plain", "ornate")
     assert turned("a plain letter") == "an ornate letter"
@@ -72,7 +84,9 @@ def test_the_model_is_asked_which_of_two_styles_a_text_is_in(writer, monkeypatch
     monkeypatch.setattr(Vocabulary, "answers", property(lambda self: True))
     named = []
     monkeypatch.setattr("engines.text.rewriting.poles", lambda style: (".", "ornate") if "plain" in style else None)
-    monkeypatch.setattr("engines.text.composing.rewriting.best", lambda versions, keep: named.extend(versions) or 0)
+    monkeypatch.setattr(
+        "engines.text.composing.rewriting.best", lambda versions, keep, passage: named.extend(versions) or 0
+    )
     run(writer, count=1, style="a plain")
     assert any(each.named for each in named if each.text.strip())
     named.clear()

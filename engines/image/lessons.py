@@ -22,6 +22,7 @@ from . import colour, icons, lines
 from .network import CODE, PALETTE, STYLES, WORDS, Condition
 
 NAMED, TINTED = 0.35, 0.35  # shares of pictures that are recoloured to a name, or a little
+READ = 256  # texts that are embedded before it is told how far that is
 MIXES = 3  # choices of keywords that each concept is told with
 DETAIL = (0.06, 0.45)  # the weakest edge that is drawn, from the most detailed sketch to the plainest
 
@@ -61,14 +62,18 @@ class Course:
         return torch.stack([each[torch.randint(len(each), (1,), generator=chance)[0]] for each in found])
 
 
-def read(drawn: icons.Drawn, reader: Reader) -> Course:
+def read(drawn: icons.Drawn, reader: Reader, told: Callable[[float], None] = lambda done: None) -> Course:
     """Reads all words, and finds the colours of all pictures."""
     chance = np.random.default_rng(0)
     texts = []
     for concept in drawn.concepts:
         mixes = [", ".join(chance.permutation(list(concept.words) or [concept.name])[:3]) for _ in range(MIXES)]
         texts += [concept.name, *mixes, *(f"{name} {concept.name}" for name in colour.BASIC)]
-    words = torch.from_numpy(reader.embed(texts)).reshape(len(drawn.concepts), -1, WORDS)
+    parts = []
+    for at in range(0, len(texts), READ):
+        parts.append(torch.from_numpy(reader.embed(texts[at : at + READ])))
+        told((at + READ) / len(texts))
+    words = torch.cat(parts).reshape(len(drawn.concepts), -1, WORDS)
     found = [clusters(torch.from_numpy(picture)) for picture in drawn.pictures]
     return Course(drawn, words, torch.stack([each for each, _ in found]), torch.stack([each for _, each in found]))
 
@@ -79,8 +84,7 @@ def prepared(folder: Path, reader: Reader, told: Callable[[float, str], None]) -
     drawn = icons.draw(folder, lambda done: told(done, "Drawing the pictures"))
     file = folder / "course.safetensors"
     if not file.is_file():
-        told(0.0, "Reading the words")
-        made = read(drawn, reader)
+        made = read(drawn, reader, lambda done: told(min(1.0, done), "Reading the words"))
         save_file({"words": made.words, "clusters": made.clusters, "shares": made.shares}, file)
         return made
     found = load_file(file)

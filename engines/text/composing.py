@@ -86,7 +86,7 @@ class Composition:
         options = self.options[at]
         task = Rewriting(self.model, self.reader, self.brief.prompt, options, self.rows[at], self.cancelled)
         versions = [task.version(self._finished(at, text)[0]) for text in texts]
-        taken = rewriting.best(versions, options.keep)
+        taken = rewriting.best(versions, options.keep, self.brief.prompt)
         return self._result(at, texts[taken], [versions[taken].remark(task.passage, len(texts))])
 
     def _distinct(self, at: int, text: Text, others: Sequence[str]) -> Result:

@@ -116,13 +116,19 @@ def turned(style: str) -> str:
     )
 
 
-def best(versions: Sequence[Version], keep: float) -> int:
-    """Which fits best, by both of what is said of it, of those that keep so much of the meaning; where none does, which keeps the most."""
-    able = [at for at, each in enumerate(versions) if each.kept >= keep and each.text.strip()]
+def best(versions: Sequence[Version], keep: float, passage: str = "") -> int:
+    """Which fits best, by both of what is said of it, of those that keep so much of the meaning; where none does, which keeps the most.
+    One that only says the passage again, word for word, comes after all others."""
+    own = [at for at, each in enumerate(versions) if _words(each.text) != _words(passage)] or range(len(versions))
+    able = [at for at in own if versions[at].kept >= keep and versions[at].text.strip()]
     if not able:
-        return max(range(len(versions)), key=lambda at: versions[at].kept)
+        return max(own, key=lambda at: versions[at].kept)
     written = [each for each in versions if each.text.strip()]
     spreads = [
         statistics.pstdev(values) or 1.0 for values in zip(*((each.fits, each.named) for each in written), strict=True)
     ]
     return max(able, key=lambda at: versions[at].fits / spreads[0] + versions[at].named / spreads[1])
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
