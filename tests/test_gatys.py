@@ -12,7 +12,7 @@ from test_style import CONTENT, MASK, OWN, picture
 
 from engines import registry, store
 from engines.api import Brief, BriefError, Cancelled, Done, EngineError, Losses, Preview, Progress, Result, Setting
-from engines.style import DRAWN_STYLES, GATYS, canvas, gatys, losses
+from engines.style import DRAWN_STYLES, GATYS, canvas, gatys, losses, why
 from engines.style.canvas import Stage, emphasised, levels, regions, seen_layers
 from engines.style.descent import OPTIMIZERS, Adam, Lbfgs
 from engines.style.gatys import Gatys, check_memory
@@ -308,7 +308,7 @@ def test_same_brief_same_bytes_and_other_seeds_other_pictures(engine, eyes, see)
 
 def test_balance_runs_from_the_picture_to_the_style(engine, see):
     balances = (-1.5, 0.0, 1.5)
-    events = events_of(engine, see, changes=[{"balance": value} for value in balances], options={"steps": 25})
+    events = events_of(engine, see, changes=[{"balance": value} for value in balances], size=96)
     last = {event.index: event.values for event in events if isinstance(event, Losses)}
     content = [last[at]["content:relu4_1"] * 10**value for at, value in enumerate(balances)]
     style = [sum(value for name, value in last[at].items() if name.startswith("style:")) for at in range(3)]
@@ -398,6 +398,30 @@ def test_a_gradient_can_be_stopped(eyes):
         layers["relu4_1"].sum().backward()
     assert forward == 8
     assert len(asked) == 13
+
+
+def test_why_it_looks_so_is_told_by_layer(engine, see):
+    """The losses are those of the last step, and each layer alone is better at its own than the whole picture is."""
+    brief = registry.check(
+        Brief(engine="gatys", content=CONTENT, styles={OWN: 1}, size=96, options={"start": "content"})
+    )
+    setting = Setting(GATYS.space(brief).yours | {"smoothness": 0.0}, 0)
+    events = list(engine.run(brief, [setting], see, never))
+    (result,) = (event for event in events if isinstance(event, Result))
+    last = [event for event in events if isinstance(event, Losses)][-1].values
+    found = why.parts(engine, brief, setting, see, result.pixels)
+    assert [part.name for part in found] == list(last)
+    assert sum(part.share for part in found) == pytest.approx(1)
+    objective, _ = engine.judged(brief, setting, see, 96)
+    told = {part.name: objective.weight(part.name) * part.loss for part in found}
+    assert sum(told.values()) < 1.2 * sum(last.values())
+    single = dict(why.alone(engine, brief, setting, see))
+    assert list(single) == ["content:relu4_1", *(f"style:{name}" for name in canvas.STYLE_LAYERS)]
+    whole = why.parts(engine, brief, setting, see, np.asarray(Image.fromarray(result.pixels).resize((128, 96))))
+    own = why.parts(engine, brief, setting, see, single["style:relu2_1"])
+    by_name = [{part.name: part.loss for part in each} for each in (own, whole)]
+    assert by_name[0]["style:relu2_1"] < by_name[1]["style:relu2_1"]
+    assert by_name[0]["content:relu4_1"] > by_name[1]["content:relu4_1"]
 
 
 # ── Bad input ────────────────────────────────────────────────────────────────────────────────────────────────────────

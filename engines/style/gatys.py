@@ -228,19 +228,17 @@ class Gatys:
         yield Preview(canvas.index, self._finished(canvas.picture, canvas, shared))
 
     def _stage(self, canvas: Canvas, level: Level, shared: Round) -> Stage:
-        options, vgg = canvas.options, self.vgg
         content = resize(shared.content, level.size).clamp(0, 1)
-        masks = {name: resize(mask[None, None], level.size)[0, 0].clamp(0, 1) for name, mask in shared.masks.items()}
+        objective, cover = self._objective(canvas, content, shared)
+        return Stage(begun(canvas, level), content, cover, objective, OPTIMIZERS[canvas.options.optimizer](), self.vgg)
+
+    def _objective(self, canvas: Canvas, content: Tensor, shared: Round) -> tuple[Objective, Tensor | None]:
+        """What a variant is judged by at the size of `content`, and where its brushes were."""
+        options, vgg, size = canvas.options, self.vgg, (content.shape[2], content.shape[3])
+        masks = {name: resize(mask[None, None], size)[0, 0].clamp(0, 1) for name, mask in shared.masks.items()}
+        side = round(max(size) * options.scale)
         grams = {
-            name: self._statistics.grams(
-                vgg,
-                name,
-                round(level.side * options.scale),
-                shared.layers,
-                shared.pictures,
-                shared.check,
-                shared.colours,
-            )
+            name: self._statistics.grams(vgg, name, side, shared.layers, shared.pictures, shared.check, shared.colours)
             for name, weight in canvas.styles.items()
             if weight > 0
         }
@@ -253,8 +251,17 @@ class Gatys:
         layer = CONTENT_LAYER if CONTENT_LAYER in shared.layers else shared.layers[-1]
         with torch.no_grad():
             seen = vgg(content, [layer], shared.check)
-        objective = Objective(seen, parts, weights)
-        return Stage(begun(canvas, level), content, cover, objective, OPTIMIZERS[options.optimizer](), vgg)
+        return Objective(seen, parts, weights), cover
+
+    def judged(
+        self, brief: Brief, setting: Setting, pictures: Pictures, size: int, check: Check = lambda: None
+    ) -> tuple[Objective, Tensor]:
+        """What a variant of this brief is judged by at a size, wherever it was brushed, and its content, (1, 3, H, W)."""
+        content = self._planes(fitted(pictures(str(brief.content)), size))
+        shared = self._shared(brief, content, pictures, check)
+        own = brief.apply(setting.knobs)
+        canvas = Canvas(0, setting, own.styles, GatysOptions(**own.options), content)
+        return self._objective(canvas, content, shared)[0], content
 
     def _finished(self, picture: Tensor, canvas: Canvas, shared: Round) -> Pixels:
         """A picture of any size as it is shown: under a brush only where that was, and with the colours that are kept."""
