@@ -49,6 +49,7 @@ __all__ = [
     "Failed",
     "Knob",
     "Knobs",
+    "Losses",
     "NoOptions",
     "Pictures",
     "Pixels",
@@ -131,6 +132,16 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """How far a picture by optimisation still is from what it follows, by part, such as `style:relu3_1`: a point of each curve."""
+
+    index: int
+    step: int  # counted from 1
+    side: int  # the long side that it is painted at now, in pixels
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Remark:
     """Something to know of a result: a template in English, filled from `values` and translated by the page."""
 
@@ -172,7 +183,7 @@ class Failed:
     error: UserError
 
 
-Event = Started | Progress | Preview | Draft | Result | Done | Cancelled | Failed
+Event = Started | Progress | Preview | Draft | Losses | Result | Done | Cancelled | Failed
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ class Vgg:
 
     kernels: Mapping[tuple[int, int], Kernel]  # by block and place in it, counted from 1
     choice: Choice
+    pool: Literal["max", "average"] = (
+        "max"  # it was trained with the first; pictures are optimised more smoothly by the second
+    )
 
     @classmethod
     def of(cls, found: Mapping[str, Tensor], choice: Choice) -> Vgg:
@@ -46,11 +50,14 @@ class Vgg:
         kernels = {(block, at): _kernel(found, f"block{block}/layers/{file[at]}", choice) for block, at in CONVOLUTIONS}
         return cls(kernels, choice)
 
-    def __call__(self, pictures: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    def __call__(
+        self, pictures: Tensor, names: Sequence[str], check: Callable[[], None] | None = None
+    ) -> dict[str, Tensor]:
         """Those of `LAYERS` that are asked for, by depth. pictures: (N, 3, H, W) RGB in 0-1, float32.
 
         A layer of block b is (N, C, H / 2^(b-1), W / 2^(b-1)), in memory channels last, in the chosen number type. What lies
-        deeper than asked is not computed.
+        deeper than asked is not computed. `check` is called after each convolution, and again where its gradient passes: what it
+        raises ends the work.
         """
         if unknown := set(names) - set(LAYERS):
             raise ValueError(f"unknown layers {sorted(unknown)}; known: {', '.join(LAYERS)}")
@@ -62,12 +69,17 @@ class Vgg:
             if len(made) == len(set(names)):
                 break
             if at == 1 and block > 1:
-                x = functional.max_pool2d(x, 2, ceil_mode=True)
+                pool = functional.max_pool2d if self.pool == "max" else functional.avg_pool2d
+                x = pool(x, 2, ceil_mode=True)
             conv, relu = f"conv{block}_{at}", f"relu{block}_{at}"
             x = functional.conv2d(x, *self.kernels[block, at], padding=1)
             if conv in names:
                 made[conv] = x
             x = functional.relu(x, inplace=conv not in names)
+            if check is not None:
+                check()
+                if x.requires_grad:
+                    x.register_hook(lambda _: check())  # type: ignore[no-untyped-call]
             if relu in names:
                 made[relu] = x
         return made

@@ -1,4 +1,5 @@
-"""Style engines: the bank of 26 painting styles, and any picture as a style. Facts only; torch loads with the engines."""
+"""Style engines: the bank of 26 painting styles, any picture as a style, and any picture as a style by optimisation. Facts only;
+torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -67,6 +68,66 @@ class StyleOptions:
     )
 
 
+@dataclass(frozen=True)
+class GatysOptions:
+    balance: float = option(
+        0.0,
+        low=-1.5,
+        high=1.5,
+        step=0.05,
+        knob=True,
+        help="Whether the picture or the style counts for more. Each whole step to the right gives the style ten times the weight.",
+    )
+    scale: float = option(
+        1.0,
+        low=0.4,
+        high=1.6,
+        step=0.05,
+        knob=True,
+        help="How large the style's strokes are: its picture's size beside yours.",
+    )
+    emphasis: float = option(
+        0.0,
+        low=-1,
+        high=1,
+        step=0.05,
+        knob=True,
+        help="What of the style counts: to the left its colours and fine grain, to the right its broad shapes.",
+    )
+    smoothness: float = option(
+        0.2, low=0, high=1, step=0.01, knob=True, help="How calm the surface is: grain is smoothed away."
+    )
+    preserve_color: float = option(
+        0.0, low=0, high=1, step=0.01, knob=True, help="How much of the picture's own colours is kept."
+    )
+    color: str = option(
+        "style",
+        choices=("style", "matched"),
+        advanced=True,
+        help="Whether it takes the style's colours, or the style is first given the picture's own.",
+    )
+    start: str = option(
+        "painted",
+        choices=("painted", "content", "noise"),
+        advanced=True,
+        help="What it begins with: what the fast network paints, your picture, or pure chance.",
+    )
+    optimizer: str = option(
+        "lbfgs",
+        choices=("lbfgs", "adam"),
+        advanced=True,
+        help="How it looks for a better picture: L-BFGS sees how the ground curves, Adam feels its way.",
+    )
+    steps: int = option(
+        12,
+        low=1,
+        high=300,
+        step=1,
+        advanced=True,
+        help="How often it looks at the picture in full size; at smaller sizes more often.",
+    )
+
+
 BANK = EngineInfo(
     name="style-bank",
     mode="style",
@@ -90,6 +151,19 @@ CODES = EngineInfo(
     masks=("style",),
     models=("style-codes",),
 )
+GATYS = EngineInfo(
+    name="gatys",
+    mode="style",
+    version="1",
+    summary="Painted slowly, stroke by stroke, until it looks like the style. Minutes, and the most beautiful.",
+    options=GatysOptions,
+    needs=("content", "styles"),
+    styles=DRAWN_STYLES,
+    picture_styles=True,
+    masks=("style",),
+    models=("hed-vgg16", "style-codes"),
+    random=True,
+)
 
 
 def _bank() -> Engine:
@@ -104,5 +178,12 @@ def _codes() -> Engine:
     return StyleCodes()
 
 
+def _gatys() -> Engine:
+    from .gatys import Gatys
+
+    return Gatys()
+
+
 register(BANK, _bank)
 register(CODES, _codes)
+register(GATYS, _gatys)

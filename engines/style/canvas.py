@@ -1,0 +1,166 @@
+"""A picture by optimisation on its way: the sizes it goes through, and at each of them a stage with steps that can be watched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..api import Remark
+from ..vision import Vgg
+from .descent import Descent
+from .losses import Objective, Region
+
+COARSE = 96  # pixels of the long side that it begins with, where the picture is larger
+NARROW = 48  # pixels that its short side has then at least
+COARSE_STEPS = 60  # at a smaller size it looks twice as often as at the next, so often at most
+GROWN = 1.3  # times the best loss so far, from where it goes back to that
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_LAYER = "relu4_1"
+FIELD = {"relu1_1": 3, "relu2_1": 10, "relu3_1": 24, "relu4_1": 60}  # pixels that a place of the layer sees, each way
+
+
+@dataclass(frozen=True)
+class Level:
+    """One of the sizes that a picture goes through."""
+
+    size: tuple[int, int]  # height and width
+    steps: int
+
+    @property
+    def side(self) -> int:
+        return max(self.size)
+
+    @property
+    def work(self) -> float:
+        """What it costs, in looks at so many pixels."""
+        return float(self.steps * self.size[0] * self.size[1])
+
+
+def levels(size: tuple[int, int], steps: int) -> list[Level]:
+    """From coarse to fine, about twice as large each time. size: (height, width) of the last, which has `steps`."""
+    side, short = max(size), min(size)
+    first = min(side, max(COARSE, math.ceil(NARROW * side / short)))
+    count = round(math.log2(side / first)) + 1
+    made = []
+    for at in range(count):
+        share = 1.0 if at == count - 1 else (first / side) ** (1 - at / max(1, count - 1))
+        height, width = (max(1, round(length * share)) for length in size)
+        looks = min(steps * 2 ** (count - 1 - at), max(steps, COARSE_STEPS))
+        made.append(Level((height, width), looks))
+    return made
+
+
+def seen_layers(size: tuple[int, int]) -> list[str]:
+    """Those of `STYLE_LAYERS` whose field the picture fills: a place of a deeper one would see beyond both its edges."""
+    return [name for name in STYLE_LAYERS if FIELD[name] <= min(size)]
+
+
+def emphasised(layers: Sequence[str], emphasis: float) -> dict[str, float]:
+    """The weight of each layer, of sum 1: the same for all at emphasis 0, each 4 times the one before it at 1."""
+    weights = [4.0 ** (emphasis * at) for at in range(len(layers))]
+    return {name: weight / sum(weights) for name, weight in zip(layers, weights, strict=True)}
+
+
+def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) -> (1, 3, h, w), in memory by planes."""
+    if picture.shape[2:] == size:
+        return picture
+    return functional.interpolate(picture, size, mode="bicubic", antialias=True, align_corners=False).contiguous()
+
+
+def regions(
+    weights: Mapping[str, float], grams: Mapping[str, Mapping[str, Tensor]], masks: Mapping[str, Tensor]
+) -> tuple[list[Region], Tensor | None]:
+    """Where which style belongs, and how much of the picture all of them cover, (H, W), or None where that is all of it.
+
+    Styles without a mask are mixed everywhere: the squared distance to several Gram matrices is least at their mean. Each style
+    with a mask has its own part, and where several want the same place they share it by their weights.
+    """
+    used = {name: weight for name, weight in weights.items() if weight > 0}
+    free = {name: weight for name, weight in used.items() if name not in masks}
+    layers = next(iter(grams.values()))
+    total = sum(free.values())
+    mixed = {
+        layer: torch.stack([grams[name][layer] * (weight / total) for name, weight in free.items()]).sum(0)
+        for layer in (layers if free else ())
+    }
+    brushed = [name for name in used if name in masks]
+    if not brushed:
+        return [Region(mixed)], None
+    parts = [(grams[name], used[name] * masks[name]) for name in brushed]
+    if free:
+        parts.append((mixed, torch.full_like(masks[brushed[0]], total)))
+    sums = torch.stack([share for _, share in parts]).sum(0)
+    cover = torch.ones_like(sums) if free else torch.stack([masks[name] for name in brushed]).amax(0)
+    found = [Region(gram, cover * share / sums.clamp(min=1e-3)) for gram, share in parts]
+    return [region for region in found if region.area > 1e-4], None if free else cover
+
+
+class Stage:
+    """A picture at one size: what it is compared with, and its way down. `picture` is the newest, (1, 3, H, W) in 0-1."""
+
+    def __init__(
+        self,
+        picture: Tensor,
+        content: Tensor,
+        cover: Tensor | None,
+        objective: Objective,
+        descent: Descent,
+        vgg: Vgg,
+    ) -> None:
+        self.picture, self._content, self._cover = picture.clamp(0, 1), content, cover
+        self._objective, self._descent, self._vgg = objective, descent, vgg
+        self._best: tuple[float, Tensor, Tensor] | None = None  # loss, picture, gradient
+        self.taken = 0
+        self.broken: Remark | None = None
+
+    def step(self, check: Callable[[], None]) -> dict[str, float]:
+        """One look and one move. Returns each part's loss times its weight; where one is no number, the last good picture stays."""
+        values, total, gradient = self._evaluate(check)
+        self.taken += 1
+        if wrong := [name for name, value in values.items() if not math.isfinite(value)]:
+            return self._stop(values, wrong[0])
+        if not bool(gradient.isfinite().all()):
+            return self._stop(values, "gradient")
+        if self._best is None or total < self._best[0]:
+            self._best = total, self.picture, gradient
+        elif total > GROWN * self._best[0]:
+            self._descent.step(self.picture, gradient)  # what it learns of the curvature is worth keeping
+            self._descent.back()
+            _, self.picture, gradient = self._best
+        self.picture = self._descent.step(self.picture, gradient)
+        return values
+
+    def end(self, last: float) -> Tensor:
+        """The picture to keep: the newest where the last look, whose loss was `last`, was the best so far, else the best."""
+        if self._best is not None and (self.broken or last > self._best[0]):
+            return self._best[1]
+        return self.picture
+
+    def _covered(self, picture: Tensor) -> Tensor:
+        return picture if self._cover is None else torch.lerp(self._content, picture, self._cover)
+
+    def _evaluate(self, check: Callable[[], None]) -> tuple[dict[str, float], float, Tensor]:
+        with torch.enable_grad():
+            picture = self.picture.detach().requires_grad_()
+            seen = self._covered(picture)
+            found = self._objective(seen, self._vgg(seen, self._objective.layers, check))
+            total = self._objective.total(found)
+            (gradient,) = torch.autograd.grad(total, picture)
+        values = {name: self._objective.weight(name) * float(value.detach()) for name, value in found.items()}
+        return values, float(total.detach()), gradient.contiguous()
+
+    def _stop(self, values: dict[str, float], name: str) -> dict[str, float]:
+        if self._best is not None:
+            self.picture = self._best[1]
+        self.broken = Remark(
+            "At step {step} of {side} pixels the loss of {layer} was no number, so this one ended there: it is the last good picture.",
+            {"step": self.taken, "side": max(self.picture.shape[2:]), "layer": name},
+        )
+        return values

@@ -1,0 +1,327 @@
+"""Engine `gatys`: any picture as a style, by optimisation (Gatys, Ecker, Bethge 2016, "Image style transfer using convolutional
+neural networks"). Pixels are changed until VGG sees the content of one picture and the style of others.
+
+Departures from the paper: VGG-16 as HED left it, with average pooling as there; layers relu1_1 to relu4_1, content at the last of them;
+losses that are shares of their targets (`losses.py`); from coarse to fine (Gatys et al. 2017, section 6), where what is finer than
+the last size comes from what it began with; L-BFGS without a line search (`descent.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import device, registry, store, vision
+from ..api import (
+    Brief,
+    Cancelled,
+    Done,
+    EngineError,
+    Event,
+    Losses,
+    Pictures,
+    Pixels,
+    Preview,
+    Progress,
+    Remark,
+    Result,
+    Setting,
+    Started,
+)
+from . import GATYS, GatysOptions
+from .canvas import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    Level,
+    Stage,
+    emphasised,
+    levels,
+    regions,
+    resize,
+    seen_layers,
+)
+from .descent import OPTIMIZERS
+from .losses import Objective, Weights
+from .painting import Stopped, brush, fitted, keep_color, out_of_memory, to_pixels
+from .statistics import Colours, Statistics
+
+CONTENT = 0.08  # weight of the content beside a style of 1, at balance 0
+SMOOTH = 8.0  # weight of the variation at smoothness 1; it goes with its square
+NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
+LOOK = 8  # steps at the smallest size after which a variant is shown for the first time
+EVERY = 1.0  # seconds between two previews of a variant
+BYTES = 3000  # a pixel that is painted takes, in float32, as measured
+SPARE = 300 * 2**20  # bytes beside them
+
+Check = Callable[[], None]
+
+
+@dataclass
+class Canvas:
+    """One variant on its way."""
+
+    index: int
+    setting: Setting
+    styles: Mapping[str, float]
+    options: GatysOptions
+    start: Tensor  # (1, 3, H, W) at full size: what it begins with, and where what is finer comes from
+    picture: Tensor | None = None  # as far as it is
+    seconds: float = 0.0
+    steps: int = 0
+    remarks: list[Remark] = field(default_factory=list)
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the variants of a round share."""
+
+    pictures: Pictures
+    content: Tensor  # (1, 3, H, W)
+    masks: Mapping[str, Tensor]  # by style, (H, W)
+    layers: Sequence[str]
+    colours: Colours | None
+    check: Check
+
+
+class Gatys:
+    info = GATYS
+
+    def __init__(self, eyes: vision.Eyes = vision.shared) -> None:
+        self._eyes, self._statistics = eyes, Statistics()
+
+    def models(self) -> dict[str, str]:
+        return {name: store.sha256(name) for name in self.info.models}
+
+    @property
+    def vgg(self) -> vision.Vgg:
+        """What pictures are compared by. Raises `EngineError` where its weights are missing or damaged."""
+        return replace(self._eyes.vgg, pool="average")
+
+    def run(
+        self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice."""
+        began, finished = time.perf_counter(), 0
+
+        def check() -> None:
+            if cancelled():
+                raise Stopped
+
+        choice = self.vgg.choice
+        yield Started(len(settings), choice.device, choice.dtype)
+        try:
+            for event in self._paint(brief, settings, pictures, check):
+                finished += isinstance(event, Result)
+                yield event
+        except Stopped:
+            yield Cancelled(finished)
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise EngineError(
+                "There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=brief.size
+            ) from error
+        yield Done(time.perf_counter() - began, device.peak_memory_mb())
+
+    # ── A round ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _paint(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, check: Check) -> Iterator[Event]:
+        """All variants at each size, the coarsest in turns so that every one is soon seen; the last size one by one."""
+        yield Progress(0.0, "Looking at the picture")
+        content = self._planes(fitted(pictures(str(brief.content)), brief.size))
+        check_memory(content, brief.size)
+        shared = self._shared(brief, content, pictures, check)
+        canvases = self._canvases(brief, settings, shared)
+        plan = levels((content.shape[2], content.shape[3]), canvases[0].options.steps)
+        whole, done = sum(level.work for level in plan) * len(canvases), 0.0
+        for number, level in enumerate(plan):
+            ways = [self._refined(canvas, level, shared) for canvas in canvases]
+            if number == 0:
+                for way in ways:
+                    yield from until_seen(way)
+                    yield Progress(0.0, "Sketching it small")
+            for canvas, way in zip(canvases, ways, strict=True):
+                yield from way
+                done += level.work
+                yield Progress(done / whole, "Sketching it small" if number == 0 else "Painting it larger")
+                if number == len(plan) - 1:
+                    yield self._result(canvas, shared)
+
+    def _shared(self, brief: Brief, content: Tensor, pictures: Pictures, check: Check) -> Round:
+        size = (content.shape[2], content.shape[3])
+        masks = {
+            key.removeprefix("style:"): brush(pictures(ref), size).to(content.device)
+            for key, ref in brief.masks.items()
+        }
+        options = GatysOptions(**brief.options)
+        colours = None
+        if options.color == "matched":
+            colours = Colours(content.cpu(), hashlib.sha256(content.cpu().numpy().tobytes()).hexdigest())
+        return Round(pictures, content, masks, seen_layers(size), colours, check)
+
+    def _canvases(self, brief: Brief, settings: Sequence[Setting], shared: Round) -> list[Canvas]:
+        applied = [brief.apply(setting.knobs) for setting in settings]
+        missing = [name for name in STYLE_LAYERS if name not in shared.layers]
+        remarks = [
+            Remark(
+                "Layers left out, for they see more than a picture of {width} x {height} pixels has: {layers}.",
+                {"width": shared.content.shape[3], "height": shared.content.shape[2], "layers": ", ".join(missing)},
+            )
+        ] * bool(missing)
+        starts = self._starts(brief, settings, shared)
+        return [
+            Canvas(index, setting, own.styles, GatysOptions(**own.options), start, remarks=list(remarks))
+            for index, (setting, own, start) in enumerate(zip(settings, applied, starts, strict=True))
+        ]
+
+    def _starts(self, brief: Brief, settings: Sequence[Setting], shared: Round) -> list[Tensor]:
+        """What each variant begins with, at full size."""
+        start = GatysOptions(**brief.options).start
+        if start == "content":
+            return [shared.content] * len(settings)
+        if start == "noise":
+            size = tuple(shared.content.shape)
+            return [torch.rand(size, generator=chance(each)).to(shared.content.device) for each in settings]
+        fast: Any = registry.load("style-codes")
+        plain = replace(brief, engine=fast.info.name, options={}, locks=())
+        mixes = [
+            Setting({name: value for name, value in each.knobs.items() if name.startswith("style:")}, each.seed)
+            for each in settings
+        ]
+        painted = fast.preview(plain, mixes, shared.pictures, max(shared.content.shape[2:]))
+        return [self._planes(pixels) for pixels in painted]
+
+    # ── A variant at one size ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _refined(self, canvas: Canvas, level: Level, shared: Round) -> Iterator[Event]:
+        """Its steps at this size, its losses at each, and a picture now and then."""
+        if canvas.broken:
+            return
+        began = time.perf_counter()
+        stage, last, shown = self._stage(canvas, level, shared), 0.0, 0.0
+        canvas.seconds += time.perf_counter() - began
+        first = canvas.picture is None
+        for at in range(level.steps):
+            began = time.perf_counter()
+            values = stage.step(shared.check)
+            canvas.seconds += time.perf_counter() - began
+            canvas.steps += 1
+            if stage.broken:
+                canvas.broken = True
+                canvas.remarks.append(stage.broken)
+                break
+            last = sum(values.values())
+            yield Losses(canvas.index, canvas.steps, level.side, values)
+            shown = shown or began
+            if (first and at + 1 == LOOK) or time.perf_counter() - shown >= EVERY:
+                yield Preview(canvas.index, self._finished(stage.picture, canvas, shared))
+                shown = time.perf_counter()
+        canvas.picture = stage.end(last)
+        yield Preview(canvas.index, self._finished(canvas.picture, canvas, shared))
+
+    def _stage(self, canvas: Canvas, level: Level, shared: Round) -> Stage:
+        content = resize(shared.content, level.size).clamp(0, 1)
+        objective, cover = self._objective(canvas, content, shared)
+        return Stage(begun(canvas, level), content, cover, objective, OPTIMIZERS[canvas.options.optimizer](), self.vgg)
+
+    def _objective(self, canvas: Canvas, content: Tensor, shared: Round) -> tuple[Objective, Tensor | None]:
+        """What a variant is judged by at the size of `content`, and where its brushes were."""
+        options, vgg, size = canvas.options, self.vgg, (content.shape[2], content.shape[3])
+        masks = {name: resize(mask[None, None], size)[0, 0].clamp(0, 1) for name, mask in shared.masks.items()}
+        side = round(max(size) * options.scale)
+        grams = {
+            name: self._statistics.grams(vgg, name, side, shared.layers, shared.pictures, shared.check, shared.colours)
+            for name, weight in canvas.styles.items()
+            if weight > 0
+        }
+        parts, cover = regions(canvas.styles, grams, masks)
+        weights = Weights(
+            CONTENT * 10.0**-options.balance,
+            emphasised(shared.layers, options.emphasis),
+            SMOOTH * options.smoothness**2,
+        )
+        layer = CONTENT_LAYER if CONTENT_LAYER in shared.layers else shared.layers[-1]
+        with torch.no_grad():
+            seen = vgg(content, [layer], shared.check)
+        return Objective(seen, parts, weights), cover
+
+    def judged(
+        self, brief: Brief, setting: Setting, pictures: Pictures, size: int, check: Check = lambda: None
+    ) -> tuple[Objective, Tensor]:
+        """What a variant of this brief is judged by at a size, wherever it was brushed, and its content, (1, 3, H, W)."""
+        content = self._planes(fitted(pictures(str(brief.content)), size))
+        shared = self._shared(brief, content, pictures, check)
+        own = brief.apply(setting.knobs)
+        canvas = Canvas(0, setting, own.styles, GatysOptions(**own.options), content)
+        return self._objective(canvas, content, shared)[0], content
+
+    def _finished(self, picture: Tensor, canvas: Canvas, shared: Round) -> Pixels:
+        """A picture of any size as it is shown: under a brush only where that was, and with the colours that are kept."""
+        size = (picture.shape[2], picture.shape[3])
+        content = resize(shared.content, size).clamp(0, 1)
+        brushes = [shared.masks.get(name) for name, weight in canvas.styles.items() if weight > 0]
+        if all(mask is not None for mask in brushes):
+            cover = torch.stack([mask for mask in brushes if mask is not None]).amax(0)
+            picture = torch.lerp(content, picture, resize(cover[None, None], size)[0].clamp(0, 1))
+        planes = (picture[0].permute(1, 2, 0).cpu(), content[0].permute(1, 2, 0).cpu())
+        return to_pixels(keep_color(*planes, canvas.options.preserve_color))
+
+    def _result(self, canvas: Canvas, shared: Round) -> Result:
+        size = (shared.content.shape[2], shared.content.shape[3])
+        picture = resize(canvas.start if canvas.picture is None else canvas.picture, size).clamp(0, 1)
+        pixels = self._finished(picture, canvas, shared)
+        made = canvas.setting
+        return Result(canvas.index, made.knobs, made.seed, canvas.seconds, pixels=pixels, remarks=tuple(canvas.remarks))
+
+    def _planes(self, pixels: Pixels) -> Tensor:
+        return vision.planes([pixels]).contiguous().to(self.vgg.choice.device)
+
+
+def begun(canvas: Canvas, level: Level) -> Tensor:
+    """What a stage begins with: the picture of the one before, enlarged, with what is finer from the start; at first the start."""
+    start, options = resize(canvas.start, level.size), canvas.options
+    if canvas.picture is None:
+        if options.start == "content":
+            return start + NOISE * torch.randn(start.shape, generator=chance(canvas.setting)).to(start.device)
+        return start
+    enlarged = resize(canvas.picture, level.size)
+    if options.start == "noise":
+        return enlarged
+    coarse = resize(resize(canvas.start, (canvas.picture.shape[2], canvas.picture.shape[3])), level.size)
+    return enlarged + start - coarse
+
+
+def chance(setting: Setting) -> torch.Generator:
+    return torch.Generator().manual_seed(setting.seed)
+
+
+def until_seen(way: Iterator[Event]) -> Iterator[Event]:
+    """What happens up to the first preview. The rest stays in `way`."""
+    for event in way:
+        yield event
+        if isinstance(event, Preview):
+            return
+
+
+def check_memory(content: Tensor, size: int) -> None:
+    """Raises `EngineError` where a picture of this size would not fit, with the size that does."""
+    free, pixels = device.available_memory() - SPARE, content.shape[2] * content.shape[3]
+    if pixels * BYTES <= free:
+        return
+    fits = int(size * (max(0, free) / (pixels * BYTES)) ** 0.5) // 16 * 16
+    raise EngineError(
+        "Painting at {size} pixels takes about {need:.1f} GB of memory, and {free:.1f} GB are free.",
+        "Choose size {fits} or less.",
+        size=size,
+        need=(pixels * BYTES + SPARE) / 2**30,
+        free=(free + SPARE) / 2**30,
+        fits=max(16, fits),
+    )
