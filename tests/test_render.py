@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engines import fake, registry
-from engines.api import Brief, Preview, Progress, Started
+from engines.api import Brief, Losses, Preview, Progress, Started
 from studio import locales, render
 from studio.desk import Queued
 from studio.events import Judgement, Made
@@ -234,6 +234,29 @@ def test_previews_come_before_results_and_go_with_them(scene, session):
     waiting.hear(Made(round=0, variant=session.state().rounds[0].variants[1]))
     assert waiting.previews == {}
     assert waiting.finished == 1
+
+
+def test_losses_are_told_while_a_variant_is_made(scene, session):
+    waiting = render.Waiting(4)
+    for step in range(1, 301):
+        waiting.hear(
+            Losses(1, step, 128, {"content:relu4_1": 0.5 / step, "style:relu1_1": 2.0 / step, "smoothness": 0.1})
+        )
+    view = session.view()
+    past = {**view["rounds"][0], "status": "running", "variants": view["rounds"][0]["variants"][:1]}
+    value = render.round_panel(scene, view, past, waiting)
+    assert [bool(tile["curves"]) for tile in value["tiles"]] == [False, True, False, False]
+    told = value["tiles"][1]["curves"]
+    assert told["steps"][0] == 1
+    assert told["steps"][-1] == 300
+    assert len(told["steps"]) <= 81
+    assert [part["kind"] for part in told["parts"]] == ["content", "style", "smoothness"]
+    assert all(len(part["values"]) == len(told["steps"]) for part in told["parts"])
+    assert told["parts"][1]["values"][-1] == 2.0 / 300
+    assert "300" in told["title"]
+    assert render.advanced(scene, value, waiting)["tiles"][1]["curves"] == told
+    waiting.hear(Made(round=0, variant=session.state().rounds[0].variants[1]))
+    assert waiting.losses == {}
 
 
 def test_rounds_that_did_not_end_well_say_so(scene, session):

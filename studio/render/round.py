@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.api import Draft, Preview, Progress, Started
+from engines.api import Draft, Losses, Preview, Progress, Started
 
 from .. import pictures
 from ..desk import Queued
@@ -38,6 +38,8 @@ WORDS = (
 )  # of the page's own texts, all that the panel may need
 
 
+POINTS = 80  # of a curve that are sent
+
 LASTING = (
     "The prompt is too long for this model: its beginning was left out.",
     "Of {count} things the first {allowed} are drawn.",
@@ -58,6 +60,7 @@ class Waiting:
     since: float = 0.0  # when the engine began, after what had to come first
     previews: dict[int, str] = field(default_factory=dict)  # variant -> data URL
     drafts: dict[int, str] = field(default_factory=dict)  # variant -> the text as far as it is written
+    losses: dict[int, list[Losses]] = field(default_factory=dict)  # variant -> its losses at each step
     warned: list[str] = field(default_factory=list)  # what was told once and is to stay with the round
     fetching: Fetching | None = None  # a model that has to come first
 
@@ -78,11 +81,14 @@ class Waiting:
                 self.previews[event.index] = f"data:image/jpeg;base64,{data}"
             case Draft():
                 self.drafts[event.index] = event.text
+            case Losses():
+                self.losses.setdefault(event.index, []).append(event)
             case Made():
                 self.finished += 1
                 self.done = max(self.done, self.finished / max(self.total, 1))
                 self.previews.pop(event.variant.index, None)
                 self.drafts.pop(event.variant.index, None)
+                self.losses.pop(event.variant.index, None)
 
     def value(self, scene: Scene) -> Value:
         """In words: what is being done, how far, and how long still where that can be told."""
@@ -101,6 +107,26 @@ class Waiting:
             "fetching": self._fetched(scene),
         }
 
+    def curves(self, scene: Scene, index: int) -> Value | None:
+        """How the losses of a variant fall, by part, where its engine tells: at most `POINTS` of them, the newest always there."""
+        heard = self.losses.get(index)
+        if not heard:
+            return None
+        every = max(1, -(-len(heard) // POINTS))
+        kept = [*heard[: len(heard) - 1 : every], heard[-1]]
+        return {
+            "title": scene.text("losses", step=heard[-1].step, side=heard[-1].side),
+            "steps": [each.step for each in kept],
+            "parts": [
+                {
+                    "name": part_name(scene, name),
+                    "kind": name.partition(":")[0],
+                    "values": [each.values.get(name, 0.0) for each in kept],
+                }
+                for name in heard[-1].values
+            ],
+        }
+
     def _fetched(self, scene: Scene) -> Value | None:
         """Which model is on its way, how far, and why that takes time now."""
         if self.fetching is None:
@@ -113,6 +139,12 @@ class Waiting:
             "far": text.template(self.fetching.message) if self.fetching.preparing else far,
             "why": text("fetching_why"),
         }
+
+
+def part_name(scene: Scene, part: str) -> str:
+    """A part of a loss in words: `style:relu3_1` is style, with the layer that it is seen in."""
+    kind, _, layer = part.partition(":")
+    return f"{scene.text(f'loss_{kind}')} {layer}".strip()
 
 
 def round_panel(
@@ -189,7 +221,12 @@ def tells(scene: Scene, brief: Mapping[str, Any]) -> bool:
 def advanced(scene: Scene, shown: Value, waiting: Waiting) -> Value:
     """The panel of a round that is being made, some moments later: what is to be seen of it so far, and how far it is."""
     tiles = [
-        each | {"preview": waiting.previews.get(each["index"]), "draft": waiting.drafts.get(each["index"])}
+        each
+        | {
+            "preview": waiting.previews.get(each["index"]),
+            "draft": waiting.drafts.get(each["index"]),
+            "curves": waiting.curves(scene, each["index"]),
+        }
         if not each["made"]
         else each
         for each in shown["tiles"]
@@ -229,6 +266,7 @@ def tile(
         "seed": proposal["seed"],
         "preview": waiting.previews.get(index) if waiting else None,
         "draft": waiting.drafts.get(index) if waiting else None,
+        "curves": waiting.curves(scene, index) if waiting else None,
         "src": None,
         "made": made is not None,
     }

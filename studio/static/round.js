@@ -94,6 +94,7 @@
       h('div.picture', { data: { click: there ? 'open' : 'nothing', pointerdown: 'drag' } },
         shown && h('img', { src: shown, alt: each.facts.join(', '), draggable: 'false', class: there ? '' : 'preview', data: { key: 'shown' } }),
         !shown && h('span.wait', { 'aria-hidden': 'true' }),
+        !there && each.curves && curves(each.curves),
         each.rank !== null && each.rank !== undefined && h('span.ranked', {}, text[`place_${each.rank + 1}`]),
         there && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
           h('p.facts', {}, `${text.seed} ${each.seed} · ${each.seconds}`))),
@@ -112,6 +113,18 @@
           h('button.act.pick', { type: 'button', disabled: !there, 'aria-pressed': String(Boolean(each.picked)), title: text.pick, data: { click: 'pick' } },
             each.picked ? text.picked : text.pick))),
       h('p.reason', {}, each.reason));
+  }
+
+  // How the losses of a picture by optimisation fall, each in tenfold steps: content dark, styles from fine to broad, smoothness dashed.
+  function curves({ title, steps, parts }) {
+    const all = parts.flatMap(each => each.values).filter(value => value > 0).map(Math.log10);
+    const [low, high] = [Math.min(...all), Math.max(...all)], last = Math.max(steps.at(-1), 2), styles = parts.filter(each => each.kind === 'style');
+    const point = (value, at) => `${(100 * (steps[at] - 1) / (last - 1)).toFixed(1)},${(4 + 32 * (high - Math.log10(Math.max(value, 10 ** low))) / Math.max(high - low, 0.1)).toFixed(1)}`;
+    const tone = each => (each.kind === 'style' ? `color-mix(in oklch, var(--accent) ${Math.round(100 - 65 * styles.indexOf(each) / Math.max(styles.length - 1, 1))}%, #fff)` : '#fff');
+    return h('figure.curves', { data: { key: 'curves' } },
+      h('svg', { viewBox: '0 0 100 40', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${parts.map(each => `${each.name} ${each.values.at(-1).toPrecision(2)}`).join(', ')}` },
+        parts.map(each => h('polyline', { class: each.kind, points: each.values.map(point).join(' '), style: { stroke: tone(each) } }))),
+      h('figcaption', {}, parts.filter(each => each.kind !== 'style').map(each => h('span', { class: each.kind }, each.name)), styles.length > 0 && h('span.style', {}, styles[0].name.split(' ')[0])));
   }
 
   function ranking(round) {
