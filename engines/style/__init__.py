@@ -119,7 +119,7 @@ class GatysOptions:
         help="How it looks for a better picture: L-BFGS sees how the ground curves, Adam feels its way.",
     )
     steps: int = option(
-        12,
+        8,
         low=1,
         high=300,
         step=1,

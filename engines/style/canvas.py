@@ -17,7 +17,9 @@ from .losses import Objective, Region
 
 COARSE = 96  # pixels of the long side that it begins with, where the picture is larger
 NARROW = 48  # pixels that its short side has then at least
-COARSE_STEPS = 60  # at a smaller size it looks twice as often as at the next, so often at most
+RATIO = 1.5  # of a size to the one before it, about
+MORE = 1.4  # times as often it looks at each smaller size
+COARSE_STEPS = 60  # and so often at most
 GROWN = 1.3  # times the best loss so far, from where it goes back to that
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -43,15 +45,15 @@ class Level:
 
 
 def levels(size: tuple[int, int], steps: int) -> list[Level]:
-    """From coarse to fine, about twice as large each time. size: (height, width) of the last, which has `steps`."""
+    """From coarse to fine, each about `RATIO` times as large as the one before. size: (height, width) of the last, which has `steps`."""
     side, short = max(size), min(size)
     first = min(side, max(COARSE, math.ceil(NARROW * side / short)))
-    count = round(math.log2(side / first)) + 1
+    below = round(math.log(side / first, RATIO))
     made = []
-    for at in range(count):
-        share = 1.0 if at == count - 1 else (first / side) ** (1 - at / max(1, count - 1))
+    for at in range(below + 1):
+        share = (first / side) ** (1 - at / below) if at < below else 1.0
         height, width = (max(1, round(length * share)) for length in size)
-        looks = min(steps * 2 ** (count - 1 - at), max(steps, COARSE_STEPS))
+        looks = min(round(steps * MORE ** (below - at)), max(steps, COARSE_STEPS))
         made.append(Level((height, width), looks))
     return made
 
@@ -131,10 +133,10 @@ class Stage:
         if self._best is None or total < self._best[0]:
             self._best = total, self.picture, gradient
         elif total > GROWN * self._best[0]:
-            self._descent.step(self.picture, gradient)  # what it learns of the curvature is worth keeping
+            self._descent.step(self.picture, gradient, total)  # what it learns of the curvature is worth keeping
             self._descent.back()
-            _, self.picture, gradient = self._best
-        self.picture = self._descent.step(self.picture, gradient)
+            total, self.picture, gradient = self._best
+        self.picture = self._descent.step(self.picture, gradient, total)
         return values
 
     def end(self, last: float) -> Tensor:

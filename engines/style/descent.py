@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 HISTORY = 40  # pairs that L-BFGS remembers
-FIRST = 0.03  # how far it goes before it knows any curvature, root mean square over the pixels
-FAR = 0.2  # and at most in any step
+FIRST = 0.03  # how far it goes at most before it knows any curvature, root mean square over the pixels
+PART = 0.5  # of the loss that would be gone after that step if the ground were a plane
+FAR = 0.2  # how far it goes at most in any other step
 CURVED = 1e-8  # cosine of a step and what the gradient changed by it, below which they tell nothing
 
 
 class Descent(Protocol):
     """One picture's way down."""
 
-    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, loss: float) -> Tensor:
         """The next picture, of the shape of this one and in 0-1."""
         ...
 
@@ -33,7 +34,8 @@ class Lbfgs:
     """Nocedal 1980, "Updating quasi-Newton matrices with limited storage": the two-loop recursion.
 
     Departures: no line search; pixels are projected into 0-1 after the step, and those that the gradient would push further out
-    are left out of it; a step that would be too far is shortened.
+    are left out of it; a step that would be too far is shortened; the first is as long as Polyak 1969, "Minimization of unsmooth
+    functionals", has it for a loss that can be halved.
     """
 
     def __init__(self) -> None:
@@ -46,7 +48,7 @@ class Lbfgs:
     def back(self) -> None:
         self._first, self._far = self._first / 4, self._far / 2
 
-    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, loss: float) -> Tensor:
         stuck = ((x <= 0) & (gradient > 0)) | ((x >= 1) & (gradient < 0))
         flat = torch.where(stuck, 0.0, gradient).flatten()
         if self._last is not None:
@@ -56,10 +58,12 @@ class Lbfgs:
                 self._pairs.append((step, change, 1 / product))
         self._last = x.flatten().clone(), flat
         way = self._direction(flat)
-        length = way.square().mean().sqrt()
-        most = self._far if self._pairs else self._first
+        length = float(way.square().mean().sqrt())
+        most = self._far
+        if not self._pairs:  # the way is the gradient, whose length says how far it is
+            most = self._first * min(1.0, PART * loss / max(FIRST * length * flat.numel(), 1e-30))
         if not self._pairs or length > most:
-            way = way * (most / length.clamp(min=1e-30))
+            way = way * (most / max(length, 1e-30))
         return (x + way.view_as(x)).clamp(0, 1)
 
     def _direction(self, gradient: Tensor) -> Tensor:
@@ -86,7 +90,7 @@ class Adam:
     def back(self) -> None:
         self._rate /= 2
 
-    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, loss: float) -> Tensor:
         self._count += 1
         first, second = self._betas
         self._mean = first * self._mean + (1 - first) * gradient

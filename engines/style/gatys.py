@@ -53,8 +53,9 @@ from .statistics import Colours, Statistics
 
 CONTENT = 0.08  # weight of the content beside a style of 1, at balance 0
 SMOOTH = 8.0  # weight of the variation at smoothness 1; it goes with its square
+SKETCH = 192  # pixels of what the fast network paints for the smallest size
 NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
-LOOK = 8  # steps at the smallest size after which a variant is shown for the first time
+LOOK = 3  # steps at the smallest size after which a variant is shown for the first time
 EVERY = 1.0  # seconds between two previews of a variant
 BYTES = 3000  # a pixel that is painted takes, in float32, as measured
 SPARE = 300 * 2**20  # bytes beside them
@@ -70,7 +71,7 @@ class Canvas:
     setting: Setting
     styles: Mapping[str, float]
     options: GatysOptions
-    start: Tensor  # (1, 3, H, W) at full size: what it begins with, and where what is finer comes from
+    start: Tensor  # (1, 3, h, w) of any size: what it begins with, and where what is finer comes from
     picture: Tensor | None = None  # as far as it is
     seconds: float = 0.0
     steps: int = 0
@@ -143,6 +144,9 @@ class Gatys:
         plan = levels((content.shape[2], content.shape[3]), canvases[0].options.steps)
         whole, done = sum(level.work for level in plan) * len(canvases), 0.0
         for number, level in enumerate(plan):
+            if number == 1:  # what is finer comes from there, which is not needed for what is seen first
+                for canvas, start in zip(canvases, self._starts(brief, settings, shared, brief.size), strict=True):
+                    canvas.start = start
             ways = [self._refined(canvas, level, shared) for canvas in canvases]
             if number == 0:
                 for way in ways:
@@ -176,14 +180,14 @@ class Gatys:
                 {"width": shared.content.shape[3], "height": shared.content.shape[2], "layers": ", ".join(missing)},
             )
         ] * bool(missing)
-        starts = self._starts(brief, settings, shared)
+        starts = self._starts(brief, settings, shared, min(brief.size, SKETCH))
         return [
             Canvas(index, setting, own.styles, GatysOptions(**own.options), start, remarks=list(remarks))
             for index, (setting, own, start) in enumerate(zip(settings, applied, starts, strict=True))
         ]
 
-    def _starts(self, brief: Brief, settings: Sequence[Setting], shared: Round) -> list[Tensor]:
-        """What each variant begins with, at full size."""
+    def _starts(self, brief: Brief, settings: Sequence[Setting], shared: Round, side: int) -> list[Tensor]:
+        """What each variant begins with, at this size."""
         start = GatysOptions(**brief.options).start
         if start == "content":
             return [shared.content] * len(settings)
@@ -196,7 +200,7 @@ class Gatys:
             Setting({name: value for name, value in each.knobs.items() if name.startswith("style:")}, each.seed)
             for each in settings
         ]
-        painted = fast.preview(plain, mixes, shared.pictures, max(shared.content.shape[2:]))
+        painted = fast.preview(plain, mixes, shared.pictures, side)
         return [self._planes(pixels) for pixels in painted]
 
     # ── A variant at one size ────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ from engines.api import Brief, Engine, Pixels, Setting
 from .. import config, pictures
 from ..blobs import Blobs
 from ..rounds import Stored
-from . import writing
+from . import gatys, writing
 from .report import Row, row
 from .visit import extra_seconds, free_port, opened
 
@@ -41,16 +41,21 @@ MIXES = (
     {"weave": 0.2, "dusk-crayon": 0.8},
 )
 WARM_UP = 2
+QUICK = 5  # turns below which slow rows are measured smaller
 REST = 0.1  # seconds in which a thread pool stops spinning
 
 
 def rows(turns: int, tell: Tell) -> Iterator[Row]:
     """Every row as soon as it is measured."""
-    store.ensure([name for engine in ("style-bank", "style-codes", "writer") for name in registry.info(engine).models])
+    store.ensure(
+        [name for engine in ("style-bank", "style-codes", "gatys", "writer") for name in registry.info(engine).models]
+    )
     tell("Style networks beside onnxruntime")
     yield bank_row(registry.load("style-bank"), turns)
     yield codes_row(registry.load("style-codes"), turns)
     yield sheet_row(registry.load("style-bank"), turns)
+    tell("Style by optimisation")
+    yield from gatys.rows(turns < QUICK, tell)
     tell("The language model beside llama.cpp")
     yield from writing.rows(turns)
     tell("The loop in Chromium")
