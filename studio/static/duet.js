@@ -14,7 +14,7 @@
   // h('button.quiet', {title: '…', data: {act: 'like'}}, 'Like') makes an element; false and null children are left out.
   function h(what, props, ...children) {
     const [tag, ...classes] = what.split('.');
-    const svg = tag === 'svg' || tag === 'path' || tag === 'circle' || tag === 'line';
+    const svg = tag === 'svg' || tag === 'path' || tag === 'circle' || tag === 'line' || tag === 'polyline';
     const element = svg ? document.createElementNS(SVG, tag) : document.createElement(tag || 'div');
     if (classes.length) element.setAttribute('class', classes.join(' '));
     for (const [name, value] of Object.entries(props || {})) {
