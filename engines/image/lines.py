@@ -89,12 +89,14 @@ def inside(line: Plane) -> Plane:
 
 
 def _filled(ink: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
-    """What is enclosed once gaps of twice so many pixels are closed."""
+    """What is enclosed once gaps of twice so many pixels are closed. No ink at the frame: its corner is outside."""
     closed = ink
     if gap:
-        square = np.ones((2 * gap + 1, 2 * gap + 1))  # a disc would join no ends farther apart than lines are thick
-        closed = ndimage.binary_closing(ink, square) | ink
-    return np.asarray(ndimage.binary_fill_holes(closed))
+        side = 2 * gap + 1  # of a square, row by row: a disc would join no ends farther apart than lines are thick
+        wide = ndimage.maximum_filter(ink.astype(np.uint8), side, mode="constant")
+        closed = (ndimage.minimum_filter(wide, side, mode="constant") > 0) | ink
+    fields, _ = ndimage.label(~closed)
+    return np.asarray(fields != fields[0, 0])
 
 
 def seen(lines: Tensor) -> Tensor:
