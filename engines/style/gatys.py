@@ -57,7 +57,7 @@ SKETCH = 192  # pixels of what the fast network paints for the smallest size
 NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
 LOOK = 3  # steps at the smallest size after which a variant is shown for the first time
 EVERY = 1.0  # seconds between two previews of a variant
-BYTES = 3000  # a pixel that is painted takes, in float32, as measured
+BYTES = 3200  # a pixel that is painted takes, in float32, as measured
 SPARE = 300 * 2**20  # bytes beside them
 
 Check = Callable[[], None]
