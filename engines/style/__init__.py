@@ -95,7 +95,7 @@ class GatysOptions:
         help="What of the style counts: to the left its colours and fine grain, to the right its broad shapes.",
     )
     smoothness: float = option(
-        0.2, low=0, high=1, step=0.01, knob=True, help="How calm the surface is: grain is smoothed away."
+        0.3, low=0, high=1, step=0.01, knob=True, help="How calm the surface is: grain is smoothed away."
     )
     preserve_color: float = option(
         0.0, low=0, high=1, step=0.01, knob=True, help="How much of the picture's own colours is kept."

@@ -25,7 +25,7 @@ class Statistics:
     """The Gram matrices of style pictures, remembered by reference and size."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int, str], dict[str, Tensor]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, str, int], dict[str, Tensor]] = OrderedDict()
         self._lock = threading.Lock()
 
     def grams(
@@ -39,7 +39,12 @@ class Statistics:
         colours: Colours | None = None,
     ) -> Mapping[str, Tensor]:
         """By layer, (C, C) float32. `side` is the picture's long side in pixels; `colours` are given to it first."""
-        key = (reference, rounded(side), colours.name if colours else "")
+        key = (
+            reference,
+            rounded(side),
+            colours.name if colours else "",
+            torch.get_num_threads(),
+        )  # which the last bits follow
         with self._lock:
             found = self._known.get(key, {})
         if missing := [name for name in layers if name not in found]:
