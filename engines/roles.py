@@ -36,6 +36,10 @@ class Drawer(Protocol):
         """The brief's `yours` under a drawing, at once and small: `size` on the long side."""
         ...
 
+    def in_words(self, brief: Brief, file: bytes, pictures: Pictures) -> str:
+        """What a variant of the brief, a PNG, shows: the words it was asked for in, and its main colours in English."""
+        ...
+
 
 @dataclass(frozen=True)
 class Token:

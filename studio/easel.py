@@ -15,8 +15,8 @@ from engines import registry, store
 from engines.api import Brief, Drawer
 
 from . import locales, pictures
-from .asked import answering, read_json, received
-from .events import StudioError, Words
+from .asked import answering, numbers, read_json, received
+from .events import Place, StudioError, Words
 from .session import Session, Studio
 
 MAX_DRAWN = 4 * 2**20  # bytes of a drawing in JSON
@@ -30,6 +30,7 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/drawings", answering(easel.drawings), methods=["POST"]),
         Route("/duet/{session}/drawing", answering(easel.keep), methods=["POST"]),
         Route("/duet/{session}/drawing/{sha}", answering(easel.drawing)),
+        Route("/duet/{session}/words", answering(easel.words), methods=["POST"]),
         Route("/duet/{session}/live", answering(easel.live), methods=["POST"]),
     ]
 
@@ -48,6 +49,10 @@ class Easel:
     async def keep(self, request: Request) -> Response:
         """Keeps a drawing as a picture of the session."""
         return await self._asked(request, _keep)
+
+    async def words(self, request: Request) -> Response:
+        """What a variant shows, in words for the notebook."""
+        return await self._asked(request, _in_words)
 
     async def live(self, request: Request) -> Response:
         """The drawing as it is, painted small. Nothing of it is kept."""
@@ -92,6 +97,13 @@ def _drawings(said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
 def _keep(session: Session, said: dict[str, Any]) -> dict[str, Any]:
     file = drawer(str(said.get("engine", "painter"))).drawing_file(json.dumps(said.get("drawing")))
     return {"ref": session.upload(file, "drawing.png")}
+
+
+def _in_words(session: Session, said: dict[str, Any]) -> dict[str, Any]:
+    state, (round, variant) = session.state(), numbers([said.get("round"), said.get("variant")])
+    made, brief = state.made(Place(round=round, variant=variant)), state.round(round).brief
+    file = session.blob(made.sha256).read_bytes()
+    return {"words": drawer(brief.engine).in_words(brief, file, session.files)}
 
 
 def _live(session: Session, said: dict[str, Any]) -> bytes:

@@ -158,7 +158,7 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
     """The brief that paints a picture of ours again, as its file says; None where that brief cannot be had on the page.
 
     Its pictures must be among `known`, hex digests: a session sees only its own. Its content may be missing, for another can
-    take its place.
+    take its place; not so a style's picture, or where a style was brushed.
     """
     found = pictures.read_meta(data) or {}
     try:
@@ -166,10 +166,10 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
         brief = registry.check(replace(Brief.from_dict(found["brief"]).apply(made.knobs), seed=made.seed))
     except (UserError, KeyError, ValueError, TypeError):
         return None
-    if brief.then or brief.masks:  # the page has no control for them yet
+    if brief.then:  # the page has no control for it yet
         return None
     unknown = {ref for ref in brief.files() if ref.removeprefix("sha256:") not in known}
-    if unknown & set(brief.styles) or not registry.info(brief.engine).styles:
+    if unknown & {*brief.styles, *brief.masks.values()} or not registry.info(brief.engine).styles:
         return None
     gone = {key: None for key in ("content", "sketch") if getattr(brief, key) in unknown}
     return replace(brief, **gone)  # type: ignore[arg-type]

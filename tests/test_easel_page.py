@@ -227,6 +227,31 @@ def test_a_painting_goes_on_in_style_mode(painter, running):
     assert brief.content == f"sha256:{first.sha256}"
 
 
+def test_a_painting_goes_on_in_words(painter, running):
+    page = painter
+    tile(page, 2).hover()
+    tile(page, 2).locator(".inwords").click()
+    expect(page.locator("nav .mode[aria-current]")).to_have_text("Text")
+    expect(page.locator(".chip.chosen")).to_have_text("A picture described")
+    notebook = page.locator(".duet-notebook textarea")
+    expect(notebook).to_have_value(re.compile(r"^A red house on a hill.*\. [A-Z][a-z, ]+\.$"))  # in place of an example
+    expect(page.locator(".duet-notebook .kept")).to_have_text("kept")
+    page.locator("nav .mode", has_text="Image").click()
+    tile(page, 1).hover()
+    tile(page, 1).locator(".inwords").click()
+    expect(notebook).to_have_value(re.compile(r"\.\n\nA red house on a hill"))  # what stood there stays
+    expect(page.locator(".duet-notebook .kept")).to_have_text("kept")
+    first, found = notebook.input_value().split("\n\n")
+    assert page.evaluate("Duet.notebook.about('{text}').since") == len(first) + 2
+    session = session_of(page, running)
+    assert session.document().text == f"{first}\n\n{found}"
+    page.keyboard.press("Control+Enter")  # the pen is in the notebook
+    painted(page, 2)
+    brief = session.state().rounds[1].brief
+    assert (brief.mode, brief.prompt) == ("text", found)
+    assert brief.options["template"].startswith("This picture shows")
+
+
 def test_modes_keep_apart_and_chinese_and_a_phone(visit):
     page = visit("?mode=image", viewport=PHONE, locale="zh-CN", has_touch=True)
     expect(page.locator(".thumbbar")).to_be_visible()
@@ -247,3 +272,19 @@ def test_a_prompt_that_was_written_comes_over(painter, running):
     before = session.view("image")["next"]["prompt"]
     assert "red house" in before
     assert json.loads(registry.load("painter").drawings(before, 1)[0][0])["things"]
+
+
+def test_a_picture_of_style_mode_goes_on_as_lines(visit, running):
+    page = visit("?mode=style")
+    painted(page, 1)
+    tile(page, 2).hover()
+    tile(page, 2).locator(".aslines").click()
+    expect(page.locator("nav .mode[aria-current]")).to_have_text("Image")
+    expect(page.locator(".board p.small")).to_contain_text("duet-1-2")
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
+    session = session_of(page, running)
+    assert len(session.state().rounds) == 1  # no example comes between
+    page.keyboard.press("Enter")
+    painted(page, 2)
+    brief = session.state().rounds[1].brief
+    assert (brief.mode, brief.sketch) == ("image", f"sha256:{session.state().rounds[0].variants[1].sha256}")

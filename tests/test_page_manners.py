@@ -55,6 +55,7 @@ def test_a_picture_that_was_not_sent_yet_stays_through_a_pick(visit):
     expect(shown).to_have_attribute("alt", re.compile("mine"))
     again(page, 2)
     page.locator(".past").first.click()
+    expect(page.locator(".duet-round h2")).to_have_text("Round 1")
     tile(page, 3).hover()
     tile(page, 3).locator(".branch").click()  # which goes on with the picture of its own round
     expect(shown).to_have_attribute("alt", before)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engines import registry, store
 from engines.api import Brief, BriefError, Cancelled, Done, EngineError, Pixels, Result, Setting, Started
-from engines.image import FACES, PAINTER, WAYS, FacesOptions, drawing, faces, painter
+from engines.image import FACES, PAINTER, WAYS, FacesOptions, colouring, drawing, faces, painter
 from engines.image.drawing import Drawing, Piece
 from engines.image.network import CODE, Condition
 from studio.rounds import run_chain
@@ -182,6 +182,38 @@ def test_words_weigh_nothing_without_guidance():
     assert not np.array_equal(more, picture(brief(sketch=PHOTO, prompt="a fish")))
 
 
+def test_things_have_colours_of_their_kind_where_none_is_named():
+    def hues(prompt: str, **options) -> list[np.ndarray]:
+        asked = brief(prompt=prompt, options=options)
+        pictures = [picture(asked, seed=seed) for seed in range(4)]
+        return [each[..., :3][each[..., 3] > 250].mean(0) for each in pictures]
+
+    for red, green, blue in hues("a frog"):
+        assert green > max(red, blue)
+    for red, green, blue in hues("a fox"):
+        assert red > green > blue
+    with_kind, without = hues("a car"), hues("a car", natural=False)
+    assert not any(np.array_equal(one, other) for one, other in zip(with_kind, without, strict=True))
+    given = [hues("a car", natural=natural, palette="#2f78d2") for natural in (True, False)]
+    assert np.array_equal(*given)  # a colour that the artist gave is the one
+    named = [hues("a red car", natural=natural) for natural in (True, False)]
+    assert np.array_equal(*named)
+
+
+def test_palettes_that_are_drawn_follow_what_is_meant():
+    known = colouring.palettes()
+    assert known.concept.max() + 1 == len(known.meanings)
+    assert torch.allclose(known.shares.sum(1), torch.ones(len(known.shares)), atol=0.02)
+
+    def drawn(said: str) -> list[torch.Tensor]:
+        meaning = painter.meaning(said) if said else torch.zeros(384)
+        return [known.drawn(meaning, torch.Generator().manual_seed(seed))[0] for seed in range(40)]
+
+    greens = [float((torch.stack(drawn(said))[:, 1] < -0.03).float().mean()) for said in ("frog", "")]
+    assert greens[0] > 0.6 > greens[1]
+    assert all(torch.equal(one, other) for one, other in zip(drawn("frog"), drawn("frog"), strict=True))
+
+
 def test_styles_differ_and_mix():
     def mixed(**weights: float) -> np.ndarray:
         return picture(brief(styles=weights))[..., :3].astype(float)
@@ -214,6 +246,28 @@ def test_live_is_the_yours_of_a_round():
     assert np.array_equal(engine.live(asked, TWO.to_json(), 128), picture(asked, {}, 7))
     with pytest.raises(EngineError, match="nothing to paint"):
         engine.live(asked, '{"things": []}', 128)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"prompt": "a red ball"}, "A red ball. Red."),
+        ({"prompt": "一个红球。"}, "一个红球. Red."),
+        ({"prompt": "", "sketch": SKETCH}, "Red ball, blue ball. Blue and red."),
+        ({"prompt": "", "sketch": PHOTO}, "White."),
+    ],
+)
+def test_a_painting_in_words(more, said):
+    asked = brief(**more)
+    colours = {"Red.": ["red"], "White.": ["white"]}.get(said.split(". ")[-1], ["blue", "blue", "red"])
+    image = Image.new("RGBA", (60, 20))  # what is not covered has no colour
+    for at, name in enumerate(colours):
+        image.paste(
+            {"red": (217, 43, 43), "blue": (47, 120, 210), "white": (244, 244, 244)}[name], (8 * at, 0, 8 * at + 8, 20)
+        )
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    assert registry.load("painter").in_words(asked, file.getvalue(), Files()) == said
 
 
 def test_drawings_are_proposed_kept_and_read_again():

@@ -16,6 +16,7 @@ from studio.desk import Queued
 from studio.events import Judgement, Made
 from studio.render.brief import written_by
 from studio.render.recall import said_in_words, sentence, standing
+from studio.render.round import facts
 from studio.render.taste import rows
 from studio.rounds import Fetching
 from studio.session import Studio
@@ -81,6 +82,12 @@ def test_the_mix_is_told_heaviest_first(scene, session):
     yours = panels(scene, session)["round"]["tiles"][0]
     assert yours["facts"][0] == f"{scene.text.style('ember')} 70 %"
     assert yours["facts"][1] == f"{scene.text.style('tide')} 30 %"
+
+
+def test_a_style_that_is_brushed_is_told_so(scene):
+    said = facts(scene, {"style:ember": 0.7, "style:tide": 0.3, "strength": 0.5}, {"style:ember": "sha256:" + "0" * 64})
+    assert said[0] == scene.text("brushed", style=f"{scene.text.style('ember')} 70 %")
+    assert said[1] == f"{scene.text.style('tide')} 30 %"
 
 
 def test_judgements_are_on_the_tiles_at_once(scene, session):

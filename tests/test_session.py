@@ -5,6 +5,7 @@ import io
 import threading
 import time
 import weakref
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +88,40 @@ def test_a_pictures_file_brings_its_brief_back(session):
         replace(again, then=BRIEF),
     ):
         assert remade(encode_png(PIXELS, {"brief": lost.to_dict(), "knobs": {}, "seed": 1}), ()) is None
+
+
+def brushed(session):
+    """A brief with a style that is brushed, and its mask's digest. The mask has sides of its own."""
+    content, mask = (
+        session.upload(picture(), "content.png"),
+        session.upload(picture(64, 20, (255, 255, 255)), "mask.png"),
+    )
+    return replace(BRIEF, content=content, masks={"style:ember": mask}), mask.removeprefix("sha256:")
+
+
+def test_a_pick_keeps_where_a_style_was_brushed_and_a_file_brings_it_back(session):
+    brief, mask = brushed(session)
+    made = [item.variant for item in run(session, brief) if isinstance(item, Made)]
+    assert all(set(each.knobs) <= set(made[0].knobs) for each in made)  # a newcomer would be everywhere
+    session.judge(0, Judgement(pick=2))
+    following = Brief.from_dict(session.view()["next"])
+    assert following.masks == brief.masks
+    run(session, following)
+    session.branch(0, 1)
+    assert Brief.from_dict(session.view()["next"]).masks == brief.masks
+    assert remade(session.blob(made[1].sha256).read_bytes(), session.state().pictures).masks == brief.masks
+    with pytest.raises(BriefError, match="style:moss"):
+        session.propose(replace(brief, masks={"style:moss": f"sha256:{mask}"}))
+
+
+def test_masks_are_exported_and_forgotten_with_their_session(studio, session, tmp_path):
+    brief, mask = brushed(session)
+    run(session, brief)
+    with zipfile.ZipFile(session.export(tmp_path / "session.zip")) as archive:
+        assert f"blobs/{mask}" in archive.namelist()
+    assert mask in studio.blobs
+    session.forget()
+    assert mask not in studio.blobs
 
 
 @pytest.mark.parametrize(

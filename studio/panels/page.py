@@ -102,14 +102,14 @@ class Page:
         said: Values | None = None,
         fresh: bool = False,
     ) -> AsyncIterator[Values]:
-        """All panels in the mode of the memory; a mode that was never used here begins with an example."""
+        """All panels in the mode of the memory; a mode that was never used here begins with an example, or with what the artist brings."""
         said = {"mode": memory["mode"]} | (said or {})
         values = await asyncio.to_thread(self._everything, session, memory, said)
         values |= {"header": render.header(self._scene(session, memory, mode=memory["mode"]), self._modes)}
         values["notice"] = self._say(memory, lost) if lost else values.get("notice", gr.skip())
         yield values
         running = await asyncio.to_thread(self._running, session, memory["mode"])
-        if running is None:
+        if running is None and not said.get("brings"):
             running = await asyncio.to_thread(self._begin, session, memory["mode"], fresh)
         if running is not None:
             async for update in self._follow(session, memory, running, said | {"doc": None}):

@@ -19,6 +19,7 @@ SCRIPTS = (
     "own.js",
     "voice.js",
     "text.js",
+    "surface.js",
     "canvas.js",
     "easel.js",
     "brief.js",
@@ -30,13 +31,24 @@ SCRIPTS = (
     "who.js",
     "light.js",
     "plane.js",
+    "brush.js",
     "learned.js",
     "history.js",
     "attention-draw.js",
     "attention.js",
     "keys.js",
 )
-STYLES = ("duet.css", "panels.css", "narrow.css", "plane.css", "text.css", "own.css", "easel.css", "attention.css")
+STYLES = (
+    "duet.css",
+    "panels.css",
+    "narrow.css",
+    "plane.css",
+    "text.css",
+    "own.css",
+    "easel.css",
+    "attention.css",
+    "brush.css",
+)
 
 LESSONS = (
     "retract",

@@ -136,7 +136,8 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         | text.texts(
             "steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself"
         )
-        | text.texts("close", "pixels"),
+        | text.texts("close", "pixels", "undo", "redo", "eraser")
+        | {key: words for key, words in text.words["page"].items() if key.startswith("brush_")},
     )
 
 
@@ -148,6 +149,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "label": text.called("shelf", info.name),
         "summary": text.template(info.summary),
         "own": info.picture_styles,
+        "brush": "style" in info.masks,
         "styles": [
             {
                 "name": name,

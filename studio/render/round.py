@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ WORDS = (
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
-    *("write_first", "from_variant", "in_style"),
+    *("write_first", "from_variant", "in_style", "into_words", "into_words_done", "as_lines"),
 )  # of the page's own texts, all that the panel may need
 
 
@@ -124,7 +124,16 @@ def round_panel(
     offer = sheet(scene, view)
     if past is None:
         empty = text("write_first" if scene.mode == "text" else "empty_round")
-        blank: Value = {"round": None, "title": "", "tiles": [], "total": 0, "busy": False, "kind": "", "warned": []}
+        blank: Value = {
+            "round": None,
+            "title": "",
+            "tiles": [],
+            "total": 0,
+            "busy": False,
+            "kind": "",
+            "warned": [],
+            "tells": False,
+        }
         return scene.value(**blank, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
     busy = past["status"] == "running"
@@ -153,6 +162,7 @@ def round_panel(
         warned=[text.template(each) for each in waiting.warned] if waiting and busy else warnings(scene, past),
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
+        tells=tells(scene, past["brief"]),
         text=words,
     )
 
@@ -168,6 +178,12 @@ def sends(scene: Scene, brief: Mapping[str, Any]) -> bool:
     """Whether a round's texts are prompts for pictures."""
     info, asked = scene.engines.get(brief["engine"]), brief.get("options", {}).get("template")
     return bool(info and asked and info.templates.get("image") == asked)
+
+
+def tells(scene: Scene, brief: Mapping[str, Any]) -> bool:
+    """Whether its engine can say in words what a round's pictures show."""
+    info = scene.engines.get(brief["engine"])
+    return bool(info and "sketch" in info.needs_one)
 
 
 def advanced(scene: Scene, shown: Value, waiting: Waiting) -> Value:
@@ -209,7 +225,7 @@ def tile(
         "role_name": text(f"role_{role}"),
         "shape": SHAPES[role],
         "reason": text.sentences(reason),
-        "facts": facts(scene, proposal["knobs"]),
+        "facts": facts(scene, proposal["knobs"], past["brief"].get("masks", {})),
         "seed": proposal["seed"],
         "preview": waiting.previews.get(index) if waiting else None,
         "draft": waiting.drafts.get(index) if waiting else None,
@@ -238,11 +254,12 @@ def tile(
     }
 
 
-def facts(scene: Scene, knobs: Mapping[str, Any]) -> list[str]:
-    """A variant's settings in words: the mix first, heaviest style first."""
+def facts(scene: Scene, knobs: Mapping[str, Any], masks: Collection[str] = ()) -> list[str]:
+    """A variant's settings in words: the mix first, heaviest style first, and which of its styles are brushed by `masks`."""
     text = scene.text
     mix = sorted(((value, name) for name, value in knobs.items() if name.startswith("style:") and value > 0.005))
-    styles = [f"{text.knob(name)} {round(100 * value)} %" for value, name in reversed(mix)]
+    shares = [(name, f"{text.knob(name)} {round(100 * value)} %") for value, name in reversed(mix)]
+    styles = [text("brushed", style=share) if name in masks else share for name, share in shares]
     rest = [f"{text.knob(name)} {shown(value)}" for name, value in knobs.items() if not name.startswith("style:")]
     return [*styles, *rest]
 

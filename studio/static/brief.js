@@ -20,7 +20,7 @@
     const by = make => Object.fromEntries(value.engines.map(each => [each.name, make(each)]));
     return {
       engine: value.engines[0].name, content: null, own: [], fresh: true, ...common,
-      mixes: by(() => ({})), locks: by(() => []),
+      mixes: by(() => ({})), masks: by(() => ({})), locks: by(() => []),
       options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))),
     };
   }
@@ -29,17 +29,25 @@
     const fresh = blank(value), each = name => Object.fromEntries(value.engines.map(engine => [engine.name, old[name]?.[engine.name] || fresh[name][engine.name]]));
     const options = Object.fromEntries(value.engines.map(engine => [engine.name, Object.fromEntries(
       Object.entries(fresh.options[engine.name]).map(([name, set]) => [name, old.options?.[engine.name]?.[name] ?? set]))]));
-    return { ...fresh, ...old, engine: facts(value, old.engine).name, mixes: each('mixes'), locks: each('locks'), options };
+    return { ...fresh, ...old, engine: facts(value, old.engine).name, mixes: each('mixes'), masks: each('masks'), locks: each('locks'), options };
   }
 
   function take(next, value, before = null) { // `before`: what was taken over last, beside which the artist's own picture stays
     const engine = facts(value, next.engine).name;
     const common = Object.fromEntries(Object.values(value.common).map(each => [each.name, next[each.name] ?? each.value]));
-    Object.assign(draft, common, { engine, content: (before ? Duet.controls.stays(draft.content, before.content, next.content) : next.content) ?? draft.content });
+    const mine = draft.masks[engine], [then, now] = [brushed(before), brushed(next)];
+    show((before ? Duet.controls.stays(draft.content, before.content, next.content) : next.content) ?? draft.content, false);
+    Object.assign(draft, common, { engine });
     draft.mixes[engine] = { ...next.styles };
+    // What was brushed since stays as the picture does; where the artist's own picture stays, so does what was brushed on it.
+    const own = name => before && (draft.content !== next.content || (mine[name] !== then[name] && now[name] === then[name]));
+    draft.masks[engine] = kept(Object.fromEntries(Object.keys(next.styles || {}).map(name => [name, own(name) ? mine[name] : now[name]])));
     draft.locks[engine] = [...(next.locks || [])];
     draft.options[engine] = { ...blank(value).options[engine], ...next.options }; // what a brief leaves out is as it was at first
   }
+
+  const kept = masks => Object.fromEntries(Object.entries(masks).filter(([, ref]) => ref));
+  const brushed = brief => Object.fromEntries(Object.entries(brief?.masks || {}).map(([name, ref]) => [name.replace('style:', ''), ref])); // style -> mask
 
   function asked() { // the draft as a brief
     const mix = draft.mixes[draft.engine];
@@ -48,6 +56,7 @@
     return {
       mode: MODE, engine: draft.engine, content: draft.content,
       styles: Object.fromEntries(Object.entries(mix).map(([name, weight]) => [name, weight / total])),
+      masks: Object.fromEntries(Object.entries(draft.masks[draft.engine]).filter(([name]) => name in mix).map(([name, ref]) => [`style:${name}`, ref])),
       options: { ...draft.options[draft.engine] },
       locks: draft.locks[draft.engine].filter(name => knobs.includes(name)),
       steering: draft.steering, variants: draft.variants, seed: draft.seed, size: draft.size,
@@ -58,7 +67,8 @@
     const flat = each => JSON.stringify([
       each.engine, each.content ?? null, [...(each.locks || [])].sort(),
       Object.entries(each.styles || {}).filter(([, weight]) => weight > 0).map(([name, weight]) => [name, round6(weight).toFixed(4)]).sort(),
-      Object.entries({ ...draft.options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
+      Object.entries(each.masks || {}).sort(),
+      Object.entries({ ...blank(value).options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
       ...Object.values(value.common).map(spec => each[spec.name] ?? spec.value),
     ]);
     return flat(brief) === flat(next);
@@ -73,6 +83,7 @@
   // ── Pictures ────────────────────────────────────────────────────────────────────────────────────────────────────
   const known = ref => extra[ref] || Duet.value('brief').pictures[ref];
   const address = (ref, side) => `duet/${Duet.value('brief').session}/${ref.replace('sha256:', '')}?side=${side}`;
+  const shape = ref => { const found = ref && known(ref); return found ? found.width / found.height : null; };
   const stem = name => name.replace(/\.[^.]*$/, '') || name;
 
   async function fetched(path, options, name) {
@@ -102,9 +113,17 @@
     if (!(ref = await ref)) return;
     const brief = extra[ref].brief?.mode === MODE ? extra[ref].brief : null; // a painting of another mode is a picture like any other
     restored = brief ? ref : null;
-    draft.content = ref;
+    show(ref, !brief);
     if (brief) { take(brief, Duet.value('brief')); draft.fresh = false; }
     change();
+  }
+
+  function show(ref, tells = true) { // as the content; what was brushed on another one fits only the same shape
+    const [before, after] = [shape(draft.content), shape(ref)], same = ref === draft.content, any = Object.values(draft.masks).some(each => Object.keys(each).length);
+    draft.content = ref;
+    if (same || !any || (before && after && Math.abs(before / after - 1) < 0.01)) return;
+    for (const name of Object.keys(draft.masks)) draft.masks[name] = {};
+    if (tells) say(Duet.value('brief').text.brush_cleared, 'plain');
   }
 
   async function addOwn(file) {
@@ -120,7 +139,7 @@
   function add(name) {
     const mix = draft.mixes[draft.engine];
     const weights = Object.values(mix);
-    if (name in mix) delete mix[name];
+    if (name in mix) { delete mix[name]; delete draft.masks[draft.engine][name]; }
     else mix[name] = weights.length ? Math.max(0.1, weights.reduce((sum, weight) => sum + weight, 0) / weights.length) : 1;
     change();
   }
@@ -136,6 +155,17 @@
     const picture = name.startsWith('sha256:') && known(name);
     const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
     return { name, label, src: found?.src || (name.startsWith('sha256:') ? address(name, 160) : sheet(name)) };
+  }
+
+  function brush(name) {
+    const value = Duet.value('brief'), { engine, content } = draft, box = document.querySelector('.duet-brief .canvas img');
+    if (!content) { say(value.text.drop, 'plain'); return; }
+    Duet.brush.open({
+      session: value.session, language: value.language, text: value.text, lost: Duet.value('header').text.lost, content: address(content, 2048),
+      aspect: shape(content) || (box?.naturalWidth / box?.naturalHeight || 1),
+      styles: Object.keys(draft.mixes[engine]).map(each => ({ ...styleOf(value, each), ref: draft.masks[engine][each] })),
+      put(each, ref) { draft.masks[engine] = kept({ ...draft.masks[engine], [each]: ref }); change(); },
+    }, name);
   }
 
   const sheet = name => sheets && draft.content && draft.engine === 'style-bank' // the engine that paints thumbnails
@@ -200,14 +230,17 @@
     const text = value.text, mix = draft.mixes[draft.engine], names = Object.keys(mix);
     const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
     if (!names.length) return h('p.empty', { data: { key: 'empty' } }, text.empty_mix);
-    return h('div.mix', { data: { key: 'mix' } }, names.map(name => {
-      const style = styleOf(value, name);
+    const brushes = facts(value, draft.engine).brush, masks = draft.masks[draft.engine];
+    return h('div.mix', { data: { key: 'mix' }, class: brushes ? 'brushes' : '' }, names.map(name => {
+      const style = styleOf(value, name), told = fill(masks[name] ? text.brush_change : text.brush_open, { name: style.label });
       return slot(value, style.label, `style:${name}`,
         range(`style:${name}`, { low: 0, high: 1, step: 0.01 }, mix[name], 'weight'),
         `${total > 0 ? Math.round(100 * mix[name] / total) : 0} %`, true,
         h('span.thumb.small', {}, style.src && h('img', { src: style.src, alt: '' })),
+        [brushes && h('button.icon.brush', { type: 'button', 'aria-pressed': String(Boolean(masks[name])), 'aria-label': told, title: told, data: { click: 'brush', name } },
+          masks[name] ? h('img', { src: address(masks[name], 96), alt: '' }) : icon('brush')),
         h('button.icon', { type: 'button', 'aria-label': fill(text.remove, { name: style.label }), title: fill(text.remove, { name: style.label }),
-          data: { click: 'style', name } }, icon('close')));
+          data: { click: 'style', name } }, icon('close'))]);
     }));
   }
 
@@ -237,15 +270,15 @@
         extra = {};
         restored = null;
       }
-      const next = JSON.stringify(value.next);
-      if (next === adopted) return;
-      if (!alike(asked(), value.next, value)) take(value.next, value, adopted ? JSON.parse(adopted) : {});
-      adopted = next;
+      const before = adopted ? JSON.parse(adopted) : null;
+      if (before && alike(before, value.next, value)) return; // said once more, perhaps in another order: what was changed since stays
+      if (!alike(asked(), value.next, value)) take(value.next, value, before || {});
+      adopted = JSON.stringify(value.next);
       keep();
     },
     on: {
       again, dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
-      itself() { draft.content = restored; restored = null; change(); },
+      itself() { show(restored); restored = null; change(); },
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
       own(input) { addOwn(input.files[0]); input.value = ''; },
@@ -253,7 +286,7 @@
       leave(box) { box.classList.remove('dropping'); },
       drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); setContent(upload(event.dataTransfer.files[0])); },
       shelf(button) { draft.engine = button.value; change(); },
-      style(button) { add(button.dataset.name); },
+      style(button) { add(button.dataset.name); }, brush(button) { brush(button.dataset.name); },
       lock(button) { lock(button.dataset.name); },
       weight(input) { draft.mixes[draft.engine][input.dataset.name.replace('style:', '')] = Number(input.value); change(); },
       option(input) {

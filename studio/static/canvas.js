@@ -9,7 +9,8 @@
   const MOST = 100;            // steps that can be undone
 
   const empty = () => ({ aspect: 1, things: [] });
-  const state = { drawing: empty(), at: -1, tool: 'pen', undo: [], redo: [], picture: null, sketch: null, stroke: null, drag: null };
+  const state = { drawing: empty(), at: -1, tool: 'pen', picture: null, sketch: null, stroke: null, drag: null };
+  const steps = Duet.surface.steps(MOST);
   let board = null;            // the canvas element, once it is on the page
   let told = () => {};         // who wants to know of changes: told(drawing, whether it is finished)
 
@@ -61,13 +62,13 @@
 
   // ── Steps ───────────────────────────────────────────────────────────────────────────────────────────────────────
   const copied = () => JSON.parse(JSON.stringify(state.drawing));
-  function remember() { state.undo = [...state.undo.slice(1 - MOST), copied()]; state.redo = []; }
+  function remember() { steps.keep(copied()); }
   function changed(finished = true) { paint(); told(state.drawing, finished); }
 
-  function step(from, to) {
-    if (!state[from].length) return;
-    state[to].push(copied());
-    state.drawing = state[from].pop();
+  function step(way) {
+    const found = steps[way](copied());
+    if (!found) return;
+    state.drawing = found;
     state.at = Math.min(state.at, state.drawing.things.length - 1);
     changed();
   }
@@ -114,18 +115,10 @@
   }
 
   // ── Pointers ────────────────────────────────────────────────────────────────────────────────────────────────────
-  function where(event) {
-    const box = board.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.width];
-  }
-
-  function down(event) {
-    if (event.button !== 0 || state.drag || state.stroke) return;
-    event.preventDefault();
-    board.setPointerCapture(event.pointerId);
-    const [x, y] = where(event);
-    if (state.tool === 'pen') state.stroke = [x, y];
-    else if (state.tool === 'rubber') { remember(); state.drag = { kind: 'rubber' }; if (rub(x, y)) changed(false); }
+  function down(x, y, event) {
+    const tool = event.button === 5 ? 'rubber' : state.tool; // the other end of a pen
+    if (tool === 'pen') state.stroke = [x, y];
+    else if (tool === 'rubber') { remember(); state.drag = { kind: 'rubber' }; if (rub(x, y)) changed(false); }
     else {
       const thing = state.drawing.things[state.at], box = thing?.lines.length ? bounds(thing) : null;
       const corner = box && Math.hypot(x - box.x - box.w, y - box.y - box.h) < NEAR;
@@ -134,17 +127,13 @@
       told(state.drawing, false);
     }
     paint();
+    return Boolean(state.stroke || state.drag);
   }
 
-  function move(event) {
-    if (!state.stroke && !state.drag) return;
-    for (const each of event.getCoalescedEvents?.() || [event]) {
-      const [x, y] = where(each);
-      if (state.stroke) { if (Math.hypot(x - state.stroke.at(-2), y - state.stroke.at(-1)) >= FINE) state.stroke.push(x, y); }
-      else if (state.drag.kind === 'rubber') rub(x, y);
-      else dragTo(x, y);
-    }
-    changed(false);
+  function move(x, y) {
+    if (state.stroke) { if (Math.hypot(x - state.stroke.at(-2), y - state.stroke.at(-1)) >= FINE) state.stroke.push(x, y); }
+    else if (state.drag.kind === 'rubber') rub(x, y);
+    else dragTo(x, y);
   }
 
   function dragTo(x, y) {
@@ -161,7 +150,7 @@
       const stroke = state.stroke;
       remember();
       owner(stroke[0], stroke[1]).lines.push(stroke.map(value => Math.round(value * 1e4) / 1e4));
-    } else if (!state.drag) return;
+    }
     state.stroke = state.drag = null;
     state.drawing.things = state.drawing.things.filter(thing => thing.lines.length);
     if (state.at >= state.drawing.things.length) state.at = -1;
@@ -171,9 +160,7 @@
   function mount(place) { // once; the panel's own drawing leaves it alone
     if (board?.isConnected && place.contains(board)) { paint(); return; }
     board = h('canvas', { width: SIDE, height: SIDE, tabindex: '0', role: 'img' });
-    board.addEventListener('pointerdown', down);
-    board.addEventListener('pointermove', move);
-    for (const kind of ['pointerup', 'pointercancel']) board.addEventListener(kind, up);
+    Duet.surface.pointers(board, { down, move, moved() { changed(false); }, up });
     place.replaceChildren(board);
     paint();
   }
@@ -183,9 +170,9 @@
     tell(listener) { told = listener; },
     drawing: () => state.drawing,
     with: () => (state.stroke ? { ...state.drawing, things: [...state.drawing.things, { words: '', lines: [state.stroke] }] } : state.drawing),
-    at: () => state.at, tool: () => state.tool, can: kind => state[kind].length > 0,
+    at: () => state.at, tool: () => state.tool, can: steps.can,
     put(drawing, forget = false) { // another drawing in place of this one
-      if (forget) state.undo = state.redo = []; else remember();
+      if (forget) steps.forget(); else remember();
       state.drawing = JSON.parse(JSON.stringify(drawing)); state.at = -1; state.picture = null;
       paint();
     },
@@ -194,7 +181,7 @@
     remove(at) { remember(); state.drawing.things.splice(at, 1); state.at = -1; changed(); },
     clear() { remember(); state.drawing = empty(); state.at = -1; state.picture = null; changed(); },
     take(tool) { state.tool = tool; if (tool === 'pen') state.at = -1; paint(); },
-    undo() { step('undo', 'redo'); }, redo() { step('redo', 'undo'); },
+    undo() { step('undo'); }, redo() { step('redo'); },
     show(picture) { state.picture = picture; paint(); },
     sketch(image) { state.sketch = image; paint(); },
     thumbnail(drawing, side) { // a small picture of a drawing, as an element

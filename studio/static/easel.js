@@ -227,6 +227,12 @@
   function set(name, to) { draft.options[draft.engine][name] = to; }
 
   Duet.easel = {
+    async drawFrom(address, name) { // a picture of another mode goes on here: as a sketch, whose lines are found
+      const file = new File([await (await fetch(address)).blob()], name, { type: 'image/png' });
+      Duet.turn('image', null, true);
+      while (Duet.mode() === 'image' && !(draft && value()?.mode === 'image')) await new Promise(resolve => setTimeout(resolve, 50));
+      if (Duet.mode() === 'image') await upload(file);
+    },
     again, asked: () => (ready() ? asked() : null), forget() { live.took = null; }, took: () => live.took, // milliseconds from the end of the last stroke to its picture
     adopt(form, panel) {
       if (panel.drawnFor !== form.session) {

@@ -11,7 +11,7 @@
     history.replaceState(history.state, '', address);
   }
 
-  function turn(mode, look = null) {
+  function turn(mode, look = null, brings = false) { // `brings`: with something to begin with, instead of an example
     if (mode === Duet.mode() && look === null) return;
     Duet.notebook.flush();
     for (const close of [Duet.lightClose, Duet.planeClose, Duet.readingClose, Duet.tokensClose]) close();
@@ -20,7 +20,7 @@
     Duet.lookAt(null);
     keepMode(mode);
     Duet.redraw('header');
-    tell('header', 'turn', { mode, look }).then(() => { asked = null; });
+    tell('header', 'turn', { mode, look, brings }).then(() => { asked = null; });
   }
 
   function help(value) {

@@ -29,6 +29,7 @@
 
   document.addEventListener('keydown', event => {
     const { target, key } = event;
+    if (Duet.brush.isOpen()) { if (Duet.brush.key(event)) event.preventDefault(); return; } // with Ctrl, too
     if (!Duet.value('round') || event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
     const which = number(event);
     if (key === 'Escape') {

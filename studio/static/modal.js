@@ -4,9 +4,12 @@
   let shut = [];     // what cannot be reached meanwhile
   let keyed = false; // whether the artist's last act was by key
 
+  // What a mouse has pressed does not get the focus back, else Enter would press it again instead of asking for more.
+  const returns = element => keyed || !element?.matches('button');
+
   function enter(dialog, first, before) {
     leave();
-    back = before;
+    back = returns(before) ? before : null;
     for (let at = dialog; at !== document.body; at = at.parentElement)
       for (const beside of at.parentElement.children) if (beside !== at && !beside.inert) { beside.inert = true; shut.push(beside); }
     first.focus();
@@ -14,8 +17,7 @@
 
   function leave() {
     for (const each of shut) each.inert = false;
-    // What a mouse has pressed does not get the focus back, else Enter would press it again instead of asking for more.
-    if (back?.isConnected && (keyed || !back.matches('button'))) back.focus({ preventScroll: true });
+    if (back?.isConnected && returns(back)) back.focus({ preventScroll: true });
     [back, shut] = [null, []];
   }
 

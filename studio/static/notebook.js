@@ -10,6 +10,7 @@
   let shade = Boolean(store.get('duet-shade'));
   let state = 'saved';         // or 'saving', 'unsaved'
   let waits = null, drawing = false, saving = Promise.resolve();
+  let sending = false, held = null; // while the studio is told, what it tells of the notebook waits for its answer
   let room = null, counted = 0;
 
   const value = () => Duet.value('notebook');
@@ -94,14 +95,16 @@
     const sent = text, mine = session;
     mark('saving');
     let found = null;
+    sending = true;
     try {
       const answer = await fetch(`duet/${session}/write?lang=${value().language}`, { method: 'POST', body: JSON.stringify({ text: sent, base, page: PAGE, turn: ++turn }) });
       found = await answer.json();
     } catch { found = { error: value().text.lost }; }
+    sending = false;
     if (mine !== session) return;
-    if (found.error) { mark('unsaved'); say(found.error); waits = setTimeout(flush, 5 * REST); return; }
-    took(found.spans, found.at, sent);
-    turns(found);
+    if (found.error) { mark('unsaved'); say(found.error); waits = setTimeout(flush, 5 * REST); } else { took(found.spans, found.at, sent); turns(found); }
+    if (held && held.session === session && held.at > base) took(held.spans, held.at, kept);
+    held = null;
     Duet.textForm.measure();
   }
 
@@ -255,7 +258,8 @@
         restored();
         return true;
       }
-      if (told.spans && told.at !== base) { took(told.spans, told.at, kept); Duet.textForm.measure(); redraw('brief'); }
+      if (told.spans && told.at !== base && sending) held = told;
+      else if (told.spans && told.at !== base) { took(told.spans, told.at, kept); Duet.textForm.measure(); redraw('brief'); }
       return false;
     },
     draw(told) {
@@ -303,6 +307,15 @@
       if (!text.slice(from, to).trim()) return { at: this.place(), since: null };
       to -= text.slice(from, to).length - text.slice(from, to).trimEnd().length;
       return { at: chars(to), since: chars(from) };
+    },
+    async put(paragraph) { // at the end, on a line of its own, and selected: what is asked next is asked of it
+      const box = area(), before = text.trimEnd();
+      box.value = before ? `${before}\n\n${paragraph}` : paragraph;
+      typed();
+      here = null;
+      box.focus();
+      box.setSelectionRange(box.value.length - paragraph.length, box.value.length);
+      await flush();
     },
     room(found) { room = found; foot(); },
     words,

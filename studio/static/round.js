@@ -101,6 +101,8 @@
         button('star', 'star', text.star, each.starred),
         button('branch', 'branch', text.branch, null),
         Duet.mode() === 'image' && button('instyle', 'brush', text.in_style, null),
+        Duet.mode() === 'style' && button('aslines', 'pen', text.as_lines, null),
+        round.tells && button('inwords', 'words', text.into_words, null),
         h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down'))),
       h('div.caption', {},
         h('span.number', {}, each.number), h('span.role', { title: each.reason }, shape(each.shape), each.role_name),
@@ -174,6 +176,8 @@
       halt() { tell('round', 'halt'); },
       explore() { Duet.plane(); }, again() { Duet.again(); }, drawer() { Duet.drawer(true); },
       instyle(button) { const each = tile(index(button)); Duet.paintIn(each.download, each.file); },
+      aslines(button) { const each = tile(index(button)); Duet.easel.drawFrom(each.download, each.file); },
+      inwords(button) { Duet.putIntoWords(value().round, index(button)); },
       nothing() {},
     },
     mounted(panel) {

@@ -251,4 +251,20 @@
       ];
     },
   };
+
+  // A painting goes on here: its words at the end of the notebook, selected, and the template that describes a picture.
+  Duet.putIntoWords = async (round, variant) => {
+    const from = Duet.value('round'), told = from.text.into_words_done;
+    let found;
+    try {
+      found = await (await fetch(`duet/${from.session}/words?lang=${from.language}`, { method: 'POST', body: JSON.stringify({ round, variant }) })).json();
+    } catch { found = { error: from.text.lost }; }
+    if (found.error) { say(found.error); return; }
+    Duet.turn('text', null, true);
+    while (Duet.mode() === 'text' && !(draft && value()?.mode === 'text' && Duet.notebook.at() !== null)) await new Promise(resolve => setTimeout(resolve, 50));
+    if (Duet.mode() !== 'text') return;
+    Duet.textForm.choose('template', value().templates.find(each => each.name === 'describe').text);
+    await Duet.notebook.put(found.words);
+    say(told, 'plain');
+  };
 })();

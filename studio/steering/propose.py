@@ -196,6 +196,8 @@ def _newcomer(
         name: float(value) for name, value in yours.items() if name.startswith("style:") and name not in brief.locks
     }
     absent = [f"style:{name}" for name in info.styles if name not in brief.styles]
+    if brief.masks:  # a newcomer would be everywhere, also where the artist wants no style
+        return None
     if not absent or sum(free.values()) <= CRUMB:
         return None
     share = rng.uniform(*NEWCOMER)
