@@ -23,6 +23,7 @@ from engines.style.plan import Plan
 from engines.style.trainable import Trainable
 from engines.style.training import Bank, Paused, Shown, Step, Trained, train
 from studio import config
+from studio.bench import style as bench
 
 CPU = Choice("cpu", "float32", "for a test")
 PLAN = Plan(steps=12, size=64, learning_rate=0.05, minutes=100)
@@ -221,6 +222,19 @@ def test_nothing_to_practise_on(toy, eyes, tmp_path):
 def test_a_folder_that_cannot_be_written_is_said(toy, eyes, tmp_path):
     with pytest.raises(EngineError, match="could not be written"):
         list(train(picture(), [picture(1)], [], tmp_path / "gone" / "x", replace(PLAN, steps=1), eyes=eyes, found=toy))
+
+
+def test_the_bench_says_what_was_reached_and_what_was_not():
+    reached = bench.summed([("a", None, [(1.0, 2.0), (9.5, 1.5)]), ("b", 7.0, [(1.0, 1.9), (7.0, 1.1)])])
+    assert (reached.value, reached.ok) == (7.0, True)
+    assert "a not reached, 2.00 at 1.0, 1.50 at 9.5" in reached.detail
+    missed = bench.summed([("a", None, [(1.0, 2.0), (9.5, 1.5)])])
+    assert (missed.value, missed.ok) == (9.5, False)
+
+
+def test_the_bench_judges_a_style_by_its_own_picture(eyes):
+    judge = bench.Judge(picture(7), eyes)
+    assert judge(picture(7, (256, 199))) < judge(picture(1, (256, 199)))
 
 
 # ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────────

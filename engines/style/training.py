@@ -20,14 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from .. import device, store, vision
 from ..api import EngineError, Pixels, check_options
-from . import bank, stylefile
+from . import BANK_STYLES, bank, stylefile, unfinished
 from .arithmetic import Norm
 from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
 from .contents import DIFFERENT, Parts
@@ -98,7 +95,7 @@ class Bank:
     def of_store(cls) -> Bank:
         """Raises `EngineError` where the weights are missing or damaged."""
         found = store.tensors(bank.MODEL, bank.FILE)
-        rows = dict(zip(bank.BANK_STYLES, bank.rows(found), strict=True))
+        rows = dict(zip(BANK_STYLES, bank.rows(found), strict=True))
         return cls(Trainable(bank.kernels(found), device.choose()), rows, bank.LAYERS, store.sha256(bank.MODEL))
 
 
@@ -136,10 +133,9 @@ def train(
     check_picture(picture)
     if not own and not others:
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
-    found = found or Bank.of_store()
-    course = Course(found, picture, Parts(own, others, plan.size, plan.seed), out, plan, cancelled, name, eyes)
-    course.shown = (own or others)[0]
-    course.mark = marked(found, picture, [*own, *others], plan, eyes)
+    parts, shown = Parts(own, others, plan.size, plan.seed), (own or others)[0]
+    course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
+    course.mark = marked(course.found, picture, [*own, *others], plan, eyes)
     try:
         yield from course.run()
     except Stopped:
@@ -166,23 +162,24 @@ def marked(found: Bank, picture: Pixels, contents: Sequence[Pixels], plan: Plan,
 
 
 class Course:
-    """One training, from the pictures to the file."""
+    """One training, from the pictures to the file. `shown` is what is painted to be seen; `mark` tells it from others."""
 
-    mark: str
-    shown: Pixels
+    mark = ""
 
     def __init__(
         self,
-        found: Bank,
         picture: Pixels,
         parts: Parts,
         out: Path,
         plan: Plan,
-        cancelled: Callable[[], bool],
-        name: str,
-        eyes: vision.Eyes,
+        shown: Pixels,
+        cancelled: Callable[[], bool] = lambda: False,
+        name: str = "",
+        eyes: vision.Eyes = vision.shared,
+        found: Bank | None = None,
     ) -> None:
-        self.found, self.picture, self.parts, self.out, self.plan = found, picture, parts, out, plan
+        self.found = found = found or Bank.of_store()
+        self.picture, self.parts, self.out, self.plan, self.shown = picture, parts, out, plan, shown
         self.cancelled, self.name, self.log = cancelled, name or out.name.removesuffix(stylefile.SUFFIX), Log()
         self.vgg = replace(eyes.vgg, pool="average")
         self.widths = found.network.widths()
@@ -217,21 +214,34 @@ class Course:
         self._keep()
         return self.log.step
 
+    @torch.no_grad()
+    def painted(self, pixels: Pixels, size: int) -> Pixels:
+        """A picture in the style by now, `size` on its long side, its sides cut to multiples of 4."""
+        assert self._row is not None
+        picture = vision.planes([fitted(pixels, size)])
+        height, width = (side // 4 * 4 for side in picture.shape[2:])
+        painted = self.found.network.paint(picture[..., :height, :width], self._norms(self._row), self._check)
+        return to_pixels(painted[0].permute(1, 2, 0).cpu())
+
+    def rest(self, seconds: float) -> None:
+        """So long somebody else was at work, which does not count."""
+        self._started += seconds
+
     # ── Its stations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self) -> None:
         """Goes on where an earlier run was stopped, or begins with the bank's nearest style."""
-        kept = read_unfinished(self.out, self.mark)
+        kept = unfinished.read(self.out, self.mark, Log)
         if kept is None:
             self.log.total, self.log.nearest = self.plan.steps, self._nearest()
             start = flattened(self.found.rows[self.log.nearest])
         else:
-            self.log, start = Log(**kept[1]), kept[0]["row"]
+            start, self.log = kept[0]["row"], kept[1]
         self._row = torch.nn.Parameter(start.clone().to(self.found.network.choice.device))
         self._good = start if kept is None else kept[0]["good"]
         self._adam = torch.optim.Adam([self._row], self.plan.learning_rate, betas=(0.9, 0.99))
         if kept is not None:
-            moments: dict[str, Any] = {key: kept[0][key] for key in ("exp_avg", "exp_avg_sq", "step")}
+            moments: dict[str, Any] = {key: kept[0][key] for key in unfinished.MOMENTS}
             state = self._adam.state_dict()
             self._adam.load_state_dict({**state, "state": {0: moments}})
             self._started = time.perf_counter() - self.log.seconds
@@ -292,7 +302,7 @@ class Course:
         row = [(gamma.detach(), beta.detach()) for gamma, beta in self._norms(self._row)]
         style = Style(self.name, row, self.found.sha256, self._thumbnail(), facts)
         stylefile.write(self.out, stylefile.pack(style, self.found.layers))
-        unfinished_file(self.out).unlink(missing_ok=True)
+        unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
 
     def _plan(self, pace: float) -> None:
@@ -325,7 +335,7 @@ class Course:
         return self._contents[at]
 
     def _norms(self, row: Tensor) -> list[Norm]:
-        parts = iter(row.split([width for width in self.widths for _ in range(2)]))
+        parts = iter(torch.split(row, [width for width in self.widths for _ in range(2)]))
         return list(zip(parts, parts, strict=True))
 
     def _rate(self) -> float:
@@ -346,15 +356,7 @@ class Course:
 
     def _show(self) -> Shown:
         self._showed = time.perf_counter()
-        return Shown(self.log.step, self._painted(self.shown, SHOWN))
-
-    @torch.no_grad()
-    def _painted(self, pixels: Pixels, size: int) -> Pixels:
-        assert self._row is not None
-        picture = vision.planes([fitted(pixels, size)])
-        height, width = (side // 4 * 4 for side in picture.shape[2:])
-        painted = self.found.network.paint(picture[..., :height, :width], self._norms(self._row), self._check)
-        return to_pixels(painted[0].permute(1, 2, 0).cpu())
+        return Shown(self.log.step, self.painted(self.shown, SHOWN))
 
     def _thumbnail(self) -> bytes:
         out = io.BytesIO()
@@ -383,12 +385,9 @@ class Course:
     def _keep(self) -> None:
         assert self._row is not None
         self.log.seconds, self._kept = self._seconds(), time.perf_counter()
-        state = self._adam.state[self._row]
-        tensors = {"row": self._row.detach(), "good": self._good}
-        tensors |= {key: state[key] for key in ("exp_avg", "exp_avg_sq", "step")}
-        about = json.dumps({"mark": self.mark, "log": asdict(self.log)})
-        packed = {key: value.cpu().contiguous() for key, value in tensors.items()}
-        stylefile.write(unfinished_file(self.out), bytes_of(packed, {stylefile.KEY: about}))
+        moments = {key: self._adam.state[self._row][key] for key in unfinished.MOMENTS}
+        tensors = {"row": self._row.detach(), "good": self._good, **moments}
+        unfinished.write(self.out, self.mark, asdict(self.log), tensors)
 
 
 def recent(curve: Sequence[Sequence[float]], at: int, count: int = 20) -> float:
@@ -400,34 +399,3 @@ def recent(curve: Sequence[Sequence[float]], at: int, count: int = 20) -> float:
 def flattened(row: Sequence[Norm]) -> Tensor:
     """Gamma and beta of each layer one after another."""
     return torch.cat([part.float().cpu() for norm in row for part in norm])
-
-
-def unfinished_file(out: Path) -> Path:
-    """Where a training for `out` is kept that was stopped."""
-    return out.with_name(f"{out.name.removesuffix(stylefile.SUFFIX)}.unfinished")
-
-
-def read_unfinished(out: Path, mark: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The tensors and the log that were kept of this training, None where there are none. Raises `EngineError` where they are of another,
-    or damaged."""
-    place = unfinished_file(out)
-    if not place.is_file():
-        return None
-    try:
-        with safe_open(place, "pt") as file:
-            about = json.loads(file.metadata()[stylefile.KEY])
-        tensors, of, log = load_file(place), about["mark"], about["log"]
-        Log(**log)
-        if {*tensors} != {"row", "good", "exp_avg", "exp_avg_sq", "step"}:
-            raise KeyError("row")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise EngineError(
-            "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(place)
-        ) from error
-    if of != mark:
-        raise EngineError(
-            "An unfinished training of other pictures or settings is in {path}.",
-            "Go on with the same, or delete that file to begin again.",
-            path=str(place),
-        )
-    return tensors, log

@@ -33,6 +33,7 @@ GOALS = {
     "style.bank.512.four.vs_onnxruntime": Goal(">=", 2.0, "x"),
     "style.codes.384.vs_onnxruntime": Goal(">=", 2.5, "x"),
     "style.bank.128.sheet_ms": Goal("<=", 80, "ms"),
+    "style.train.minutes": Goal("<=", 10, "min"),
     "text.4x64.vs_llamacpp": Goal(">=", 1.0, "x"),
     "text.8x64.vs_llamacpp": Goal(">=", 1.3, "x"),
     "text.first_token_ms": Goal("<=", 150, "ms"),
