@@ -16,7 +16,7 @@ class Plan:
     size: int = option(256, low=64, high=512, step=16, help="The side of the pictures that it practises on, in pixels.")
     batch: int = option(1, low=1, high=16, step=1, help="Pictures a step.")
     learning_rate: float = option(
-        0.02, low=1e-5, high=0.5, step=1e-3, help="How fast it learns; too fast never settles."
+        0.1, low=1e-5, high=0.5, step=1e-3, help="How fast it learns; too fast never settles."
     )
     style_weight: float = option(
         12.5, low=0.1, high=1000, step=0.1, help="How much the style counts beside the picture, which counts 1."
