@@ -364,8 +364,7 @@ class Course:
         return out.getvalue()
 
     def _facts(self) -> dict[str, Any]:
-        log = self.log
-        few = max(1, len(log.curve) // 100)
+        log, few = self.log, max(1, len(self.log.curve) // 100)
         return {
             "name": self.name,
             "network": {"name": bank.MODEL, "sha256": self.found.sha256},

@@ -27,10 +27,8 @@ HELD_OUT = ("landscape", "portrait", "street")  # of our contents
 ENOUGH = 1.15  # times the loss of the slow way
 MOST = 10.0  # minutes that a training has: what the goal allows
 EVERY = 60.0  # seconds of training between two looks
-LIKE_GATYS = {
-    "style_weight": 12.5,
-    "learning_rate": 0.1,
-}  # it is held against that engine's own weights; the default keeps more content
+# The weight is that of `gatys`, which it is held against; the default keeps more of the content.
+STYLE_WEIGHT, LEARNING_RATE = 12.5, 0.1
 SIZE = 256  # pixels of the long side, at which both paint and are judged
 
 
@@ -63,7 +61,7 @@ def summed(found: Sequence[tuple[str, float | None, list[tuple[float, float]]]])
         + ", ".join(f"{ratio:.2f} at {at:.1f}" for at, ratio in curve)
         for name, minute, curve in found
     )
-    detail = f"until the style loss is {ENOUGH} times that of gatys, mean of {len(HELD_OUT)} contents at {SIZE} px, with its weights: {told}"
+    detail = f"until the style loss is {ENOUGH} times that of gatys, mean of {len(HELD_OUT)} contents at {SIZE} px, as it weighs: {told}"
     return row("style.train.minutes", min(reached, default=longest), detail, held=bool(reached))
 
 
@@ -79,11 +77,8 @@ def minutes(style: str, tell: Tell, most: float) -> tuple[float | None, list[tup
     held = {name: read("contents", name) for name in HELD_OUT}
     judge = Judge(shown)
     slow = {name: judge(painted_slowly(content, shown)) for name, content in held.items()}
-    plan, reached, curve = (
-        Plan(minutes=most, style_weight=STYLE_WEIGHT, learning_rate=LEARNING_RATE),
-        None,
-        list[tuple[float, float]](),
-    )
+    plan = Plan(minutes=most, style_weight=STYLE_WEIGHT, learning_rate=LEARNING_RATE)
+    reached, curve = None, list[tuple[float, float]]()
 
     def look(course: Course, seconds: float) -> float:
         ratio = statistics.mean(judge(course.painted(content, SIZE)) / slow[name] for name, content in held.items())
