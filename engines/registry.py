@@ -134,11 +134,6 @@ def choose(brief: Brief) -> str:
     for known in candidates:
         if all(takes(known, style) for style in brief.styles):
             return known.name
-    for (
-        known
-    ) in candidates:  # a stored style beside named ones of an engine that takes no pictures can only be a trained one
-        if known.file_styles and all(style in known.styles or PICTURE.fullmatch(style) for style in brief.styles):
-            return known.name
     for style in brief.styles:
         if not any(takes(known, style) for known in candidates):
             names = ", ".join(name for known in candidates for name in known.styles)
