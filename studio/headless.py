@@ -15,7 +15,7 @@ from typing import Any
 from engines import registry
 from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started, check_depth, too_deep
 
-from . import archive, config, pictures
+from . import archive, config, own, pictures
 from .blobs import Blobs
 from .events import ROLES, Ended, Made, Proposed, StudioError, Variant
 from .rounds import Stored, as_variant, check_sides, ready_engines, run_chain
@@ -23,6 +23,7 @@ from .session import Studio
 from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
+STYLE_FILE = ".safetensors"  # how the name of a style ends that was trained
 MAX_BRIEF = 2**23  # bytes
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
@@ -39,8 +40,8 @@ class RoundFailed(Exception):
 def read_brief(file: Path) -> tuple[Brief, Pictures]:
     """The checked brief of a file, and its pictures.
 
-    Pictures are paths relative to the brief that stay in its folder, links followed; a `sha256:…` is looked up in the
-    studio's own blob store. Raises `UserError` where anything is wrong.
+    Pictures, and files of styles, are paths relative to the brief that stay in its folder, links followed; a `sha256:…` is looked
+    up in the studio's own blob store. Raises `UserError` where anything is wrong.
     """
     folder, data = file.resolve().parent, _load_json(file)
     found: Pictures = {}
@@ -55,7 +56,32 @@ def read_brief(file: Path) -> tuple[Brief, Pictures]:
     brief = registry.check(Brief.from_dict(_with_references(data, take)))
     if brief.content:
         check_sides(*pictures.size_of(found[brief.content][0]), brief.size)
+    _check_styles(brief, found)
     return brief, found
+
+
+def _check_styles(brief: Brief | None, found: Pictures) -> None:
+    """Raises `UserError` where an engine cannot paint in a stored style: a picture is one kind, a file that was trained another."""
+    while brief is not None:
+        info = registry.info(brief.engine)
+        for ref in (name for name in brief.styles if PICTURE.fullmatch(name)):
+            data, name = found[ref]
+            if info.file_styles:
+                own.bank_style(data, name)
+            elif is_style_file(data, name):
+                raise BriefError(
+                    "Engine {engine} takes pictures as styles, not {name}.",
+                    "Styles that were trained belong to the bank: leave the engine out, or choose style-bank.",
+                    engine=info.name,
+                    name=name,
+                )
+        brief = brief.then
+
+
+def is_style_file(data: bytes, name: str) -> bool:
+    return (
+        name.endswith(STYLE_FILE) or data[8:9] == b"{"
+    )  # where only its digest is known: so begins a safetensors file
 
 
 def _load_json(file: Path) -> Any:
@@ -92,6 +118,8 @@ def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "
             ):  # else it is a name, and perhaps misspelt
                 renamed[name] = take(f"{prefix}styles.{name}", name)
         _check_distinct(renamed)
+        if any(name.endswith(STYLE_FILE) for name in renamed) and not data.get("engine"):
+            data["engine"] = next(info.name for info in registry.infos().values() if info.file_styles)
         data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
 
     def rename(knob: Any) -> Any:
@@ -152,7 +180,10 @@ def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
             value=value,
             why=why,
         ) from None
-    pictures.check(data, path.name)
+    if not (
+        path.name.endswith(STYLE_FILE) and ".styles." in f".{key}"
+    ):  # a style's file is held against the bank later
+        pictures.check(data, path.name)
     return data, path.name
 
 
@@ -180,7 +211,10 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
         try:
             session = studio.new_session()
             for data, name in found.values():
-                session.upload(data, name)
+                if is_style_file(data, name):
+                    own.keep(studio, session, "style", name.removesuffix(STYLE_FILE), data, {})
+                else:
+                    session.upload(data, name)
             for event in session.propose(brief):
                 tell(event)
             made = session.state().rounds[0]

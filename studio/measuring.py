@@ -77,6 +77,17 @@ def image(
     _measure(lambda tell: measured(tell, config.home() / "training" / "painter", quick, grids), as_json)
 
 
+@bench.command(short_help="What a style learned from one picture is worth.")
+def style(
+    as_json: Json = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One style for a minute: a look, not a measurement.")] = False,
+) -> None:
+    """Trains styles for the bank and holds their paintings against those by optimisation, minute by minute. Takes half an hour."""
+    from .bench.style import rows as measured
+
+    _measure(lambda tell: measured(tell, quick), as_json)
+
+
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an artist makes of their own for the writer: axes from examples of two poles, and adapters and axes that came as files.
+"""What an artist makes of their own: axes from examples of two poles, adapters and axes that came as files, and styles of the bank.
 
 Each is a file of the session, named by what it holds, and a name that the artist may change.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engines import registry
+from engines import registry, store
 from engines.api import check_text
 
 from .events import MAX_COORDINATE, Kept, Shelved, StudioError
@@ -53,6 +53,14 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
     model: Any = registry.load("writer")
     known = adapter.check(adapter.load(data), model.model().network.shapes())
     return keep(studio, session, "adapter", str(known.facts.get("name") or stem), data, learned(known.facts))
+
+
+def bank_style(data: bytes, file: str) -> Any:
+    """The style of a file that `studio train style` wrote. Raises `EngineError` where it is none of our bank."""
+    if not store.present("style-bank-26"):
+        store.pull("style-bank-26")
+    bank: Any = registry.load("style-bank")
+    return bank.style(data, Path(file).name)
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:

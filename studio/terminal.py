@@ -173,6 +173,12 @@ def pull(names: Sequence[str]) -> None:
             store.pull(name, show)
 
 
+def duration(seconds: float) -> str:
+    """In minutes and seconds, as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 # ── Sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

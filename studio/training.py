@@ -13,7 +13,7 @@ import typer
 from engines import language, registry, store
 from engines.api import check_options
 
-from . import terminal, textmodel
+from . import config, pictures, terminal, textmodel
 from .events import StudioError
 from .terminal import Stop, aside, asking, console
 
@@ -40,13 +40,7 @@ def lora(files: list[Path], out: Path, name: str, model: str, quiet: bool, given
                 case Sample() if not quiet:
                     _show(event)
                 case Paused():
-                    if not event.step:
-                        raise Stop(
-                            "Stopped before the first step; nothing was kept. Begin again with the same command."
-                        )
-                    raise Stop(
-                        f"Stopped. Step {event.step} of {event.total} is kept; the same command goes on from there."
-                    )
+                    raise Stop(_stopped(event))
                 case Trained():
                     facts = event.facts
     return facts
@@ -147,6 +141,142 @@ def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, 
     return facts
 
 
+# ── A style for the bank ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
+    registry.infos()
+    from engines.style import contents, stylefile, training
+    from engines.style.plan import Plan
+
+    with asking():
+        plan = Plan(**check_options(Plan, given))
+        name = style_name(name or picture.stem)
+        seen = pictures.to_pixels(read_bytes(picture), picture.name)
+        training.check_picture(seen)
+        own, skipped = read_pictures(folder) if folder else ([], [])
+        make_folder(out)
+    if skipped:
+        aside.print(f"Skipped, for they cannot be read: {', '.join(skipped)}.", highlight=False, soft_wrap=True)
+    if missing := [each for each in STYLE_MODELS if not store.present(each)]:
+        terminal.pull(missing)
+    drawn = [contents.read(place) for place in sorted((config.assets() / "contents").glob("*.jpg"))]
+    file, look = out / f"{name}{stylefile.SUFFIX}", out / f"{name}.preview.jpg"
+    facts: dict[str, Any] = {}
+    with interrupted() as stopped, terminal.telling() as tell:
+        for event in training.train(seen, own, [*contents.photographs(), *drawn], file, plan, stopped, name):
+            match event:
+                case training.Step():
+                    tell(_practice(event))
+                case training.Shown():
+                    stylefile.write(look, pictures.encode_jpeg(event.pixels))
+                case training.Paused():
+                    raise Stop(_stopped(event))
+                case training.Trained():
+                    facts = event.facts
+    pair = {"file": str(file), "preview": str(look)}
+    return {**pair, **facts, "contents": {"own": len(own), "skipped": skipped}}
+
+
+STYLE_MODELS = ("style-bank-26", "hed-vgg16", "photographs")
+TOLD_EVERY = 20  # steps after which a line says how far it is, where stderr is no terminal
+MOST_PICTURES = 500  # of an artist's folder that are practised on
+
+
+def style_name(name: str) -> str:
+    """Raises `StudioError` where the name cannot be one of a file."""
+    if not name.strip(". ") or len(name) > 80 or any(each in name for each in '/\\:*?"<>|') or not name.isprintable():
+        raise StudioError("{name!r} cannot be a file's name.", "Choose another --name.", name=name)
+    return name
+
+
+def read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise StudioError(
+            "{name} cannot be read: {why}.", "Check the path.", name=str(file), why=error.strerror or str(error)
+        ) from error
+
+
+def read_pictures(folder: Path) -> tuple[list[Any], list[str]]:
+    """The pictures of a folder, and the names of files there that are none. Raises `StudioError` where there is no picture."""
+    try:
+        files = sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith("."))
+    except OSError as error:
+        raise StudioError(
+            "{name} cannot be read: {why}.", "Check the path.", name=str(folder), why=error.strerror or str(error)
+        ) from error
+    found, skipped = [], []
+    for file in files[:MOST_PICTURES]:
+        try:
+            found.append(smaller(pictures.to_pixels(read_bytes(file), file.name)))
+        except StudioError:
+            skipped.append(file.name)
+    if not found:
+        raise StudioError(
+            "{name} holds no picture that can be read ({count} other files).",
+            "Name a folder with pictures, or leave --contents out.",
+            name=str(folder),
+            count=len(skipped),
+        )
+    return found, skipped
+
+
+def smaller(pixels: Any, most: int = 1024) -> Any:
+    """A picture no larger than it takes to practise on its parts: many of them lie in memory together."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((most, most), Image.Resampling.LANCZOS)
+    return np.array(picture)
+
+
+def make_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise StudioError("{name} is not a folder.", "Choose another --out.", name=str(out))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudioError(
+            "{path} cannot be written: {why}.", "Choose another --out.", path=str(out), why=error.strerror or str(error)
+        ) from error
+
+
+def _practice(step: Any) -> object:
+    from engines.api import Progress
+
+    words = f"Step {step.step} of {step.total}"
+    words += f", style {step.style:.3f} and content {step.content:.2f} from the target" if step.style else ""
+    words += f", {terminal.duration(step.left)} left" if step.left is not None else ""
+    if step.step % TOLD_EVERY == 0 and not aside.is_terminal:
+        aside.print(words, highlight=False)
+    return Progress(step.step / max(step.total, 1), words)
+
+
+def _stopped(event: Any) -> str:
+    if not event.step:
+        return "Stopped before the first step; nothing was kept. Begin again with the same command."
+    return f"Stopped. Step {event.step} of {event.total} is kept; the same command goes on from there."
+
+
+def show_style(facts: dict[str, Any]) -> None:
+    loss = facts["style_loss"]
+    if facts["stopped"]:
+        aside.print(f"{facts['stopped']} The last good one was kept.", highlight=False)
+    console.print(
+        f"Style loss {loss['first']:.3f} at first, {loss['last']:.3f} at last; {facts['steps']} steps from {facts['nearest']} in "
+        f"{facts['seconds']:.0f} s. The style is in {facts['file']}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+# ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def setting(name: str, kind: str = "text") -> Any:
     """The command line's option for a setting of a training: its range and help are those of the engine."""
     facts = _settings(kind)[name].metadata
@@ -159,6 +289,10 @@ def default(name: str, kind: str = "text") -> Any:
 
 def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
     registry.infos()  # the engines in their order, before a module of theirs is asked for
+    if kind == "style":
+        from engines.style.plan import Plan as StylePlan
+
+        return {each.name: each for each in dataclasses.fields(StylePlan)}
     if kind == "image":
         from engines.image.plan import Plan
 

@@ -136,6 +136,7 @@ BANK = EngineInfo(
     options=StyleOptions,
     needs=("content", "styles"),
     styles=BANK_STYLES,
+    file_styles=True,
     masks=("style",),
     models=("style-bank-26",),
 )

@@ -36,6 +36,7 @@ GOALS = {
     "gatys.512.vs_plain": Goal(">=", 4.0, "x"),
     "gatys.512.vs_adam": Goal(">=", 2.0, "x"),
     "gatys.first_preview_s": Goal("<=", 3, "s"),
+    "style.train.minutes": Goal("<=", 10, "min"),
     "text.4x64.vs_llamacpp": Goal(">=", 1.0, "x"),
     "text.8x64.vs_llamacpp": Goal(">=", 1.3, "x"),
     "text.first_token_ms": Goal("<=", 150, "ms"),

@@ -254,7 +254,9 @@ class Page:
         }
         if mode == "text":
             kept = {
-                sha: {"what": each.what, "name": each.name, "about": each.about} for sha, each in state.kept.items()
+                sha: {"what": each.what, "name": each.name, "about": each.about}
+                for sha, each in state.kept.items()
+                if each.what != "style"
             }
             document = session.document(state)
             newest = writing.newest(state)

@@ -1,0 +1,33 @@
+"""The settings of a new bank style's training. No torch here: the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..api import option
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a style is learned. The defaults were chosen for two processor cores, and so that what a picture shows is still seen."""
+
+    minutes: float = option(8.0, low=0.01, high=1440, step=0.5, help="Minutes that the training may take.")
+    steps: int = option(600, low=1, high=100_000, step=1, help="Steps after which it ends in any case.")
+    size: int = option(256, low=64, high=512, step=16, help="The side of the pictures that it practises on, in pixels.")
+    batch: int = option(1, low=1, high=16, step=1, help="Pictures a step.")
+    learning_rate: float = option(
+        0.05, low=1e-5, high=0.5, step=1e-3, help="How fast it learns; too fast never settles."
+    )
+    style_weight: float = option(
+        5.0, low=0.1, high=1000, step=0.1, help="How much the style counts beside the picture, which counts 1."
+    )
+    scale: float = option(
+        1.0,
+        low=0.4,
+        high=2,
+        step=0.05,
+        help="How large the strokes are: the style picture's size beside what it practises on.",
+    )
+    seed: int = option(
+        0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same style."
+    )

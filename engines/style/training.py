@@ -1,0 +1,400 @@
+"""A new style for the bank from one picture: only its scales and shifts are learned, the convolutions stay as they are.
+
+Dumoulin, Shlens, Kudlur 2017, "A learned representation for artistic style", section 3.2 (a new style joins a trained network), by the
+perceptual losses of section 2.1, which here are those of the engine `gatys`: its layers, its weights, its shares of the target.
+Departures: it begins with that of the bank's styles whose paintings are nearest by that loss, instead of values drawn by chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .. import device, store, vision
+from ..api import EngineError, Pixels, check_options
+from . import BANK_STYLES, bank, stylefile, unfinished
+from .arithmetic import Norm
+from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
+from .contents import DIFFERENT, Parts
+from .losses import Objective, Region, Weights, gram
+from .painting import Stopped, fitted, to_pixels
+from .plan import Plan
+from .statistics import resized, rounded
+from .stylefile import Style
+from .trainable import Trainable
+
+SMOOTH = 0.32  # weight of the variation beside a style of 1, as at the smoothness that `gatys` has by default
+TIMED = 3  # steps after which it is known how many fit into the minutes
+KEPT_EVERY, SHOWN_EVERY = 30.0, 10.0  # seconds
+LOOKED = 160  # pixels, at which the bank's styles are compared
+SHOWN, THUMBNAIL = 256, 128  # pixels of previews and of the thumbnail
+WARM, LAST = 10, 0.05  # steps in which the learning rate goes up, and what is left of it at the end
+PLAIN = 2.0  # levels of 255 that a picture deviates from one colour at least
+
+
+@dataclass(frozen=True)
+class Step:
+    """After a step, or before the first (`step` 0)."""
+
+    step: int
+    total: int  # steps; fewer as soon as it is clear that they do not fit into the minutes
+    loss: float | None  # all of it
+    style: float | None  # its part of style, as a share of the target
+    content: float | None
+    seconds: float  # since the beginning, pauses left out
+    left: float | None  # seconds that it will still take, as soon as that is known
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the style makes of a picture by now."""
+
+    step: int
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Paused:
+    """It was stopped. The same pictures, settings and folder take it up at this step; at 0 nothing was kept."""
+
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    file: Path
+    facts: dict[str, Any]
+
+
+Event = Step | Shown | Paused | Trained
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The network that gains a style: its convolutions, the rows of its styles by name, and the SHA-256 of its weights."""
+
+    network: Trainable
+    rows: Mapping[str, Sequence[Norm]]
+    layers: Sequence[str]
+    sha256: str
+
+    @classmethod
+    def of_store(cls) -> Bank:
+        """Raises `EngineError` where the weights are missing or damaged."""
+        found = store.tensors(bank.MODEL, bank.FILE)
+        rows = dict(zip(BANK_STYLES, bank.rows(found), strict=True))
+        return cls(Trainable(bank.kernels(found), device.choose()), rows, bank.LAYERS, store.sha256(bank.MODEL))
+
+
+@dataclass
+class Log:
+    """What is known of a training so far; with the tensors, all that it takes to go on."""
+
+    step: int = 0
+    total: int = 0
+    seconds: float = 0.0
+    nearest: str = ""
+    stopped: str = ""  # why it ended early
+    curve: list[list[float]] = field(default_factory=list)  # step, seconds, loss, style, content
+
+
+def train(
+    picture: Pixels,
+    own: Sequence[Pixels],
+    others: Sequence[Pixels],
+    out: Path,
+    plan: Plan | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    name: str = "",
+    eyes: vision.Eyes = vision.shared,
+    found: Bank | None = None,
+) -> Iterator[Event]:
+    """Learns the style of a picture, practising on the artist's `own` pictures and on `others`, and writes it to the file `out`.
+
+    Yields a `Step` for each step and a `Shown` now and then, then `Trained`; or `Paused`, within half a second after `cancelled` says
+    so. Where the loss is no number it ends, and what is written is the last that was good. Raises `EngineError` where there is nothing
+    to learn from or the file cannot be written; whatever was in `out` is then as it was.
+    """
+    plan = plan or Plan()
+    check_options(Plan, asdict(plan))
+    check_picture(picture)
+    if not own and not others:
+        raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
+    parts, shown = Parts(own, others, plan.size, plan.seed), (own or others)[0]
+    course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
+    course.mark = marked(course.found, picture, [*own, *others], plan, eyes)
+    try:
+        yield from course.run()
+    except Stopped:
+        yield Paused(course.pause(), course.log.total)
+
+
+def check_picture(picture: Pixels) -> None:
+    """Raises `EngineError` where a picture has no style to learn."""
+    if float(np.asarray(picture[..., :3], dtype=np.float32).std((0, 1)).max()) < PLAIN:
+        raise EngineError(
+            "The style picture has one colour only: there is no style to learn.",
+            "Choose a picture with strokes or a pattern.",
+        )
+
+
+def marked(found: Bank, picture: Pixels, contents: Sequence[Pixels], plan: Plan, eyes: vision.Eyes) -> str:
+    """Tells one training from another: only the same may be gone on with."""
+    digest = hashlib.sha256()
+    for pixels in (picture, *contents):
+        digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
+    choice = eyes.vgg.choice
+    facts = [found.sha256, asdict(plan), digest.hexdigest(), choice.device, choice.dtype]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class Course:
+    """One training, from the pictures to the file. `shown` is what is painted to be seen; `mark` tells it from others."""
+
+    mark = ""
+
+    def __init__(
+        self,
+        picture: Pixels,
+        parts: Parts,
+        out: Path,
+        plan: Plan,
+        shown: Pixels,
+        cancelled: Callable[[], bool] = lambda: False,
+        name: str = "",
+        eyes: vision.Eyes = vision.shared,
+        found: Bank | None = None,
+    ) -> None:
+        self.found = found = found or Bank.of_store()
+        self.picture, self.parts, self.out, self.plan, self.shown = picture, parts, out, plan, shown
+        self.cancelled, self.name, self.log = cancelled, name or out.name.removesuffix(stylefile.SUFFIX), Log()
+        self.vgg = replace(eyes.vgg, pool="average")
+        self.widths = found.network.widths()
+        self._contents: dict[int, Mapping[str, Tensor]] = {}  # what is seen of each part
+        self._row: torch.nn.Parameter | None = None
+        self._good = torch.empty(0)  # the last row of which the loss is known to be a number
+        self._started = self._kept = self._showed = time.perf_counter()
+
+    def run(self) -> Iterator[Event]:
+        self._check()
+        self._style = self._grams(self.plan.size)
+        self._begin()
+        yield self._told()
+        yield self._show()
+        first, began = self.log.step, self._seconds()
+        while self.log.step < self.log.total and not self.log.stopped:
+            values = self._step()
+            if values is None:
+                break
+            self._plan((self._seconds() - began) / (self.log.step - first))
+            yield self._told(values)
+            if time.perf_counter() - self._showed > SHOWN_EVERY:
+                yield self._show()
+            if time.perf_counter() - self._kept > KEPT_EVERY:
+                self._keep()
+        yield from self._end()
+
+    def pause(self) -> int:
+        """Keeps what there is, and says of which step that is."""
+        if self._row is None or not self.log.step:
+            return 0
+        self._keep()
+        return self.log.step
+
+    @torch.no_grad()
+    def painted(self, pixels: Pixels, size: int) -> Pixels:
+        """A picture in the style by now, `size` on its long side, its sides cut to multiples of 4."""
+        assert self._row is not None
+        picture = vision.planes([fitted(pixels, size)])
+        height, width = (side // 4 * 4 for side in picture.shape[2:])
+        painted = self.found.network.paint(picture[..., :height, :width], self._norms(self._row), self._check)
+        return to_pixels(painted[0].permute(1, 2, 0).cpu())
+
+    def rest(self, seconds: float) -> None:
+        """So long somebody else was at work, which does not count."""
+        self._started += seconds
+
+    # ── Its stations ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self) -> None:
+        """Goes on where an earlier run was stopped, or begins with the bank's nearest style."""
+        kept = unfinished.read(self.out, self.mark, Log)
+        if kept is None:
+            self.log.total, self.log.nearest = self.plan.steps, self._nearest()
+            start = flattened(self.found.rows[self.log.nearest])
+        else:
+            start, self.log = kept[0]["row"], kept[1]
+        self._row = torch.nn.Parameter(start.clone().to(self.found.network.choice.device))
+        self._good = start if kept is None else kept[0]["good"]
+        self._adam = torch.optim.Adam([self._row], self.plan.learning_rate, betas=(0.9, 0.99))
+        if kept is not None:
+            moments: dict[str, Any] = {key: kept[0][key] for key in unfinished.MOMENTS}
+            state = self._adam.state_dict()
+            self._adam.load_state_dict({**state, "state": {0: moments}})
+            self._started = time.perf_counter() - self.log.seconds
+
+    @torch.no_grad()
+    def _nearest(self) -> str:
+        """The bank's style whose painting of a part is nearest to the picture."""
+        side = min(LOOKED, self.plan.size)
+        grams, part = self._grams(side), self.parts(0)
+        small = torch.nn.functional.interpolate(part, (side, side), mode="area")
+        objective = Objective({}, [Region(grams)], Weights(0.0, emphasised(STYLE_LAYERS, 0), 0.0))
+        losses = {}
+        for name, row in self.found.rows.items():
+            painted = self.found.network.paint(small, row, self._check)
+            seen = self.vgg(painted, STYLE_LAYERS, self._check)
+            losses[name] = float(objective.total(objective(painted, seen)))
+        return min(losses, key=losses.__getitem__)
+
+    def _step(self) -> dict[str, float] | None:
+        """One step. None where the loss was no number: the row that is good is then the one from before."""
+        assert self._row is not None
+        batch, values = self.plan.batch, dict.fromkeys(("loss", "style", "content"), 0.0)
+        self._adam.zero_grad(set_to_none=True)
+        for at in range(self.log.step * batch, (self.log.step + 1) * batch):
+            part = self.parts(at)
+            objective = Objective(self._seen(at, part), [Region(self._style)], self._weights())
+            painted = self.found.network.paint(part, self._norms(self._row), self._check)
+            told = objective(painted, self.vgg(painted, objective.layers, self._check))
+            total = objective.total(told)
+            (total / batch).backward()  # type: ignore[no-untyped-call]
+            for key, value in (("loss", total), *((name.partition(":")[0], each) for name, each in told.items())):
+                if key in values:
+                    weight = 1 / len(STYLE_LAYERS) if key == "style" else 1.0
+                    values[key] += weight * float(value.detach()) / batch
+        gradient = self._row.grad
+        if not math.isfinite(values["loss"]) or gradient is None or not bool(gradient.isfinite().all()):
+            self.log.stopped = f"At step {self.log.step + 1} the loss was no number."
+            return None
+        self._good = self._row.detach().clone()
+        self._adam.param_groups[0]["lr"] = self._rate()
+        self._adam.step()
+        self.log.step += 1
+        self.log.curve.append([self.log.step, self._seconds(), *values.values()])
+        return values
+
+    def _end(self) -> Iterator[Event]:
+        assert self._row is not None
+        if self.log.stopped:
+            if not self.log.step:
+                raise EngineError(
+                    "The loss was no number from the first step on, so nothing was learned.",
+                    "Choose a smaller learning rate, or another picture.",
+                )
+            with torch.no_grad():
+                self._row.copy_(self._good)
+        yield self._show()
+        facts = self._facts()
+        row = [(gamma.detach(), beta.detach()) for gamma, beta in self._norms(self._row)]
+        style = Style(self.name, row, self.found.sha256, self._thumbnail(), facts)
+        stylefile.write(self.out, stylefile.pack(style, self.found.layers))
+        unfinished.place(self.out).unlink(missing_ok=True)
+        yield Trained(self.out, facts)
+
+    def _plan(self, pace: float) -> None:
+        """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
+        left = 60 * self.plan.minutes - self._seconds()
+        if self.log.step == TIMED:
+            self.log.total = min(self.log.total, TIMED + max(0, int(left / pace)))
+        elif left < 0:  # it has become slower since
+            self.log.total = self.log.step
+
+    # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _check(self) -> None:
+        if self.cancelled():
+            raise Stopped
+
+    def _weights(self) -> Weights:
+        return Weights(1 / self.plan.style_weight, emphasised(STYLE_LAYERS, 0), SMOOTH)
+
+    @torch.no_grad()
+    def _grams(self, size: int) -> dict[str, Tensor]:
+        picture = vision.planes([resized(self.picture, rounded(size * self.plan.scale))])
+        return {name: gram(layer) for name, layer in self.vgg(picture, STYLE_LAYERS, self._check).items()}
+
+    @torch.no_grad()
+    def _seen(self, at: int, part: Tensor) -> Mapping[str, Tensor]:
+        at %= DIFFERENT
+        if at not in self._contents:
+            self._contents[at] = self.vgg(part, [CONTENT_LAYER], self._check)
+        return self._contents[at]
+
+    def _norms(self, row: Tensor) -> list[Norm]:
+        parts = iter(torch.split(row, [width for width in self.widths for _ in range(2)]))
+        return list(zip(parts, parts, strict=True))
+
+    def _rate(self) -> float:
+        """Up in a few steps, then down along a cosine."""
+        step, total = self.log.step, max(1, self.log.total)
+        warm = min(1.0, (step + 1) / WARM)
+        return self.plan.learning_rate * warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * step / total)))
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+    def _told(self, values: Mapping[str, float] | None = None) -> Step:
+        log, seconds = self.log, self._seconds()
+        last = log.curve[-1][2:] if log.curve else [None, None, None]
+        loss, style, content = list(values.values()) if values else last
+        left = seconds / log.step * (log.total - log.step) if log.step else None
+        return Step(log.step, log.total, loss, style, content, seconds, left)
+
+    def _show(self) -> Shown:
+        self._showed = time.perf_counter()
+        return Shown(self.log.step, self.painted(self.shown, SHOWN))
+
+    def _thumbnail(self) -> bytes:
+        out = io.BytesIO()
+        Image.fromarray(resized(self.picture, THUMBNAIL)).save(out, "JPEG", quality=85)
+        return out.getvalue()
+
+    def _facts(self) -> dict[str, Any]:
+        log, few = self.log, max(1, len(self.log.curve) // 100)
+        return {
+            "name": self.name,
+            "network": {"name": bank.MODEL, "sha256": self.found.sha256},
+            "plan": asdict(self.plan),
+            "nearest": log.nearest,
+            "steps": log.step,
+            "seconds": round(self._seconds(), 1),
+            "stopped": log.stopped,
+            "style_loss": {"first": round(log.curve[0][3], 5), "last": round(recent(log.curve, 3), 5)},
+            "curve": [[round(value, 5) for value in point] for point in log.curve[::few]],
+            "device": self.vgg.choice.device,
+            "dtype": self.vgg.choice.dtype,
+        }
+
+    # ── Its state ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _keep(self) -> None:
+        assert self._row is not None
+        self.log.seconds, self._kept = self._seconds(), time.perf_counter()
+        moments = {key: self._adam.state[self._row][key] for key in unfinished.MOMENTS}
+        tensors = {"row": self._row.detach(), "good": self._good, **moments}
+        unfinished.write(self.out, self.mark, asdict(self.log), tensors)
+
+
+def recent(curve: Sequence[Sequence[float]], at: int, count: int = 20) -> float:
+    """The mean of the last few values of a curve."""
+    last = [point[at] for point in curve[-count:]]
+    return sum(last) / len(last)
+
+
+def flattened(row: Sequence[Norm]) -> Tensor:
+    """Gamma and beta of each layer one after another."""
+    return torch.cat([part.float().cpu() for norm in row for part in norm])
