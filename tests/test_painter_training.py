@@ -276,8 +276,10 @@ def test_what_is_painted_and_what_is_missed_is_drawn(course, monkeypatch, tmp_pa
     assert found == {name: [name == "red"] * 6 for name in bench.COLOURS}
     assert bench._colour(_Red(), course, 6).value == pytest.approx(1 / len(bench.COLOURS), abs=1e-3)
     grids.draw(_Red(), course, tmp_path / "new", 6)
-    assert Image.open(tmp_path / "new" / "painter.jpg").size == (10 * 128, 13 * 128)
-    assert Image.open(tmp_path / "new" / "misses.jpg").size == (8 * 128, 5 * (128 + grids.LINE))
+    with Image.open(tmp_path / "new" / "painter.jpg") as shown:
+        assert shown.size == (10 * 128, 13 * 128)
+    with Image.open(tmp_path / "new" / "misses.jpg") as shown:
+        assert shown.size == (8 * 128, 5 * (128 + grids.LINE))
 
 
 def test_the_bench_s_judge_learns_styles_from_bent_and_recoloured_pictures(course):

@@ -49,7 +49,7 @@ from .canvas import (
 from .descent import OPTIMIZERS
 from .losses import Objective, Weights
 from .painters import alone, paint_each
-from .painting import Stopped, brush, fitted, keep_color, out_of_memory, to_pixels
+from .painting import Stopped, brush, fitted, keep_color, memory_told, to_pixels
 from .statistics import Colours, Statistics
 
 CONTENT = 0.08  # weight of the content beside a style of 1, at balance 0
@@ -119,18 +119,13 @@ class Gatys:
         choice = self.vgg.choice
         yield Started(len(settings), choice.device, choice.dtype)
         try:
-            for event in self._paint(brief, settings, pictures, check):
-                finished += isinstance(event, Result)
-                yield event
+            with memory_told(brief.size):
+                for event in self._paint(brief, settings, pictures, check):
+                    finished += isinstance(event, Result)
+                    yield event
         except Stopped:
             yield Cancelled(finished)
             return
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            raise EngineError(
-                "There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=brief.size
-            ) from error
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
 
     # ── A round ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -107,26 +108,21 @@ class StyleEngine:
 
         yield Started(len(settings), chosen.device, chosen.dtype)
         try:
-            source = pictures(str(brief.content))
-            if brief.size >= PREVIEW_FROM:
-                small = self._painted(brief, settings, source, pictures, PREVIEW, check, in_groups=True)
-                for index, image in enumerate(small):
-                    yield Preview(index, image.pixels)
-            yield Progress(0.0, "Looking at the picture")
-            for image in self._painted(brief, settings, source, pictures, brief.size, check):
-                made, index = settings[finished], finished
-                finished += 1
-                yield Result(index, made.knobs, made.seed, image.seconds, pixels=image.pixels)
-                yield Progress(finished / len(settings), "Painting")
+            with memory_told(brief.size):
+                source = pictures(str(brief.content))
+                if brief.size >= PREVIEW_FROM:
+                    small = self._painted(brief, settings, source, pictures, PREVIEW, check, in_groups=True)
+                    for index, image in enumerate(small):
+                        yield Preview(index, image.pixels)
+                yield Progress(0.0, "Looking at the picture")
+                for image in self._painted(brief, settings, source, pictures, brief.size, check):
+                    made, index = settings[finished], finished
+                    finished += 1
+                    yield Result(index, made.knobs, made.seed, image.seconds, pixels=image.pixels)
+                    yield Progress(finished / len(settings), "Painting")
         except Stopped:
             yield Cancelled(finished)
             return
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            raise EngineError(
-                "There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=brief.size
-            ) from error
         finally:
             if self._network is not None and brief.size > TOGETHER:
                 self._network.forget()
@@ -281,6 +277,19 @@ def keep_color(painted: Tensor, content: Tensor, amount: float) -> Tensor:
 def to_pixels(image: Tensor) -> Pixels:
     """(H, W, 3) in 0-1 -> uint8."""
     return np.asarray(image.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy())
+
+
+@contextmanager
+def memory_told(size: int) -> Iterator[None]:
+    """Raises `EngineError` where the memory did not suffice to paint at a size."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineError(
+            "There is not enough memory to paint at {size} pixels.", "Choose a smaller size.", size=size
+        ) from error
 
 
 def out_of_memory(error: BaseException) -> bool:
