@@ -59,6 +59,7 @@ class StyleBank(StyleEngine):
             self._own[ref] = [(gamma.to(to), beta.to(to)) for gamma, beta in self.style(pictures.data(ref)).row]
             while len(self._own) > REMEMBERED:
                 self._own.popitem(last=False)
+        self._own.move_to_end(ref)
         return self._own[ref]
 
 
