@@ -77,7 +77,7 @@ class PainterOptions:
 PAINTER = EngineInfo(
     name="painter",
     mode="image",
-    version="2",
+    version="3",
     summary="Your sketch and your words become a painting, at once.",
     options=PainterOptions,
     needs_one=("prompt", "sketch"),

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
 
 WEIGHTS = Path(__file__).with_name("painter.safetensors")
 SIDE = 128  # pixels of the square that a thing is painted in
+SPREAD = 1.5  # standard deviation of the codes that are drawn; it learned with 1, and its seeds then differ less than an artist's would
 OWN = 0.45  # how far each thing's code strays from the picture's
 KEPT = 32  # scenes that are remembered
 UNKNOWN = "No outline of {names} is known here, so that is left out. Draw it yourself, or try one of these: {allowed}."
@@ -219,22 +220,23 @@ class Painter:
         """Every thing of the scene, (N, 4, 128, 128)."""
         seen = torch.stack([work.seen(options.line_weight) for work in scene.works])
         given = condition(scene, brief, options, seed)
-        generator, chosen = self.generator(), device.choose()
-
-        def painted(given: Condition) -> Tensor:
-            parts = (given.words, given.style, given.palette, given.code)
-            moved = Condition(*(part.to(chosen.device, chosen.torch_dtype) for part in parts))
-            planes = seen.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)
-            made: Tensor = generator(planes, moved)
-            return made.float().cpu()
-
+        wordless = replace(given, words=given.words * 0)
         if options.guidance == 0:
-            return painted(Condition(given.words * 0, given.style, given.palette, given.code))
-        made = painted(given)
+            return self.raw(seen, wordless)
+        made = self.raw(seen, given)
         if options.guidance == 1:
             return made
-        without = painted(Condition(given.words * 0, given.style, given.palette, given.code))
+        without = self.raw(seen, wordless)
         return (without + options.guidance * (made - without)).clamp(0, 1)
+
+    def raw(self, seen: Tensor, given: Condition) -> Tensor:
+        """What the network itself makes, on the chosen device: (N, 3, S, S) and N conditions -> (N, 4, S, S), float32 in 0-1."""
+        chosen = device.choose()
+        parts = (given.words, given.style, given.palette, given.code)
+        moved = Condition(*(part.to(chosen.device, chosen.torch_dtype) for part in parts))
+        planes = seen.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)
+        made: Tensor = self.generator()(planes, moved)
+        return made.float().cpu()
 
 
 def composed(scene: Scene, painted: Tensor, options: PainterOptions, size: int) -> Tensor:
@@ -259,15 +261,20 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     weights = [brief.styles.get(name, 0.0) for name in PAINTED_STYLES] if brief.styles else [1.0] + [0.0] * (STYLES - 1)
     style = torch.tensor(weights).expand(count, STYLES)
     chance = torch.Generator().manual_seed(seed)
-    code = torch.randn(CODE, generator=chance)
+    code = codes(1, chance)[0]
     code[0] += options.mood
     code[1] += options.accent
-    each = torch.stack([torch.randn(CODE, generator=chance) for _ in scene.works])
+    each = torch.cat([codes(1, chance) for _ in scene.works])  # one by one: another thing leaves the others' as they are
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
     table = palettes(scene.works, options.palette)
     if options.natural:
         table = coloured(table, [work.words if options.guidance else "" for work in scene.works], seed)
     return Condition(said, style, table, code.expand(count, CODE))
+
+
+def codes(count: int, chance: torch.Generator) -> Tensor:
+    """What is left to the seed, (N, 8), drawn by chance."""
+    return SPREAD * torch.randn(count, CODE, generator=chance)
 
 
 def coloured(table: Tensor, called: Sequence[str], seed: int) -> Tensor:

@@ -185,15 +185,15 @@ def painted(engine: Any, lesson: Any, given: Any) -> Tensor:
     """The raw output, (N, 4, 128, 128)."""
     with torch.inference_mode():
         parts = [
-            engine.generator()(lesson.seen[at : at + 16].float(), given[slice(at, at + 16)]).float()
-            for at in range(0, len(lesson), 16)
+            engine.raw(lesson.seen[at : at + 16].float(), given[slice(at, at + 16)]) for at in range(0, len(lesson), 16)
         ]
     return torch.cat(parts)
 
 
 def seeded(given: Any, seed: int) -> Any:
-    code = torch.randn(given.code.shape, generator=torch.Generator().manual_seed(seed))
-    return replace(given, code=code)
+    from engines.image import painter
+
+    return replace(given, code=painter.codes(len(given.code), torch.Generator().manual_seed(seed)))
 
 
 def on_white(pictures: Tensor) -> Tensor:
