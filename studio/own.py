@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import registry, store
-from engines.api import check_text
+from engines.api import EngineInfo, check_text
 
 from .events import MAX_COORDINATE, Kept, Shelved, StudioError
 from .session import Session, Studio
@@ -57,10 +57,16 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
 
 def bank_style(data: bytes, file: str) -> Any:
     """The style of a file that `studio train style` wrote. Raises `EngineError` where it is none of our bank."""
-    if not store.present("style-bank-26"):
-        store.pull("style-bank-26")
-    bank: Any = registry.load("style-bank")
-    return bank.style(data, Path(file).name)
+    return trained_style(data, file, registry.info("style-bank"))
+
+
+def trained_style(data: bytes, file: str, info: EngineInfo) -> Any:
+    """The style of a file, held against the engine that is to paint in it. Raises `EngineError` where it is none of its own."""
+    for name in info.models:
+        if not store.present(name):
+            store.pull(name)
+    engine: Any = registry.load(info.name)
+    return engine.style(data, Path(file).name)
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:

@@ -144,14 +144,17 @@ def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, 
 # ── A style for the bank ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[str, Any]) -> dict[str, Any]:
+def style(
+    picture: Path, out: Path, folder: Path | None, name: str, network: bool, given: dict[str, Any]
+) -> dict[str, Any]:
     """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
     registry.infos()
-    from engines.style import contents, stylefile, training
-    from engines.style.plan import Plan
+    from engines.style import contents, kinds, stylefile, training
+    from engines.style.plan import NetworkPlan, Plan
 
     with asking():
-        plan = Plan(**check_options(Plan, given))
+        kind, what = (NetworkPlan, kinds.NETWORK) if network else (Plan, kinds.ROW)
+        plan = kind(**check_options(kind, given))
         name = style_name(name or picture.stem)
         seen = pictures.to_pixels(read_bytes(picture), picture.name)
         training.check_picture(seen)
@@ -162,7 +165,7 @@ def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[
     if missing := [each for each in STYLE_MODELS if not store.present(each)]:
         terminal.pull(missing)
     drawn = [contents.read(place) for place in sorted((config.assets() / "contents").glob("*.jpg"))]
-    file, look = out / f"{name}{stylefile.SUFFIX}", out / f"{name}.preview.jpg"
+    file, look = out / f"{name}{kinds.SUFFIXES[what]}", out / f"{name}.preview.jpg"
     facts: dict[str, Any] = {}
     with interrupted() as stopped, terminal.telling() as tell:
         for event in training.train(seen, own, [*contents.photographs(), *drawn], file, plan, stopped, name):
@@ -266,9 +269,10 @@ def show_style(facts: dict[str, Any]) -> None:
     loss = facts["style_loss"]
     if facts["stopped"]:
         aside.print(f"{facts['stopped']} The last good one was kept.", highlight=False)
+    again = f", {facts['sittings']} sittings" if facts["sittings"] > 1 else ""
     console.print(
-        f"Style loss {loss['first']:.3f} at first, {loss['last']:.3f} at last; {facts['steps']} steps from {facts['nearest']} in "
-        f"{facts['seconds']:.0f} s. The style is in {facts['file']}.",
+        f"Style loss {loss['first']:.3f} at first, {loss['last']:.3f} at last; {facts['steps']} steps from "
+        f"{facts['nearest'] or 'chance'} in {facts['seconds']:.0f} s{again}. The style is in {facts['file']}.",
         highlight=False,
         soft_wrap=True,
     )
@@ -283,6 +287,16 @@ def setting(name: str, kind: str = "text") -> Any:
     return typer.Option(min=facts["low"], max=facts["high"], help=facts["help"])
 
 
+def planned(name: str) -> Any:
+    """The same for a setting of a style's training whose default depends on what is learned: a row of the bank or a network."""
+    from engines.style.plan import NetworkPlan, Plan
+
+    facts = _settings("style")[name].metadata
+    row, network = (getattr(plan, name) for plan in (Plan, NetworkPlan))
+    about = f"{facts['help']}  [default: {row:g}, with --network {network:g}]"
+    return typer.Option(min=facts["low"], max=facts["high"], help=about, show_default=False)
+
+
 def default(name: str, kind: str = "text") -> Any:
     return _settings(kind)[name].default
 
@@ -290,9 +304,9 @@ def default(name: str, kind: str = "text") -> Any:
 def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
     registry.infos()  # the engines in their order, before a module of theirs is asked for
     if kind == "style":
-        from engines.style.plan import Plan as StylePlan
+        from engines.style.plan import NetworkPlan
 
-        return {each.name: each for each in dataclasses.fields(StylePlan)}
+        return {each.name: each for each in dataclasses.fields(NetworkPlan)}
     if kind == "image":
         from engines.image.plan import Plan
 

@@ -1,33 +1,24 @@
-"""A new style for the bank: only its row is learned, what is stopped goes on as if it had not been, and its file is a style like any."""
+"""A new style: only what should be learned is, and what is stopped goes on as if it had not been."""
 
 from __future__ import annotations
 
-import json
-import pickle
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors.torch import load_file, save_file
+from banks import CPU, kernels, picture, toy_bank
+from safetensors.torch import load_file
 
-from engines import registry, store
-from engines.api import PICTURE, Brief, BriefError, EngineError, Result, Setting
-from engines.device import Choice
+from engines.api import EngineError
 from engines.style import contents, stylefile, training
-from engines.style.network import Kernels, StyleNetwork
+from engines.style.learned import Bank
+from engines.style.network import StyleNetwork
 from engines.style.plan import Plan
-from engines.style.trainable import Trainable
-from engines.style.training import Bank, Paused, Shown, Step, Trained, train
-from studio import config
+from engines.style.training import Paused, Shown, Step, Trained, train
 from studio.bench import style as bench
 
-CPU = Choice("cpu", "float32", "for a test")
 PLAN = Plan(steps=12, size=64, learning_rate=0.05, minutes=100)
-WIDTHS = (6, 8, 8)
 
 
 @pytest.fixture(autouse=True)
@@ -38,39 +29,9 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
-def kernels() -> Kernels:
-    """The bank's network at toy width, two residual blocks, with weights drawn by chance."""
-    chance = torch.Generator().manual_seed(0)
-
-    def drawn(out: int, into: int, side: int) -> torch.Tensor:
-        return torch.randn(out, into, side, side, generator=chance) / (into * side * side) ** 0.5
-
-    one, two, three = WIDTHS
-    return Kernels(
-        contract=(drawn(one, 3, 9), drawn(two, one, 3), drawn(three, two, 3)),
-        residual=tuple((drawn(three, three, 3), drawn(three, three, 3)) for _ in range(2)),
-        expand=(drawn(two, three, 3), drawn(one, two, 3), drawn(3, one, 9)),
-    )
-
-
 @pytest.fixture(scope="module")
 def toy() -> Bank:
-    network, chance = Trainable(kernels(), CPU), torch.Generator().manual_seed(1)
-    rows = {
-        name: [(torch.rand(width, generator=chance) + 0.5, torch.zeros(width)) for width in network.widths()]
-        for name in ("one", "two", "three")
-    }
-    return Bank(network, rows, [f"layer.{at}" for at in range(len(network.widths()))], "a" * 64)
-
-
-def picture(seed=0, size=(90, 70)) -> np.ndarray:
-    """Stripes and discs in a few colours."""
-    chance, (height, width) = np.random.default_rng(seed), size
-    y, x = np.mgrid[0:height, 0:width]
-    colours = chance.integers(0, 256, (3, 3))
-    return colours[(np.sin(x / 5 + y / 9 * chance.normal()) > 0).astype(int) + ((x - 30) ** 2 + y**2 < 900)].astype(
-        "uint8"
-    )
+    return toy_bank()
 
 
 @pytest.fixture
@@ -102,11 +63,12 @@ def test_it_computes_what_the_bank_computes(toy):
 def test_parts_are_the_same_for_the_same_seed_and_come_again():
     parts, others = (contents.Parts([picture(3)], [picture(4)], 32, seed) for seed in (0, 1))
     assert torch.equal(parts(5), contents.Parts([picture(3)], [picture(4)], 32, 0)(5))
-    assert torch.equal(parts(5), parts(5 + contents.DIFFERENT))
+    assert torch.equal(parts(5), parts(5 + parts.different))
     assert not torch.equal(parts(5), others(5))
     for at in range(8):
         part = parts(at)
-        assert part.shape == (1, 3, 32, 32)
+        side = (16, 32, 48)[at % 3]
+        assert part.shape == (1, 3, side, side)
         assert 0 <= float(part.min()) <= float(part.max()) <= 1
 
 
@@ -173,7 +135,7 @@ def test_an_unfinished_training_of_another_picture_is_not_gone_on_with(learn, tm
     assert isinstance(list(learn(cancelled=lambda: next(asked) > 400))[-1], Paused)
     with pytest.raises(EngineError, match="other pictures or settings"):
         list(learn(style=picture(8)))
-    (tmp_path / "one.unfinished").write_bytes(b"torn")
+    (tmp_path / "one.style.unfinished").write_bytes(b"torn")
     with pytest.raises(EngineError, match="is damaged"):
         list(learn())
 
@@ -235,198 +197,3 @@ def test_the_bench_says_what_was_reached_and_what_was_not():
 def test_the_bench_judges_a_style_by_its_own_picture(eyes):
     judge = bench.Judge(picture(7), eyes)
     assert judge(picture(7, (256, 199))) < judge(picture(1, (256, 199)))
-
-
-# ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def packed(toy) -> bytes:
-    return stylefile.pack(stylefile.Style("mine", toy.rows["one"], toy.sha256, b"\xff\xd8", {"steps": 1}), toy.layers)
-
-
-def test_a_style_comes_back_from_its_file(toy, packed):
-    found = stylefile.load(packed, toy.layers, toy.network.widths(), toy.sha256)
-    assert (found.name, found.network, found.thumbnail, found.facts) == ("mine", toy.sha256, b"\xff\xd8", {"steps": 1})
-    assert packed == stylefile.pack(found, toy.layers)
-
-
-def altered(packed: bytes, folder: Path, about=None, **tensors) -> bytes:
-    (folder / "x").write_bytes(packed)
-    found = {**load_file(folder / "x"), **tensors}
-    said = {"version": 1, "name": "mine", "network": "a" * 64, "facts": {}, **(about or {})}
-    save_file(
-        {key: value for key, value in found.items() if value is not None}, folder / "y", {"duet": json.dumps(said)}
-    )
-    return (folder / "y").read_bytes()
-
-
-def test_what_is_no_style_of_this_bank_is_refused(toy, packed, tmp_path):
-    nan = torch.full((WIDTHS[0],), float("nan"))
-    wrong = [
-        (pickle.dumps({"a": 1}), "is a pickle"),
-        (b"PK\x03\x04" + bytes(100), "is a pickle"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "choose style-codes, or train a style"),
-        (b"", "choose style-codes"),
-        (packed[:-40], "is damaged"),
-        (packed[:40], "is damaged"),
-        (altered(packed, tmp_path, {"version": 2}), "version 2; this studio reads version 1"),
-        (altered(packed, tmp_path, {"network": "b" * 64}), "other weights of the bank"),
-        (altered(packed, tmp_path, {"name": 5}), "is damaged"),
-        (altered(packed, tmp_path, **{"layer.0.norm.gamma": torch.ones(5)}), "is damaged"),
-        (altered(packed, tmp_path, **{"layer.0.norm.gamma": nan}), "is damaged"),
-        (altered(packed, tmp_path, **{"layer.0.norm.gamma": None}), "is damaged"),
-        (altered(packed, tmp_path, extra=torch.ones(1)), "is damaged"),
-    ]
-    for data, said in wrong:
-        with pytest.raises(EngineError, match=said):
-            stylefile.load(data, toy.layers, toy.network.widths(), toy.sha256, "mine")
-
-
-# ── In a brief ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-REF = "sha256:" + "c" * 64
-
-
-def test_which_engine_a_stored_style_means():
-    plain = {"content": "sha256:" + "d" * 64}
-    assert registry.check(Brief(styles={REF: 1}, **plain)).engine == "style-codes"
-    for styles in ({REF: 1}, {REF: 1, "woodcut": 1}):
-        assert registry.check(Brief(engine="style-bank", styles=styles, **plain)).engine == "style-bank"
-    with pytest.raises(BriefError, match="Unknown style 'nobody'"):
-        registry.check(Brief(engine="style-bank", styles={"nobody": 1}, **plain))
-
-
-@pytest.fixture
-def bank():
-    store.ensure(["style-bank-26"])
-    return registry.load("style-bank")
-
-
-@pytest.fixture
-def own_style(bank) -> bytes:
-    """A style of the real bank that is nobody's: that of `woodcut`, a little altered."""
-    found = Bank.of_store()
-    row = [(gamma * 1.1, beta + 0.05) for gamma, beta in found.rows["woodcut"]]
-    return stylefile.pack(stylefile.Style("mine", row, found.sha256, b"", {}), found.layers)
-
-
-@pytest.fixture
-def work(tmp_path, own_style) -> Path:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    Image.open(config.assets() / "contents" / "street.jpg").resize((96, 64)).save(folder / "photo.png")
-    (folder / "mine.style.safetensors").write_bytes(own_style)
-    return folder
-
-
-def brief(folder: Path, styles, **more) -> Path:
-    data = {"content": "photo.png", "styles": styles, "size": 64, "variants": 2, **more}
-    (folder / "brief.json").write_text(json.dumps(data))
-    return folder / "brief.json"
-
-
-@pytest.mark.models
-def test_a_round_in_a_style_of_ones_own(work, studio_command):
-    for at, (styles, more) in enumerate(
-        [
-            ({"mine.style.safetensors": 1}, {}),
-            ({"mine.style.safetensors": 0.5, "woodcut": 0.5}, {"masks": {"style:mine.style.safetensors": "photo.png"}}),
-        ]
-    ):
-        out = work / f"round-{at}"
-        status, said, err = studio_command("round", brief(work, styles, **more), "--out", out, "--json")
-        assert status == 0, err
-        report = json.loads(said)
-        assert report["engine"]["name"] == "style-bank"
-        assert len(report["variants"]) == 2
-        assert sum(bool(PICTURE.fullmatch(name)) for name in report["brief"]["styles"]) == 1
-
-
-@pytest.mark.models
-def test_a_mix_lies_between_its_styles(bank, own_style):
-    class Files:
-        def __call__(self, ref):
-            return picture(3)
-
-        def data(self, ref):
-            return own_style
-
-    def painted(styles):
-        asked = Brief(engine="style-bank", content="sha256:" + "d" * 64, styles=styles, size=64)
-        made = [each for each in bank.run(asked, [Setting({}, 0)], Files(), lambda: False) if isinstance(each, Result)]
-        return made[0].pixels.astype(int)
-
-    one, other, both = painted({REF: 1}), painted({"starry-oil": 1}), painted({REF: 0.5, "starry-oil": 0.5})
-    assert (one != other).any()
-    assert abs(both - one).mean() < abs(other - one).mean()
-
-
-@pytest.mark.models
-def test_what_the_bank_cannot_paint_in_is_said_before_anything_is_made(work, studio_command):
-    (work / "bad.safetensors").write_bytes(pickle.dumps([1]))
-    for styles, engine, said in [
-        ({"photo.png": 1}, "style-bank", "choose style-codes, or train"),
-        ({"bad.safetensors": 1}, "", "is a pickle"),
-        ({"mine.style.safetensors": 1}, "style-codes", "takes pictures as styles"),
-    ]:
-        out = work / "out"
-        status, _, err = studio_command("round", brief(work, styles, engine=engine), "--out", out)
-        assert status == 2
-        assert said in err
-        assert not out.exists()
-
-
-# ── The command ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.models
-def test_the_command_trains_and_skips_what_is_no_picture(work, studio_command):
-    store.ensure(["style-bank-26", "hed-vgg16", "photographs"])
-    (work / "torn.jpg").write_bytes(b"\xff\xd8torn")
-    Image.fromarray(picture(7)).save(work / "stripes.png")
-    out = work / "made"
-    arguments = ["--out", out, "--contents", work, "--size", "64", "--steps", "2", "--name", "stripes"]
-    status, said, err = studio_command("train", "style", work / "stripes.png", *arguments, "--json")
-    assert status == 0, err
-    facts = json.loads(said)
-    assert facts["contents"] == {"own": 2, "skipped": ["mine.style.safetensors", "torn.jpg"]}
-    assert facts["steps"] == 2
-    assert sorted(place.name for place in out.iterdir()) == ["stripes.preview.jpg", "stripes.style.safetensors"]
-    (out / "photo.png").write_bytes((work / "photo.png").read_bytes())
-    status, _, err = studio_command("round", brief(out, {"stripes.style.safetensors": 1}), "--out", work / "round")
-    assert status == 0, err
-
-
-def test_wrong_input_is_said_and_nothing_is_written(tmp_path, studio_command):
-    Image.fromarray(picture(7)).save(tmp_path / "style.png")
-    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
-    (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "torn").mkdir()
-    (tmp_path / "torn" / "a.jpg").write_bytes(b"\xff\xd8")
-    for arguments, said in [
-        (["gone.png"], "cannot be read"),
-        (["text.png"], "not a picture"),
-        (["red.png"], "one colour only"),
-        (["style.png", "--contents", tmp_path / "empty"], "holds no picture"),
-        (["style.png", "--contents", tmp_path / "torn"], "1 other files"),
-        (["style.png", "--contents", tmp_path / "none"], "cannot be read"),
-        (["style.png", "--name", "a/b"], "cannot be a file's name"),
-        (["style.png", "--minutes", "-1"], "--minutes"),
-    ]:
-        first, *rest = arguments
-        status, _, err = studio_command("train", "style", tmp_path / first, "--out", tmp_path / "out", *rest)
-        assert (status, said in err) == (2, True), (arguments, err)
-        assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.models
-def test_a_stop_is_heard_within_half_a_second(tmp_path):
-    store.ensure(["style-bank-26", "hed-vgg16"])
-    stop = time.perf_counter() + 3
-    events = list(
-        train(picture(7), [picture(3)], [], tmp_path / "x", Plan(size=256), lambda: time.perf_counter() > stop)
-    )
-    assert time.perf_counter() - stop < 0.5
-    assert isinstance(events[-1], Paused)

@@ -13,7 +13,7 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from ..errors import EngineError
-from .stylefile import KEY, SUFFIX
+from .kinds import KEY
 from .stylefile import write as write_file
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
@@ -22,7 +22,7 @@ Log = TypeVar("Log")
 
 def place(out: Path) -> Path:
     """Where a training for `out` is kept that was stopped."""
-    return out.with_name(f"{out.name.removesuffix(SUFFIX)}.unfinished")
+    return out.with_name(f"{out.name.removesuffix('.safetensors')}.unfinished")
 
 
 def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -41,8 +41,8 @@ def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tenso
         with safe_open(file, "pt") as opened:
             about = json.loads(opened.metadata()[KEY])
         tensors, of, kept = load_file(file), about["mark"], log(**about["log"])
-        if {*tensors} != {"row", "good", *MOMENTS}:
-            raise KeyError("row")
+        if {*tensors} != {"weights", "good", *MOMENTS}:
+            raise KeyError("weights")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise EngineError(
             "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file)

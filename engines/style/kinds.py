@@ -1,0 +1,30 @@
+"""Which kind of trained style a file is, told from how it begins: a row of the bank, or a whole network. No torch here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ROW, NETWORK = "row", "network"
+SUFFIXES = {ROW: ".style.safetensors", NETWORK: ".network.safetensors"}
+KEY = "duet"  # the one key of the files' metadata: several would come in any order
+PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive of one
+
+
+def is_trained(data: bytes) -> bool:
+    """Whether it is a file of tensors rather than a picture, or was meant as one: pickles and damaged files, too."""
+    return (data[8:9] == b"{" and data[5:8] == bytes(3)) or data.startswith(PICKLED)
+
+
+def kind(data: bytes) -> str | None:
+    """`ROW` or `NETWORK`, as the file says; None where it is no style that was trained."""
+    try:
+        return str(about(data).get("kind", ROW))  # rows were there first, and do not say it
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def about(data: bytes) -> Any:
+    """What a safetensors file of ours says of itself. Raises `ValueError`, `KeyError`, `TypeError` or `RecursionError` where it is none."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(header["__metadata__"][KEY])
