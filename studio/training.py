@@ -153,6 +153,10 @@ def style(
     from engines.style.plan import NetworkPlan, Plan
 
     with asking():
+        if given.get("from_scratch") and not network:
+            raise StudioError(
+                "--from-scratch goes with --network.", "A row of the bank begins with the nearest of its styles."
+            )
         kind, what = (NetworkPlan, kinds.NETWORK) if network else (Plan, kinds.ROW)
         plan = kind(**check_options(kind, given))
         name = style_name(name or picture.stem)

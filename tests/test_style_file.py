@@ -7,6 +7,7 @@ import pickle
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from banks import WIDTHS, picture, toy_bank
@@ -14,9 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from engines import registry, store
-from engines.api import PICTURE, Brief, BriefError, EngineError, Result, Setting
-from engines.style import stylefile
-from engines.style.learned import Bank
+from engines.api import PICTURE, Brief, BriefError, Cancelled, EngineError, Result, Setting
+from engines.style import kinds, stylefile
+from engines.style.learned import Bank, Network
+from engines.style.owned import StyleNetworks
+from engines.style.painting import fitted
 from engines.style.plan import Plan
 from engines.style.training import Paused, train
 from studio import config
@@ -71,6 +74,117 @@ def test_what_is_no_style_of_this_bank_is_refused(toy, packed, tmp_path):
     for data, said in wrong:
         with pytest.raises(EngineError, match=said):
             stylefile.load(data, toy.layers, toy.network.widths(), toy.sha256, "mine")
+
+
+@pytest.fixture
+def whole(toy) -> bytes:
+    """A network near the toy bank's."""
+    learner = Network(toy, chance=False, seed=0)
+    return learner.pack(learner.start(toy.rows["two"]), "whole", b"\xff\xd8", {"steps": 1})
+
+
+def test_a_network_comes_back_from_its_file(whole):
+    found = stylefile.load_network(whole)
+    assert (found.name, found.thumbnail, found.facts) == ("whole", b"\xff\xd8", {"steps": 1})
+    assert whole == stylefile.pack_network(found)
+
+
+def test_what_is_no_network_is_refused(packed, whole, tmp_path, toy):
+    kernel = stylefile.load_network(whole).kernels.contract[1].half()
+    wrong = [
+        (pickle.dumps({"a": 1}), "is a pickle"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "no style file"),
+        (packed, "no network of its own"),
+        (whole[:-40], "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network", "version": 2}), "version 2; this studio reads version 1"),
+        (altered(whole, tmp_path, {"kind": "other"}), "no network of its own"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel[:, :2].contiguous()}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel.float()}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel * float("inf")}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"res.0.0.w": None}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"expand.2.norm.beta": None}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, extra=torch.ones(1)), "is damaged"),
+    ]
+    for data, said in wrong:
+        with pytest.raises(EngineError, match=said):
+            stylefile.load_network(data, "whole")
+    with pytest.raises(EngineError, match="has a network of its own"):
+        stylefile.load(whole, toy.layers, toy.network.widths(), toy.sha256)
+
+
+def test_which_kind_a_file_is(packed, whole):
+    assert [kinds.kind(data) for data in (packed, whole, pickle.dumps([1]), b"", b"GIF89a{{{{", whole[:60])] == [
+        "row",
+        "network",
+        *[None] * 4,
+    ]
+    meant = (packed, whole, pickle.dumps([1]), packed[:40])
+    assert all(kinds.is_trained(data) for data in meant)
+    assert not any(kinds.is_trained(data) for data in (b"", b"\xff\xd8\xff", b"GIF89a\x7b\x00{\x00"))
+
+
+# ── The engine of networks ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Files:
+    """A photograph, a brush that is white on the left, and styles by reference."""
+
+    def __init__(self, **styles: bytes) -> None:
+        self._styles = styles
+
+    def __call__(self, ref):
+        left = np.zeros((70, 90, 3), np.uint8)
+        left[:, :45] = 255
+        return left if ref.endswith("e" * 64) else picture(3, (70, 90))
+
+    def data(self, ref):
+        return self._styles[ref[-1]]
+
+
+@pytest.fixture
+def painted(whole, toy):
+    """What the engine paints in a style `a`, its network, or `b`, another."""
+    other = Network(toy, chance=True, seed=1)
+    files = Files(a=whole, b=other.pack(other.start(None), "other", b"", {}))
+    engine = StyleNetworks()
+
+    def run(styles, **more):
+        named = {f"sha256:{name * 64}": weight for name, weight in styles.items()}
+        asked = Brief(engine="style-network", content="sha256:" + "d" * 64, styles=named, size=90, **more)
+        events = engine.run(
+            registry.check(asked), [Setting({}, 0), Setting({"strength": 1.0}, 1)], files, lambda: False
+        )
+        return [each.pixels.astype(int) for each in events if isinstance(each, Result)]
+
+    return run
+
+
+def test_networks_paint_and_are_mixed_by_what_they_paint(painted):
+    content = fitted(picture(3, (70, 90)), 90).astype(int)
+    assert abs(painted({"a": 1}, options={"strength": 0.0})[0] - content).max() == 0
+    (some, one), (_, other), (_, both) = painted({"a": 1}), painted({"b": 1}), painted({"a": 0.25, "b": 0.75})
+    assert 0 < abs(some - content).mean() < abs(one - content).mean()
+    assert abs(both - (0.25 * one + 0.75 * other)).max() <= 1
+    assert all((first == second).all() for first, second in zip(painted({"a": 1}), (some, one), strict=True))
+
+
+def test_networks_take_the_brush(painted):
+    content = fitted(picture(3, (70, 90)), 90).astype(int)
+    (_, brushed), (_, plain) = (
+        painted({"a": 1}, masks={f"style:sha256:{'a' * 64}": "sha256:" + "e" * 64}),
+        painted({"a": 1}),
+    )
+    assert abs(brushed - plain)[:, :20].max() <= 1
+    assert abs(brushed - content)[:, -20:].max() <= 1
+
+
+def test_a_stop_is_heard_between_convolutions(whole):
+    asked = iter(range(10**9))
+    brief = registry.check(
+        Brief(engine="style-network", content="sha256:" + "d" * 64, styles={f"sha256:{'a' * 64}": 1}, size=90)
+    )
+    events = list(StyleNetworks().run(brief, [Setting({}, 0)], Files(a=whole), lambda: next(asked) > 5))
+    assert isinstance(events[-1], Cancelled)
 
 
 # ── In a brief ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,6 +300,18 @@ def test_the_command_trains_and_skips_what_is_no_picture(work, studio_command):
     (out / "photo.png").write_bytes((work / "photo.png").read_bytes())
     status, _, err = studio_command("round", brief(out, {"stripes.style.safetensors": 1}), "--out", work / "round")
     assert status == 0, err
+    for sitting in (1, 2):
+        status, said, err = studio_command("train", "style", work / "stripes.png", *arguments, "--network", "--json")
+        assert status == 0, err
+        assert [json.loads(said)[fact] for fact in ("kind", "sittings", "steps")] == ["network", sitting, 2 * sitting]
+    status, said, err = studio_command(
+        "round", brief(out, {"stripes.network.safetensors": 1}), "--out", work / "own", "--json"
+    )
+    assert status == 0, err
+    assert json.loads(said)["engine"]["name"] == "style-network"
+    mixed = brief(out, {"stripes.network.safetensors": 0.5, "stripes.style.safetensors": 0.5})
+    status, _, err = studio_command("round", mixed, "--out", work / "mixed")
+    assert (status, "no network of its own" in err) == (2, True)
 
 
 def test_wrong_input_is_said_and_nothing_is_written(tmp_path, studio_command):
@@ -204,6 +330,7 @@ def test_wrong_input_is_said_and_nothing_is_written(tmp_path, studio_command):
         (["style.png", "--contents", tmp_path / "none"], "cannot be read"),
         (["style.png", "--name", "a/b"], "cannot be a file's name"),
         (["style.png", "--minutes", "-1"], "--minutes"),
+        (["style.png", "--from-scratch"], "goes with --network"),
     ]:
         first, *rest = arguments
         status, _, err = studio_command("train", "style", tmp_path / first, "--out", tmp_path / "out", *rest)

@@ -11,14 +11,16 @@ from banks import CPU, kernels, picture, toy_bank
 from safetensors.torch import load_file
 
 from engines.api import EngineError
-from engines.style import contents, stylefile, training
-from engines.style.learned import Bank
-from engines.style.network import StyleNetwork
-from engines.style.plan import Plan
+from engines.style import contents, kinds, stylefile, training
+from engines.style.learned import WIDER, Bank, widened
+from engines.style.network import Kernels, StyleNetwork
+from engines.style.plan import NetworkPlan, Plan
+from engines.style.trainable import Trainable
 from engines.style.training import Paused, Shown, Step, Trained, train
 from studio.bench import style as bench
 
 PLAN = Plan(steps=12, size=64, learning_rate=0.05, minutes=100)
+WHOLE = NetworkPlan(steps=12, size=64, learning_rate=0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,8 @@ def toy() -> Bank:
 @pytest.fixture
 def learn(toy, eyes, tmp_path):
     def run(out="one", plan=PLAN, cancelled=lambda: False, own=(), found=toy, style=None):
-        file = tmp_path / f"{out}{stylefile.SUFFIX}"
+        kind = kinds.NETWORK if isinstance(plan, NetworkPlan) else kinds.ROW
+        file = tmp_path / f"{out}{kinds.SUFFIXES[kind]}"
         style = picture(7) if style is None else style
         return train(style, own, [picture(1), picture(2)], file, plan, cancelled, eyes=eyes, found=found)
 
@@ -109,24 +112,25 @@ def test_it_begins_with_the_nearest_style(learn, toy, eyes):
     assert trained(learn(plan=replace(PLAN, steps=1), style=picture_of_two)).facts["nearest"] == "two"
 
 
-def test_a_stop_changes_nothing(learn, tmp_path):
-    whole = trained(learn("whole", own=[picture(5)]))
+@pytest.mark.parametrize("plan", [PLAN, WHOLE], ids=["row", "network"])
+def test_a_stop_changes_nothing(learn, tmp_path, plan):
+    whole = trained(learn("whole", plan, own=[picture(5)]))
     runs, paused = 0, []
     while True:
         asked = iter(range(10**9))
-        events = list(learn("parts", own=[picture(5)], cancelled=lambda asked=asked: next(asked) > 400))
+        events = list(learn("parts", plan, own=[picture(5)], cancelled=lambda asked=asked: next(asked) > 400))
         runs += 1
         if isinstance(events[-1], Trained):
             break
         assert isinstance(events[-1], Paused)
         paused.append(events[-1].step)
-        assert not (tmp_path / f"parts{stylefile.SUFFIX}").exists()
+        assert not list(tmp_path.glob("parts.*.safetensors"))
     assert runs > 1
     assert paused == sorted(set(paused))
-    one, other = (load_file(tmp_path / f"{name}{stylefile.SUFFIX}") for name in ("whole", "parts"))
+    one, other = (load_file(done.file) for done in (whole, events[-1]))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert whole.facts["steps"] == events[-1].facts["steps"] == PLAN.steps
-    assert not list(tmp_path.glob("*.unfinished"))
+    assert len(list(tmp_path.glob("*.unfinished"))) == (0 if plan is PLAN else 2)  # a network has another sitting
     assert not list(tmp_path.glob(".*"))
 
 
@@ -140,8 +144,9 @@ def test_an_unfinished_training_of_another_picture_is_not_gone_on_with(learn, tm
         list(learn())
 
 
-def test_the_minutes_end_it(learn):
-    done = trained(learn(plan=replace(PLAN, steps=100_000, minutes=0.02)))
+@pytest.mark.parametrize("plan", [PLAN, WHOLE], ids=["row", "network"])
+def test_the_minutes_end_it(learn, plan):
+    done = trained(learn(plan=replace(plan, steps=100_000, minutes=0.02)))
     assert 1 <= done.facts["steps"] < 1000
     assert done.facts["seconds"] < 10
 
@@ -167,7 +172,68 @@ def test_a_loss_that_is_no_number_ends_it_with_the_last_good(learn, toy, monkeyp
     broken_from(0)
     with pytest.raises(EngineError, match="no number from the first step"):
         list(learn("none"))
+    broken_from(4)
+    done = trained(learn("whole", WHOLE))
+    assert (done.facts["steps"], "no number" in done.facts["stopped"]) == (4, True)
+    monkeypatch.setattr(training.Objective, "total", step)
+    assert trained(learn("whole", WHOLE)).facts["steps"] == 4 + WHOLE.steps
     assert not (tmp_path / f"none{stylefile.SUFFIX}").exists()
+
+
+def test_a_wider_network_paints_the_same(toy):
+    pixels = torch.rand(1, 3, 48, 64)
+    wide = Trainable(Kernels.of(widened(toy.network.kernels.each())), CPU)
+    copies = [width // narrow for width, narrow in zip(wide.widths(), toy.network.widths(), strict=True)]
+    assert copies == [1] * (len(copies) - 3) + [WIDER, WIDER, 1]
+    row = [
+        tuple(part.repeat_interleave(count) for part in norm)
+        for norm, count in zip(toy.rows["two"], copies, strict=True)
+    ]
+    expected = toy.network.paint(pixels, toy.rows["two"], lambda: None)
+    assert torch.allclose(wide.paint(pixels, row, lambda: None), expected, atol=1e-4)
+
+
+def test_a_network_learns_its_convolutions_and_leaves_the_bank_alone(learn, toy):
+    before = [kernel.clone() for kernel in toy.network.kernels.each()]
+    events = list(learn(plan=replace(WHOLE, steps=30)))
+    losses = [each.loss for each in events if isinstance(each, Step) and each.loss is not None]
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
+    assert all(torch.equal(one, other) for one, other in zip(before, toy.network.kernels.each(), strict=True))
+    done = trained(events)
+    own = stylefile.load_network(done.file.read_bytes())
+    assert (own.name, own.facts["kind"], own.facts["nearest"] in toy.rows) == ("one", "network", True)
+    first = [kernel.float() for kernel in widened(before)]
+    changes = [float((now - then).norm() / then.norm()) for now, then in zip(own.kernels.each(), first, strict=True)]
+    assert min(changes) > 0.01
+    shown = [each for each in events if isinstance(each, Shown)][-1].pixels.astype(int)
+    network = StyleNetwork(own.kernels, CPU)  # what the file paints is what was shown at last
+    pixels = torch.from_numpy(contents_of(shown.shape)).float() / 255
+    painted = network.paint(network.prepare(pixels, lambda: None), [own.row], lambda: None)[0].mul(255)
+    assert float((painted - torch.from_numpy(shown)).abs().mean()) < 2
+
+
+def contents_of(shape) -> np.ndarray:
+    """What is shown while it learns, in the size in which it is painted."""
+    return training.fitted(picture(1), training.SHOWN)[: shape[0], : shape[1]]
+
+
+def test_sittings_add_up(learn, tmp_path):
+    first = trained(learn(plan=replace(WHOLE, steps=4)))
+    again = list(learn(plan=replace(WHOLE, steps=6, minutes=50)))
+    steps = [each for each in again if isinstance(each, Step)]
+    assert (steps[0].step, steps[0].total, steps[-1].step, steps[-1].left) == (4, 10, 10, 0)
+    facts = trained(again).facts
+    assert (facts["steps"], facts["sittings"], len(facts["curve"])) == (10, 2, 10)
+    assert facts["seconds"] >= first.facts["seconds"]
+    with pytest.raises(EngineError, match="other pictures or settings"):
+        list(learn(plan=replace(WHOLE, seed=1)))
+
+
+def test_a_network_may_begin_with_chance(learn):
+    runs = [trained(learn(f"at-{seed}", replace(WHOLE, steps=1, from_scratch=True, seed=seed))) for seed in (0, 0, 1)]
+    assert [run.facts["nearest"] for run in runs] == ["", "", ""]
+    one, two = (stylefile.load_network(run.file.read_bytes()).kernels.each()[0] for run in runs[1:])
+    assert not torch.equal(one, two)
 
 
 @pytest.mark.parametrize("value", [0, 130])

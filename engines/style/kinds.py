@@ -13,7 +13,17 @@ PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive o
 
 def is_trained(data: bytes) -> bool:
     """Whether it is a file of tensors rather than a picture, or was meant as one: pickles and damaged files, too."""
-    return (data[8:9] == b"{" and data[5:8] == bytes(3)) or data.startswith(PICKLED)
+    return begins_as_tensors(data) or is_pickle(data)
+
+
+def is_pickle(data: bytes) -> bool:
+    """A safetensors file may begin with the same byte: it is the length of its header."""
+    return data.startswith(PICKLED) and not begins_as_tensors(data)
+
+
+def begins_as_tensors(data: bytes) -> bool:
+    """Like a safetensors file: eight bytes of a length, of which the last are 0, then JSON."""
+    return data[5:9] == b"\0\0\0{"
 
 
 def kind(data: bytes) -> str | None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import EngineError
 from .arithmetic import Norm
-from .kinds import KEY, NETWORK, PICKLED, ROW, SUFFIXES, about, is_trained, kind
+from .kinds import KEY, NETWORK, ROW, SUFFIXES, about, is_pickle, is_trained, kind
 from .network import Kernels
 
 SUFFIX = SUFFIXES[ROW]
@@ -183,7 +183,7 @@ def opened(data: bytes, wanted: str, name: str) -> tuple[dict[str, Tensor], dict
 
 def refuse_foreign(data: bytes, name: str) -> None:
     """Raises `EngineError` for pickles, pictures and whatever else is no file of tensors."""
-    if data.startswith(PICKLED):
+    if is_pickle(data):
         raise EngineError(
             "{name} is a pickle, a format that may hold code. It is not opened.",
             "Styles are safetensors files, as studio train style writes them.",

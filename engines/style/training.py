@@ -117,7 +117,7 @@ def train(
     to learn from or the file cannot be written; whatever was in `out` is then as it was.
     """
     plan = plan or Plan()
-    check_options(Plan, asdict(plan))
+    check_options(type(plan), asdict(plan))
     check_picture(picture)
     if not own and not others:
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
