@@ -9,9 +9,7 @@ gradient descent with warm restarts"), so that each ends with a style that can b
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,7 +121,7 @@ def train(
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
     parts, shown = Parts(own, others, plan.size, plan.seed, plan.different), (own or others)[0]
     course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
-    course.mark = marked(course.found, picture, [*own, *others], plan, eyes)
+    course.mark = unfinished.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice)
     try:
         yield from course.run()
     except Stopped:
@@ -137,19 +135,6 @@ def check_picture(picture: Pixels) -> None:
             "The style picture has one colour only: there is no style to learn.",
             "Choose a picture with strokes or a pattern.",
         )
-
-
-def marked(found: Bank, picture: Pixels, contents: Sequence[Pixels], plan: Plan, eyes: vision.Eyes) -> str:
-    """Tells one training from another: only the same may be gone on with."""
-    digest = hashlib.sha256()
-    for pixels in (picture, *contents):
-        digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
-    choice = eyes.vgg.choice
-    asked = asdict(plan)
-    if isinstance(plan, NetworkPlan):  # sittings may be of any length
-        del asked["minutes"], asked["steps"]
-    facts = [found.sha256, asked, digest.hexdigest(), choice.device, choice.dtype]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 class Course:

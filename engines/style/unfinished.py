@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
 from torch import Tensor
 
-from ..errors import EngineError
+from ..api import EngineError, Pixels
+from ..device import Choice
 from .kinds import KEY
+from .plan import NetworkPlan, Plan
 from .stylefile import write as write_file
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
 Log = TypeVar("Log")
+
+
+def marked(network: str, picture: Pixels, contents: Sequence[Pixels], plan: Plan, choice: Choice) -> str:
+    """Tells one training from another: only the same may be gone on with. `network` is the SHA-256 of the bank's."""
+    digest = hashlib.sha256()
+    for pixels in (picture, *contents):
+        digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
+    asked = asdict(plan)
+    if isinstance(plan, NetworkPlan):  # sittings may be of any length
+        del asked["minutes"], asked["steps"]
+    facts = [network, asked, digest.hexdigest(), choice.device, choice.dtype]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def place(out: Path) -> Path:
