@@ -79,6 +79,24 @@ def is_one(data: bytes) -> bool:
     return data[8:9] == b"{" or data.startswith(PICKLED)
 
 
+def about_of(data: bytes) -> dict[str, Any] | None:
+    """What a file says of itself that may be a style's, of any version; None where it is no style's. Nothing of it is checked."""
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]) if is_one(data) else {}
+        about = json.loads(header["__metadata__"][KEY])
+        return about if {"version", "network"} <= {*about} else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def thumbnail(data: bytes) -> bytes:
+    """The picture in a style's file, a JPEG that nobody has checked; nothing where there is none."""
+    try:
+        return tensors_of(data)[THUMBNAIL].numpy().tobytes()
+    except (KeyError, SafetensorError):
+        return b""
+
+
 def load(data: bytes, layers: Sequence[str], widths: Sequence[int], network: str, name: str = "") -> Style:
     """The style of a file's bytes, held against the bank: its layers, their channels, and the SHA-256 of its weights.
 

@@ -195,10 +195,7 @@ class Course:
         yield self._told()
         yield self._show()
         first, began = self.log.step, self._seconds()
-        while self.log.step < self.log.total and not self.log.stopped:
-            values = self._step()
-            if values is None:
-                break
+        while self.log.step < self.log.total and not self.log.stopped and (values := self._step()):
             self._plan((self._seconds() - began) / (self.log.step - first))
             yield self._told(values)
             if time.perf_counter() - self._showed > SHOWN_EVERY:
@@ -316,7 +313,9 @@ class Course:
     # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _check(self) -> None:
-        if self.cancelled():
+        asked, stopped = time.perf_counter(), self.cancelled()
+        self.rest(time.perf_counter() - asked)  # whoever answers may let it wait while others are at work
+        if stopped:
             raise Stopped
 
     def _weights(self) -> Weights:
