@@ -38,6 +38,7 @@ class NewStyle(Task):
     picture: str = ""  # the style's picture, `sha256:…`
     content: str = ""  # what the previews show, `sha256:…`, or nothing: then it is a photograph of ours
     minutes: float = 0.0
+    left: float | None = None  # seconds that it will still take
     look: int = -1  # the step of the last preview
     fetching: Fetching | None = None
 
@@ -58,15 +59,16 @@ class NewStyle(Task):
         match event:
             case Step():
                 self.step, self.total, self.seconds = event.step, event.total, event.seconds
+                self.left = event.left if event.step >= SURE else None
             case Shown():
                 with suppress(OSError):  # a preview is not worth stopping for
                     (self.folder / LOOK).write_bytes(pictures.encode_jpeg(event.pixels))
                     self.look = event.step
 
     def told(self) -> Now:
-        told, fetching = super().told(), self.fetching
-        return told | {
-            "left": told["left"] if self.step >= SURE else None,
+        fetching = self.fetching
+        return super().told() | {
+            "left": self.left,
             "minutes": self.minutes,
             "picture": self.picture,
             "content": self.content,

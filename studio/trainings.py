@@ -70,14 +70,12 @@ class Task:
 
     def told(self) -> Now:
         """For the page: plain values."""
-        left = self.seconds / self.step * (self.total - self.step) if self.step else None
         return {
             "name": self.name,
             "status": self.status,
             "step": self.step,
             "total": self.total,
             "seconds": self.seconds,
-            "left": left,
             "ahead": self.ticket.ahead if self.ticket and self.status == "waiting" else 0,
             "sha256": self.sha256,
         }

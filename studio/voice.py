@@ -50,8 +50,9 @@ class Voice(Task):
 
     def told(self) -> Now:
         every = max(1, -(-len(self.losses) // POINTS))
+        left = self.seconds / self.step * (self.total - self.step) if self.step else None
         learned = {"losses": self.losses[::every], "scores": self.scores, "samples": self.samples}
-        return super().told() | {"words": self.words, **learned}
+        return super().told() | {"words": self.words, "left": left, **learned}
 
 
 class Voices(Trainings[Voice]):

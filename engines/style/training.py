@@ -186,6 +186,7 @@ class Course:
         self._contents: dict[int, Mapping[str, Tensor]] = {}  # what is seen of each part
         self._row: torch.nn.Parameter | None = None
         self._good = torch.empty(0)  # the last row of which the loss is known to be a number
+        self._pace = 0.0  # seconds a step
         self._started = self._kept = self._showed = time.perf_counter()
 
     def run(self) -> Iterator[Event]:
@@ -304,7 +305,7 @@ class Course:
 
     def _plan(self, pace: float) -> None:
         """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
-        left = 60 * self.plan.minutes - self._seconds()
+        self._pace, left = pace, 60 * self.plan.minutes - self._seconds()
         if self.log.step == TIMED:
             self.log.total = min(self.log.total, TIMED + max(0, int(left / pace)))
         elif left < 0:  # it has become slower since
@@ -348,9 +349,9 @@ class Course:
 
     def _told(self, values: Mapping[str, float] | None = None) -> Step:
         log, seconds = self.log, self._seconds()
-        last = log.curve[-1][2:] if log.curve else [None, None, None]
-        loss, style, content = list(values.values()) if values else last
-        left = seconds / log.step * (log.total - log.step) if log.step else None
+        loss, style, content = list(values.values()) if values else log.curve[-1][2:] if log.curve else [None] * 3
+        ends = max(0.0, 60 * self.plan.minutes - seconds)
+        left = min(self._pace * (log.total - log.step), ends) if self._pace else None
         return Step(log.step, log.total, loss, style, content, seconds, left)
 
     def _show(self) -> Shown:

@@ -30,10 +30,11 @@
   }
 
   function take(found) {
+    const waited = active() || store.get(key());
     if (found.status) [now, problem, settings] = [found, found.error || '', found.settings];
     else problem = found.error || '';
     if (active()) store.set(key(), true);
-    else if (now && store.get(key())) {
+    else if (now && waited) {
       if (now.status === 'done') arrived(now.sha256, text.learn_done);
       if (!unfinished()) store.set(key(), null);
     }
@@ -168,7 +169,7 @@
       bar(),
       h('div.looks', {}, figure(form().address(now.picture, 320), text.learn_from), figure(preview(), now.step ? fill(text.learn_by_now, { step: now.look < 0 ? 0 : now.look }) : text.learn_first)),
       problem && h('p.problem', { role: 'alert' }, problem),
-      h('p.small', {}, text.learn_meanwhile),
+      active() && h('p.small', {}, text.learn_meanwhile),
       h('footer', {}, active() ? [h('span'), button('stop', text.learn_stop)] : [button('discard', sure ? text.learn_sure : text.learn_discard), button('go', text.learn_go, 'use')]),
       shelf(),
     ];
