@@ -160,6 +160,7 @@ class Line:
     def take(self) -> Ticket:
         session, tickets = self.waiting.popitem(last=False)
         self.current = tickets.popleft()
+        self.current.ahead = 0
         if tickets:
             self.waiting[session] = tickets  # to the end: the others come first
         return self.current

@@ -76,7 +76,7 @@ class Task:
             "step": self.step,
             "total": self.total,
             "seconds": self.seconds,
-            "ahead": self.ticket.ahead if self.ticket and self.status == "waiting" else 0,
+            "ahead": self.ticket.ahead if self.ticket else 0,
             "sha256": self.sha256,
         }
 
@@ -131,7 +131,7 @@ class Trainings(Generic[Each]):
 
     def resting(self, task: Each) -> bool:
         """Whether it stands still, for a round is made."""
-        return task.status == "running" and self._studio.desk.busy
+        return task.active and task.ticket is not None and not task.ticket.ahead and self._studio.desk.busy
 
     def start(self, session: Session, task: Each, asked: Mapping[str, Any]) -> Each:
         """Begins a training with what was `asked` for. Raises `UserError` where another one is not done, or it cannot be written."""

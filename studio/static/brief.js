@@ -112,10 +112,9 @@
     return fetched('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'picture') }, body: file }, file.name);
   }
 
-  async function receive(file) { // what was dropped on a shelf: a style, or a picture that is to be one
-    if (!file) return;
-    if (file.name.endsWith('.safetensors')) Duet.learn.bring(file);
-    else await addOwn(file);
+  function dropped(file, take) { // a style's file is one wherever it is dropped
+    if (file?.name.endsWith('.safetensors')) Duet.learn.bring(file);
+    else take(file);
   }
 
   async function setContent(ref) { // a picture of ours brings back the brief that made it
@@ -303,12 +302,12 @@
       itself() { show(restored); restored = null; change(); },
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
-      receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); receive(event.dataTransfer.files[0]); },
+      receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], addOwn); },
       learn(button) { Duet.learn.open(button.dataset.ref); }, learning() { Duet.learn.open(); }, rest() { Duet.learn.stop(); }, resume() { Duet.learn.go(); },
       own(input) { addOwn(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
-      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); setContent(upload(event.dataTransfer.files[0])); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], file => setContent(upload(file))); },
       shelf(button) { draft.engine = button.value; change(); },
       style(button) { add(button.dataset.name); }, brush(button) { brush(button.dataset.name); },
       lock(button) { lock(button.dataset.name); },
@@ -341,7 +340,10 @@
 
   document.addEventListener('paste', event => {
     const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
-    if (file && draft && Duet.mode() === MODE) { event.preventDefault(); setContent(upload(file)); }
+    if (!file || !draft || Duet.mode() !== MODE) return;
+    event.preventDefault();
+    if (Duet.panels.learn.isOpen()) Duet.learn.add(file);
+    else setContent(upload(file));
   });
   document.addEventListener('dragover', event => event.preventDefault()); // a picture that misses the box must not leave the page
   document.addEventListener('drop', event => event.preventDefault());

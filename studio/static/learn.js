@@ -6,7 +6,7 @@
   const MINUTES = [4, 8, 15, 30, 60];
   const root = document.body.appendChild(h('section.duet-own.duet-learn', { id: 'duet-learn' }));
   const blank = () => ({ picture: '', name: '', named: false, settings: {} });
-  let open = false, session = '', now = null, settings = [], draft = blank(), problem = '', busy = false, waits = null, sure = false, text = {};
+  let open = false, session = '', language = '', now = null, settings = [], draft = blank(), problem = '', busy = false, waits = null, sure = false, text = {};
 
   const form = () => Duet.styleForm;
   const active = () => now && ['waiting', 'running'].includes(now.status);
@@ -18,8 +18,9 @@
   // ── What the studio says ────────────────────────────────────────────────────────────────────────────────────────────
   function adopt(value) { // the page of a session came, or came back
     text = value.text;
-    if (session === value.session) return;
-    [session, now, draft, open] = [value.session, null, blank(), false];
+    if (session === value.session && language === value.language) return;
+    if (session !== value.session) [now, draft, open] = [null, blank(), false];
+    [session, language] = [value.session, value.language];
     look();
   }
 
@@ -36,6 +37,7 @@
     if (active()) store.set(key(), true);
     else if (now && waited) {
       if (now.status === 'done') arrived(now.sha256, text.learn_done);
+      else if (problem && !open) say(problem);
       if (!unfinished()) store.set(key(), null);
     }
     if (active() || (!found.status && store.get(key()))) waits = setTimeout(look, PAUSE);
@@ -151,9 +153,9 @@
   // ── A training as it goes ───────────────────────────────────────────────────────────────────────────────────────────
   function status() {
     if (now.fetching) return fill(text.learn_fetching, { title: now.fetching.title, percent: Math.round(100 * now.fetching.done) });
-    if (now.status === 'waiting') return now.ahead ? fill(text.learn_waiting, { count: now.ahead }) : text.learn_ready;
     if (now.status === 'stopped') return now.step ? fill(text.learn_stopped, { step: now.step, total: now.total }) : text.learn_unbegun;
-    if (now.status === 'failed') return text.learn_failed;
+    if (now.status === 'failed') return open ? text.learn_failed : problem || text.learn_failed;
+    if (now.ahead) return fill(text.learn_waiting, { count: now.ahead });
     if (now.resting) return text.learn_resting;
     return now.left === null ? text.learn_ready : fill(text.learn_left, { left: clock(now.left) });
   }
@@ -163,11 +165,12 @@
 
   function progress() {
     const button = (name, label, kind = 'quiet') => h(`button.act.${kind}`, { type: 'button', disabled: busy, data: { click: name } }, label);
-    const figure = (src, label) => h('figure', {}, src ? h('img', { src, alt: label }) : h('div.blank'), h('figcaption', {}, label));
+    const figure = (src, label, kind) => h('figure', { class: kind }, src ? h('img', { src, alt: label }) : h('div.blank'), h('figcaption', {}, label));
+    const before = now.content && form().address(now.content, 320);
     return [
       h('p.status', { role: 'status' }, h('b', {}, now.name), ' ', status()),
       bar(),
-      h('div.looks', {}, figure(form().address(now.picture, 320), text.learn_from), figure(preview(), now.step ? fill(text.learn_by_now, { step: now.look < 0 ? 0 : now.look }) : text.learn_first)),
+      h('div.looks', {}, figure(form().address(now.picture, 320), text.learn_from), preview() ? figure(preview(), fill(text.learn_by_now, { step: now.look })) : figure(before, text.learn_first, 'soon')),
       problem && h('p.problem', { role: 'alert' }, problem),
       active() && h('p.small', {}, text.learn_meanwhile),
       h('footer', {}, active() ? [h('span'), button('stop', text.learn_stop)] : [button('discard', sure ? text.learn_sure : text.learn_discard), button('go', text.learn_go, 'use')]),
@@ -214,5 +217,5 @@
   });
   panels.learn.root = root;
   hear(root, 'learn');
-  Duet.learn = { adopt, card, open: enter, bring, stop: () => act('stop'), go: () => act('go') };
+  Duet.learn = { adopt, card, open: enter, bring, add, stop: () => act('stop'), go: () => act('go') };
 })();
