@@ -85,6 +85,8 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
 
 def look_of(data: bytes) -> bytes:
     """The picture by which a file is shown: itself, or that of a style."""
+    if data[8:9] != b"{":  # a picture: torch need not load for it
+        return data
     registry.infos()
     from engines.style import stylefile
 

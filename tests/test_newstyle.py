@@ -25,6 +25,7 @@ from studio import newstyle, own, pictures, render
 from studio.desk import beside
 from studio.events import StudioError
 from studio.newstyle import NewStyles
+from studio.rounds import remade
 from studio.session import Studio
 
 pytestmark = pytest.mark.models
@@ -133,7 +134,12 @@ def test_it_is_painted_with_steered_exported_and_replayed(studio, session, style
     assert weights[0] == pytest.approx(0.6)
     assert len(set(weights)) > 1  # steering moves it like any other
     own.shelve(session, ref.removeprefix("sha256:"), None)
-    assert not session.state().kept
+    state = session.state()
+    assert not state.kept
+    painting = session.files.data(
+        f"sha256:{made.variants[1].sha256}"
+    )  # a picture that is dropped brings its brief back
+    assert set(remade(painting, {*state.pictures, *state.called}).styles) == {ref, "starry-oil"}
     list(session.propose(brief))
     assert session.state().rounds[1].status == "done"  # what is out of sight still paints
     session.branch(0, 2)
