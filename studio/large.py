@@ -29,7 +29,7 @@ LINE = "large"
 SLICE = 0.5  # seconds that it has the engine for itself, once it is its turn: rounds come first
 LARGE, LARGEST = 1024, 2048  # pixels: the long side where nobody asks for another, and the longest
 
-Status = Literal["waiting", "running", "stopped", "failed"]
+Status = Literal["waiting", "running", "stopped", "failed", "done"]
 Key = tuple[str, int, int]  # session, round, variant
 
 
@@ -43,10 +43,17 @@ class Job:
     events: Iterator[object] = field(default_factory=lambda: iter(()))
     status: Status = "waiting"
     done: float = 0.0
-    seconds: float = 0.0  # on the engine
+    seconds: float = 0.0  # on the engine, in the turns before
+    since: float | None = None  # when its turn began
     error: Words | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     cancelled: Callable[[], bool] = lambda: False
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take on the engine, as soon as that can be told."""
+        spent = self.seconds + (time.monotonic() - self.since if self.since else 0.0)
+        return spent * (1 - self.done) / self.done if self.done > 0.1 else None
 
     def halted(self) -> bool:
         return self.stop.is_set() or self.cancelled()
@@ -57,8 +64,7 @@ class Larger:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._jobs: dict[Key, Job] = {}
-        self._lock = threading.Lock()
+        self._jobs: dict[Key, Job] = {}  # the last of each variant, in the life of this studio
 
     def begin(self, session: Session, round: int, variant: int, size: int | None = None) -> None:
         """Asks for a variant in this size, or takes up what was stopped. Raises `StudioError` where that cannot be."""
@@ -83,8 +89,7 @@ class Larger:
                 session.record(lambda _: Enlarging(place=place, size=size))
             job = Job(session, place, size)
             job.events = self._painted(job, current)
-            with self._lock:
-                self._jobs[key] = job
+            self._jobs[key] = job
             self._submit(job)
 
     def stop(self, session: Session, round: int, variant: int) -> None:
@@ -104,10 +109,8 @@ class Larger:
                     found.append({**about, "status": "done", "sha256": made.sha256, "seconds": made.seconds})
                     continue
                 status, done = (job.status, job.done) if job else ("stopped", 0.0)
-                left = job.seconds * (1 - done) / done if job and done > 0.1 else None
-                found.append(
-                    {**about, "status": status, "done": done, "left": left, "error": job.error if job else None}
-                )
+                told = {"left": job.left, "error": job.error} if job else {}
+                found.append({**about, "status": status, "done": done, **told})
         return found
 
     # ── At the desk ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,31 +120,27 @@ class Larger:
 
     def _turn(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[object]:
         """One turn."""
-        job.cancelled, began = cancelled, time.monotonic()
-        job.status = "stopped" if job.halted() else "running"
+        job.cancelled, job.since, job.status = cancelled, time.monotonic(), "running"
         try:
             for event in job.events:
                 yield event
                 if job.halted() or not self._wanted(job):
                     job.status = "stopped"
-                    return
-                if time.monotonic() - began > SLICE and self._studio.desk.waited_for():
+                    break
+                if time.monotonic() - job.since > SLICE and self._studio.desk.waited_for():
                     job.status = "waiting"
                     break
             else:
-                self._over(job)
-                return
+                job.status = "stopped" if job.halted() else "done"
         except UserError as error:
             job.status, job.error = "failed", Words.of(error)
-            return
         except Exception:
             log.exception("a picture of session %s could not be painted large", job.session.id[:6])
             job.status = "failed"
             job.error = Words(template="Something went wrong inside the studio. The log file has the details.")
-            return
-        finally:
-            job.seconds += time.monotonic() - began
-        self._submit(job)  # somebody else has the next turn
+        job.seconds, job.since = job.seconds + time.monotonic() - job.since, None
+        if job.status == "waiting":  # somebody else has the next turn
+            self._submit(job)
 
     def _painted(self, job: Job, current: Round) -> Iterator[object]:
         """The engine's events; what it makes is kept before it is told."""
@@ -166,12 +165,6 @@ class Larger:
         """Whether it was not undone meanwhile."""
         found = job.session.state().rounds.get(job.place.round)
         return found is not None and found.enlarging.get(job.place.variant) == job.size
-
-    def _over(self, job: Job) -> None:
-        job.status = "stopped" if job.halted() else job.status
-        with self._lock:
-            if not job.halted():
-                self._jobs.pop((job.session.id, job.place.round, job.place.variant), None)
 
 
 def larger(current: Round, place: Place, size: int) -> tuple[Brief, Setting]:
