@@ -26,9 +26,12 @@ WAITING_LIMIT = 4  # jobs of one session that may wait; a fifth is more likely a
 Work = Callable[[Callable[[], bool]], Iterator[object]]  # given `cancelled`, yields what happens
 
 
-def beside(session: str) -> str:
-    """The name under which a session's long work stands in line, beside its rounds."""
-    return f"{session}/beside"
+BESIDE = ("voice", "style", "large", "why")  # what a session may have in line beside its rounds
+
+
+def beside(session: str, what: str) -> str:
+    """The name under which one of `BESIDE` stands in line."""
+    return f"{session}/{what}"
 
 
 @dataclass(frozen=True)
@@ -236,6 +239,11 @@ class Desk:
     def running(self, session: str) -> Ticket | None:
         """The session's job on the engine, or else its first in the queue."""
         return next(iter(self.jobs(session)), None)
+
+    def waited_for(self) -> bool:
+        """Whether anyone waits for the job on the engine to end."""
+        with self._changed:
+            return bool(self._rounds.waiting)
 
     def jobs(self, session: str) -> list[Ticket]:
         """The session's jobs, the one on the engine first, then those in the queue."""

@@ -80,7 +80,7 @@ class NewStyle(Task):
 class NewStyles(Trainings[NewStyle]):
     """The styles that are learned in one studio, one at a time."""
 
-    kind, number = "styles", -2
+    kind = "style"
 
     def busy(self) -> StudioError:
         return StudioError("A style is being learned already.", "Let it finish, or discard it first.")

@@ -87,8 +87,7 @@ Each = TypeVar("Each", bound=Task)
 class Trainings(Generic[Each]):
     """The trainings of one kind in one studio, at most one a session at a time."""
 
-    kind: str  # names the folder in which they lie
-    number: int  # by which the desk tells them from other long work of a session; rounds count from 0
+    kind: str  # one of `desk.BESIDE`; it names the folder, too
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -129,6 +128,9 @@ class Trainings(Generic[Each]):
     def folder(self, session: Session) -> Path:
         return self._studio.unfinished(session.id) / self.kind
 
+    def _line(self, session: Session) -> str:
+        return beside(session.id, self.kind)
+
     def resting(self, task: Each) -> bool:
         """Whether it stands still, for a round is made."""
         return task.active and task.ticket is not None and not task.ticket.ahead and self._studio.desk.busy
@@ -139,7 +141,7 @@ class Trainings(Generic[Each]):
             known = self.of(session)
             if known is not None and known.unfinished:
                 raise self.busy()
-            self._studio.desk.admit(beside(session.id))
+            self._studio.desk.admit(self._line(session))
             shutil.rmtree(task.folder, ignore_errors=True)
             write(task.folder, asked)
             return self._submit(session, task)
@@ -150,7 +152,7 @@ class Trainings(Generic[Each]):
             found = self.of(session)
             if found is None or found.active or not (found.folder / ASKED).is_file():
                 raise StudioError("There is no training to go on with.", "Begin one.")
-            self._studio.desk.admit(beside(session.id))
+            self._studio.desk.admit(self._line(session))
             found.status, found.error = "waiting", None
             found.stop.clear()
             return self._submit(session, found)
@@ -160,7 +162,7 @@ class Trainings(Generic[Each]):
         found = self.of(session)
         if found is not None and found.active:
             found.stop.set()
-            self._studio.desk.cancel(beside(session.id), self.number)
+            self._studio.desk.cancel(self._line(session))
 
     def discard(self, session: Session) -> None:
         """Throws an unfinished training away, with all that it learned. A finished one is only no longer shown."""
@@ -168,7 +170,7 @@ class Trainings(Generic[Each]):
         self.stop(session)
         if found is not None:
             found.gone = True
-            for ticket in self._studio.desk.cancel(beside(session.id), self.number):
+            for ticket in self._studio.desk.cancel(self._line(session)):
                 ticket.wait(STOPPING)
             shutil.rmtree(found.folder, ignore_errors=True)
         with self._lock:
@@ -183,7 +185,7 @@ class Trainings(Generic[Each]):
         def work(cancelled: Callable[[], bool]) -> Iterator[object]:
             return self._work(session, task, lambda: cancelled() or task.stop.is_set())
 
-        task.ticket = self._studio.desk.submit(beside(session.id), self.number, work, patient=True)
+        task.ticket = self._studio.desk.submit(self._line(session), -1, work, patient=True)
         return task
 
     def _work(self, session: Session, task: Each, cancelled: Callable[[], bool]) -> Iterator[object]:

@@ -58,7 +58,7 @@ class Voice(Task):
 class Voices(Trainings[Voice]):
     """The voices that are trained in one studio."""
 
-    kind, number = "voices", -1
+    kind = "voice"
 
     def busy(self) -> StudioError:
         return StudioError("A voice is being trained already.", "Finish or discard it first.")

@@ -162,7 +162,7 @@ def test_a_style_is_learned_and_becomes_a_file_of_the_session(studio, session, s
     assert task.status == "done", task.error
     kept = session.state().kept[task.sha256]
     assert (kept.what, kept.name, kept.about["steps"]) == ("style", "stripes", 3.0)
-    assert not (studio.unfinished(session.id) / "styles").exists()
+    assert not (studio.unfinished(session.id) / "style").exists()
     told = json.loads(json.dumps(task.told()))
     assert (told["step"], told["total"], told["sha256"]) == (3, 3, task.sha256)
     list(
@@ -257,7 +257,7 @@ def test_a_session_that_is_forgotten_leaves_nothing_behind(studio, session, styl
     studio.forget(session.id)
     assert not task.active
     assert not studio.unfinished(session.id).exists()
-    assert not studio.desk.jobs(beside(session.id))
+    assert not studio.desk.jobs(beside(session.id, "style"))
 
 
 def test_a_full_disk_is_told_and_what_was_learned_is_kept_as_soon_as_there_is_room(

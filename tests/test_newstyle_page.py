@@ -116,7 +116,7 @@ def test_a_style_is_learned_while_the_artist_works_on(visit, running):
     sheet(page).get_by_role("button", name="Discard all it learned?").click()
     expect(sheet(page).get_by_role("button", name="Learn this style")).to_be_visible()
     expect(line).to_have_count(0)
-    assert not running.studio.unfinished(session_of(page, running).id).joinpath("styles").exists()
+    assert not running.studio.unfinished(session_of(page, running).id).joinpath("style").exists()
 
 
 def test_what_is_learned_comes_into_the_mix_and_onto_the_shelf_of_every_tab(visit):

@@ -144,6 +144,7 @@ def brief(
         | text.texts(
             "steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself"
         )
+        | text.texts("begins_with", "begin_afresh")
         | text.texts("close", "pixels", "undo", "redo", "eraser")
         | {key: words for key, words in text.words["page"].items() if key.startswith(("brush_", "learn_"))},
     )
@@ -159,6 +160,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "own": info.picture_styles,
         "files": info.file_styles,
         "brush": "style" in info.masks,
+        "continues": info.continues,
         "styles": [
             {
                 "name": name,

@@ -189,6 +189,17 @@
       h('button.icon', { type: 'button', 'aria-label': told, title: told, data: { click: going ? 'rest' : 'resume' } }, icon(going ? 'pause' : 'play')));
   }
 
+  function offer(names) { // a picture of the artist's own that is a style may become a quick one
+    const mine = form().pictures(), ref = names.reverse().find(name => mine.includes(name));
+    return ref && h('p.offer', { data: { key: 'offer' } },
+      h('button', { type: 'button', data: { click: 'learn', ref } }, fill(text.learn_offer, { name: stem(form().known(ref)?.name || text.own_style) })));
+  }
+
+  const handlers = { // of the brief
+    learn(button) { enter(button.dataset.ref); },
+    learning() { enter(); }, rest() { act('stop'); }, resume() { act('go'); },
+  };
+
   define('learn', {
     root, value: {}, isOpen: () => open,
     on: {
@@ -217,5 +228,5 @@
   });
   panels.learn.root = root;
   hear(root, 'learn');
-  Duet.learn = { adopt, card, open: enter, bring, add, stop: () => act('stop'), go: () => act('go') };
+  Duet.learn = { adopt, card, offer, handlers, bring, add };
 })();
