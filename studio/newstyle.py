@@ -40,6 +40,7 @@ class NewStyle(Task):
     minutes: float = 0.0
     left: float | None = None  # seconds that it will still take
     look: int = -1  # the step of the last preview
+    shown: bytes = b""  # that preview, a JPEG, as soon as there is one in this studio
     fetching: Fetching | None = None
 
     @property
@@ -61,9 +62,18 @@ class NewStyle(Task):
                 self.step, self.total, self.seconds = event.step, event.total, event.seconds
                 self.left = event.left if event.step >= SURE else None
             case Shown():
+                self.shown, self.look = pictures.encode_jpeg(event.pixels), event.step
                 with suppress(OSError):  # a preview is not worth stopping for
-                    (self.folder / LOOK).write_bytes(pictures.encode_jpeg(event.pixels))
-                    self.look = event.step
+                    (self.folder / LOOK).write_bytes(self.shown)
+
+    def preview(self) -> bytes:
+        """The last preview, a JPEG. Raises `StudioError` where there is none yet."""
+        if not self.shown:
+            with suppress(OSError):
+                self.shown = (self.folder / LOOK).read_bytes()
+        if not self.shown:
+            raise StudioError("There is no file {value}.", value=LOOK)
+        return self.shown
 
     def told(self) -> Now:
         fetching = self.fetching

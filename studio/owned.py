@@ -93,10 +93,10 @@ class Owned:
     async def look(self, request: Request) -> Response:
         """What the style that is being learned makes of the artist's picture by now."""
         session = await self._session(request)
-        place = self._styles.folder(session) / newstyle.LOOK
-        if not place.is_file():
+        found = await run_in_threadpool(self._styles.of, session)
+        if found is None:
             raise StudioError("There is no file {value}.", value=newstyle.LOOK)
-        return Response(await run_in_threadpool(place.read_bytes), media_type="image/jpeg", headers=NOW)
+        return Response(await run_in_threadpool(found.preview), media_type="image/jpeg", headers=NOW)
 
     async def _train(
         self, request: Request, trainings: Trainings[Any], told: Telling, limit: int = MAX_ASKED

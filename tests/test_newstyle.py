@@ -164,7 +164,8 @@ def test_a_style_is_learned_and_becomes_a_file_of_the_session(studio, session, s
     assert (kept.what, kept.name, kept.about["steps"]) == ("style", "stripes", 3.0)
     assert not (studio.unfinished(session.id) / "style").exists()
     told = json.loads(json.dumps(task.told()))
-    assert (told["step"], told["total"], told["sha256"]) == (3, 3, task.sha256)
+    assert (told["step"], told["total"], told["look"], told["sha256"]) == (3, 3, 3, task.sha256)
+    assert pictures.size_of(task.preview()) == (196, 256)  # the page may just be fetching it
     list(
         session.propose(
             Brief(engine="style-bank", content=asked["content"], styles={f"sha256:{task.sha256}": 1}, size=64)
@@ -194,6 +195,7 @@ def test_a_preview_shows_the_artists_own_picture_and_outlives_the_studio(studio,
     left = later.of(found)
     assert (left.status, left.step, left.name, left.picture) == ("stopped", task.step, "stripes", asked["picture"])
     assert left.look >= 0
+    assert left.preview() == task.preview()
     later.go(found)
     until(lambda: left.step > task.step)
     later.discard(found)
