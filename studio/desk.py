@@ -1,6 +1,7 @@
 """The only job queue: one round at a time on the engine, sessions in turn, each cancels only its own, no browser needed.
 
-Beside the rounds, one long job at a time is worked on while no round is: a training, say, which stands still for every round.
+Beside the rounds there are lines for what takes long, one job of each at a time. Whatever stands in a later line stands still while
+an earlier one has work: a picture that is painted large for every round, a training for both.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ Work = Callable[[Callable[[], bool]], Iterator[object]]  # given `cancelled`, yi
 
 
 BESIDE = ("voice", "style", "large", "why")  # what a session may have in line beside its rounds
+
+
+ROUNDS, ASIDES, TRAININGS = range(3)  # the lines, in the order of precedence
 
 
 def beside(session: str, what: str) -> str:
@@ -187,19 +191,18 @@ class Line:
 
 
 class Desk:
-    """Runs the sessions' rounds on one thread, since the engine is one and the cores are few, and long work on another, which stands
+    """Runs the sessions' rounds on one thread, since the engine is one and the cores are few, and long work on others, which stand
     still while a round is made or waits: whoever trains something holds up nobody, and pays with their own time."""
 
     def __init__(self) -> None:
-        self._rounds, self._beside = self._lines = Line("desk"), Line("beside the desk")
+        self._lines = [Line(name) for name in ("desk", "beside the desk", "trainings")]
         self._changed = threading.Condition()
         self._closed = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether a round is made or waits."""
+    def held(self, line: int) -> bool:
+        """Whether a line stands still, for one before it has work."""
         with self._changed:
-            return self._rounds.busy
+            return any(each.busy for each in self._lines[:line])
 
     def admit(self, session: str) -> None:
         """Raises `StudioError` where the session has too many jobs waiting already, or the desk is closed."""
@@ -213,23 +216,23 @@ class Desk:
                     count=WAITING_LIMIT,
                 )
 
-    def submit(self, session: str, round: int, work: Work, patient: bool = False) -> Ticket:
+    def submit(self, session: str, round: int, work: Work, line: int = ROUNDS) -> Ticket:
         """Queues a job, which its session has been admitted with. A desk that was closed since then cancels it.
 
-        A `patient` one stands in the line beside the rounds: whenever it asks whether it was cancelled, the answer waits until no
-        round is made. It should ask often.
+        In a line behind the rounds, whenever it asks whether it was cancelled, the answer waits until no line before it has work. It
+        should ask often.
         """
-        ticket, line = Ticket(session, round, work), self._beside if patient else self._rounds
-        if patient:
-            ticket._asked = partial(self._stand_still, ticket)
+        ticket, chosen = Ticket(session, round, work), self._lines[line]
+        if line > ROUNDS:
+            ticket._asked = partial(self._stand_still, ticket, line)
         with self._changed:
             closed = self._closed
             if not closed:
-                line.put(ticket)
-                if line.thread is None:
-                    line.thread = threading.Thread(target=self._serve, args=(line,), name=line.name, daemon=True)
-                    line.thread.start()
-                line.tell_positions()
+                chosen.put(ticket)
+                if chosen.thread is None:
+                    chosen.thread = threading.Thread(target=self._serve, args=(chosen,), name=chosen.name, daemon=True)
+                    chosen.thread.start()
+                chosen.tell_positions()
                 self._changed.notify_all()
         if closed:
             ticket._cancelled.set()
@@ -239,11 +242,6 @@ class Desk:
     def running(self, session: str) -> Ticket | None:
         """The session's job on the engine, or else its first in the queue."""
         return next(iter(self.jobs(session)), None)
-
-    def waited_for(self) -> bool:
-        """Whether anyone waits for the job on the engine to end."""
-        with self._changed:
-            return bool(self._rounds.waiting)
 
     def jobs(self, session: str) -> list[Ticket]:
         """The session's jobs, the one on the engine first, then those in the queue."""
@@ -290,8 +288,8 @@ class Desk:
                 line.current = None
                 self._changed.notify_all()
 
-    def _stand_still(self, ticket: Ticket) -> bool:
-        """Waits while a round is made, then tells whether the job was cancelled."""
+    def _stand_still(self, ticket: Ticket, line: int) -> bool:
+        """Waits while a line before it has work, then tells whether the job was cancelled."""
         with self._changed:
-            self._changed.wait_for(lambda: ticket._cancelled.is_set() or not self._rounds.busy)
+            self._changed.wait_for(lambda: ticket._cancelled.is_set() or not self.held(line))
         return ticket._cancelled.is_set()

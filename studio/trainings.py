@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from engines.api import UserError
 
-from .desk import Ticket, beside
+from .desk import TRAININGS, Ticket, beside
 from .events import StudioError, Words
 from .session import Session, Studio
 
@@ -132,8 +132,8 @@ class Trainings(Generic[Each]):
         return beside(session.id, self.kind)
 
     def resting(self, task: Each) -> bool:
-        """Whether it stands still, for a round is made."""
-        return task.active and task.ticket is not None and not task.ticket.ahead and self._studio.desk.busy
+        """Whether it stands still, for a round is made or something painted large."""
+        return task.active and task.ticket is not None and not task.ticket.ahead and self._studio.desk.held(TRAININGS)
 
     def start(self, session: Session, task: Each, asked: Mapping[str, Any]) -> Each:
         """Begins a training with what was `asked` for. Raises `UserError` where another one is not done, or it cannot be written."""
@@ -185,7 +185,7 @@ class Trainings(Generic[Each]):
         def work(cancelled: Callable[[], bool]) -> Iterator[object]:
             return self._work(session, task, lambda: cancelled() or task.stop.is_set())
 
-        task.ticket = self._studio.desk.submit(self._line(session), -1, work, patient=True)
+        task.ticket = self._studio.desk.submit(self._line(session), -1, work, TRAININGS)
         return task
 
     def _work(self, session: Session, task: Each, cancelled: Callable[[], bool]) -> Iterator[object]:
