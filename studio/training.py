@@ -13,8 +13,9 @@ import typer
 from engines import language, registry, store
 from engines.api import check_options
 
-from . import config, pictures, terminal, textmodel
+from . import pictures, terminal, textmodel
 from .events import StudioError
+from .newstyle import MODELS, photographs, smaller
 from .terminal import Stop, aside, asking, console
 
 MOST_BYTES = 8_000_000  # of one file; how many characters may be learned from, the engine says
@@ -149,7 +150,7 @@ def style(
 ) -> dict[str, Any]:
     """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
     registry.infos()
-    from engines.style import contents, kinds, stylefile, training
+    from engines.style import kinds, stylefile, training
     from engines.style.plan import NetworkPlan, Plan
 
     with asking():
@@ -166,13 +167,12 @@ def style(
         make_folder(out)
     if skipped:
         aside.print(f"Skipped, for they cannot be read: {', '.join(skipped)}.", highlight=False, soft_wrap=True)
-    if missing := [each for each in STYLE_MODELS if not store.present(each)]:
+    if missing := [each for each in MODELS if not store.present(each)]:
         terminal.pull(missing)
-    drawn = [contents.read(place) for place in sorted((config.assets() / "contents").glob("*.jpg"))]
     file, look = out / f"{name}{kinds.SUFFIXES[what]}", out / f"{name}.preview.jpg"
     facts: dict[str, Any] = {}
     with interrupted() as stopped, terminal.telling() as tell:
-        for event in training.train(seen, own, [*contents.photographs(), *drawn], file, plan, stopped, name):
+        for event in training.train(seen, own, photographs(), file, plan, stopped, name):
             match event:
                 case training.Step():
                     tell(_practice(event))
@@ -186,7 +186,6 @@ def style(
     return {**pair, **facts, "contents": {"own": len(own), "skipped": skipped}}
 
 
-STYLE_MODELS = ("style-bank-26", "hed-vgg16", "photographs")
 TOLD_EVERY = 20  # steps after which a line says how far it is, where stderr is no terminal
 MOST_PICTURES = 500  # of an artist's folder that are practised on
 
@@ -229,16 +228,6 @@ def read_pictures(folder: Path) -> tuple[list[Any], list[str]]:
             count=len(skipped),
         )
     return found, skipped
-
-
-def smaller(pixels: Any, most: int = 1024) -> Any:
-    """A picture no larger than it takes to practise on its parts: many of them lie in memory together."""
-    import numpy as np
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((most, most), Image.Resampling.LANCZOS)
-    return np.array(picture)
 
 
 def make_folder(out: Path) -> None:

@@ -60,6 +60,7 @@ SMOOTH = 8.0  # weight of the variation at smoothness 1; it goes with its square
 SKETCH = 192  # pixels of what the fast network paints for the smallest size
 NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
 LOOK = 3  # steps at the smallest size after which a variant is shown for the first time
+SHOWN = 512  # pixels of the preview of what it goes on from
 EVERY = 1.0  # seconds between two previews of a variant
 BYTES = 3200  # a pixel that is painted takes, in float32, as measured
 SPARE = 300 * 2**20  # bytes beside them
@@ -162,6 +163,8 @@ class Gatys:
         plan = levels((content.shape[2], content.shape[3]), canvases[0].options.steps)
         if brief.sketch:
             plan = remaining(plan, max(shared.pictures(brief.sketch).shape[:2]))
+            for canvas in canvases:
+                yield Preview(canvas.index, fitted(shared.pictures(brief.sketch)[..., :3], min(brief.size, SHOWN)))
         try:
             yield from self._through(plan, canvases, brief, shared)
         except Stopped:

@@ -29,7 +29,10 @@ def begins_as_tensors(data: bytes) -> bool:
 def kind(data: bytes) -> str | None:
     """`ROW` or `NETWORK`, as the file says; None where it is no style that was trained."""
     try:
-        return str(about(data).get("kind", ROW))  # rows were there first, and do not say it
+        said = about(data)
+        return (
+            str(said["kind"]) if "kind" in said else ROW if {"version", "network"} <= {*said} else None
+        )  # rows do not say it
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

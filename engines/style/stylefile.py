@@ -225,6 +225,14 @@ def write(place: Path, data: bytes) -> None:
         ) from error
 
 
+def thumbnail(data: bytes) -> bytes:
+    """The picture in a style's file, a JPEG that nobody has checked; nothing where there is none."""
+    try:
+        return tensors_of(data)[THUMBNAIL].numpy().tobytes()
+    except (KeyError, SafetensorError):
+        return b""
+
+
 def damaged(name: str) -> EngineError:
     return EngineError(
         "The style {name} is damaged, or none at all.", "Train it again, or name another.", name=name or "file"

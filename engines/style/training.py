@@ -165,6 +165,7 @@ class Course:
         self._contents: dict[int, Mapping[str, Tensor]] = {}  # what is seen of each part
         self._vector: torch.nn.Parameter | None = None
         self._good = torch.empty(0)  # the last weights of which the loss is known to be a number
+        self._pace = 0.0  # seconds a step
         self._started = self._kept = self._showed = time.perf_counter()
 
     def run(self) -> Iterator[Event]:
@@ -174,10 +175,7 @@ class Course:
         yield self._told()
         yield self._show()
         first, began = self.log.step, self._seconds()
-        while self.log.step < self.log.total and not self.log.stopped:
-            values = self._step()
-            if values is None:
-                break
+        while self.log.step < self.log.total and not self.log.stopped and (values := self._step()):
             self._plan((self._seconds() - began) / (self.log.step - first))
             yield self._told(values)
             if time.perf_counter() - self._showed > SHOWN_EVERY:
@@ -295,7 +293,7 @@ class Course:
 
     def _plan(self, pace: float) -> None:
         """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
-        left = 60 * self.plan.minutes - (self._seconds() - self.log.before)
+        self._pace, left = pace, self._still()
         if self.log.step - self.log.begun == TIMED:
             self.log.total = min(self.log.total, self.log.step + max(0, int(left / pace)))
         elif left < 0:  # it has become slower since
@@ -304,7 +302,9 @@ class Course:
     # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _check(self) -> None:
-        if self.cancelled():
+        asked, stopped = time.perf_counter(), self.cancelled()
+        self.rest(time.perf_counter() - asked)  # whoever answers may let it wait while others are at work
+        if stopped:
             raise Stopped
 
     def _weights(self) -> Weights:
@@ -332,12 +332,14 @@ class Course:
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
 
+    def _still(self) -> float:
+        """Seconds that are left of the minutes; of a network, of this sitting's."""
+        return 60 * self.plan.minutes - (self._seconds() - self.log.before)
+
     def _told(self, values: Mapping[str, float] | None = None) -> Step:
         log, seconds = self.log, self._seconds()
-        last = log.curve[-1][2:] if log.curve else [None, None, None]
-        loss, style, content = list(values.values()) if values else last
-        done = log.step - log.begun
-        left = (seconds - log.before) / done * (log.total - log.step) if done else None
+        loss, style, content = list(values.values()) if values else log.curve[-1][2:] if log.curve else [None] * 3
+        left = min(self._pace * (log.total - log.step), max(0.0, self._still())) if self._pace else None
         return Step(log.step, log.total, loss, style, content, seconds, left)
 
     def _show(self) -> Shown:

@@ -48,26 +48,46 @@ def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Te
     write_file(place(out), bytes_of(packed, {KEY: json.dumps({"mark": mark, "log": log})}))
 
 
+def log_of(out: Path) -> dict[str, Any] | None:
+    """What is known of the training that was kept for `out`, whatever it was begun with; None where there is none. Raises as `read`."""
+    return _opened(place(out))[1]["log"] if place(out).is_file() else None
+
+
 def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tensor], Log] | None:
     """The tensors and the log that were kept of this training, None where there are none. Raises `EngineError` where they are of another,
     or damaged."""
     file = place(out)
     if not file.is_file():
         return None
-    try:
-        with safe_open(file, "pt") as opened:
-            about = json.loads(opened.metadata()[KEY])
-        tensors, of, kept = load_file(file), about["mark"], log(**about["log"])
-        if {*tensors} != {"weights", "good", *MOMENTS}:
-            raise KeyError("weights")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise EngineError(
-            "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file)
-        ) from error
-    if of != mark:
+    tensors, about = _opened(file)
+    if about["mark"] != mark:
         raise EngineError(
             "An unfinished training of other pictures or settings is in {path}.",
             "Go on with the same, or delete that file to begin again.",
             path=str(file),
         )
-    return tensors, kept
+    try:
+        return tensors, log(**about["log"])
+    except TypeError as error:
+        raise _damaged(file) from error
+
+
+def _opened(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, and the mark and the log as JSON values."""
+    try:
+        with safe_open(file, "pt") as opened:
+            about = json.loads(opened.metadata()[KEY])
+        tensors = load_file(file)
+        if (
+            {*tensors} != {"weights", "good", *MOMENTS}
+            or not {"mark", "log"} <= {*about}
+            or not isinstance(about["log"], dict)
+        ):
+            raise KeyError("weights")
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _damaged(file) from error
+    return tensors, about
+
+
+def _damaged(file: Path) -> EngineError:
+    return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file))

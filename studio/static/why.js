@@ -69,7 +69,7 @@
       if (!shown) return [];
       const { round: { text, aspect }, each, parts, ahead, done, problem } = shown;
       return h('div.veil', { role: 'dialog', 'aria-modal': 'true', tabindex: '-1', 'aria-label': fill(text.why_title, { number: each.number }), data: { click: 'backdrop' } },
-        h('div.page', {},
+        h('div.reasons', {},
           h('header', {}, h('h2', {}, fill(text.why_title, { number: each.number })), h('button.act', { type: 'button', 'aria-label': text.close, title: text.close, data: { click: 'close' } }, icon('close'))),
           h('div.told', { style: { '--ar': aspect } }, h('img', { src: each.src, alt: each.facts.join(', ') }), h('div', {}, h('p', {}, text.why_hint), h('p.facts', {}, each.facts.join(' · ')))),
           problem ? h('p.problem', { role: 'alert' }, problem) : h('p.small', { role: 'status' }, ahead ? fill(text.why_ahead, { count: ahead }) : done ? '' : text.why_painting),
