@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from engines.device import Choice
 from engines.style.learned import Bank
@@ -46,3 +50,14 @@ def picture(seed=0, size=(90, 70)) -> np.ndarray:
     return colours[(np.sin(x / 5 + y / 9 * chance.normal()) > 0).astype(int) + ((x - 30) ** 2 + y**2 < 900)].astype(
         "uint8"
     )
+
+
+def altered(packed: bytes, folder: Path, about=None, **tensors) -> bytes:
+    """A style's file that says something else of itself, or has other tensors; None takes one away."""
+    (folder / "x").write_bytes(packed)
+    found = {**load_file(folder / "x"), **tensors}
+    said = {"version": 1, "name": "mine", "network": "a" * 64, "facts": {}, **(about or {})}
+    save_file(
+        {key: value for key, value in found.items() if value is not None}, folder / "y", {"duet": json.dumps(said)}
+    )
+    return (folder / "y").read_bytes()

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from banks import altered, picture
 from safetensors.torch import save as bytes_of
 from test_own import AXIS
-from test_style_training import altered, picture
 
 from engines import store
 from engines.api import Brief, EngineError, UserError
 from engines.style import stylefile, unfinished
-from engines.style.training import Bank
+from engines.style.learned import Bank
 from studio import newstyle, own, pictures, render
 from studio.desk import beside
 from studio.events import StudioError

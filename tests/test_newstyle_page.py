@@ -7,13 +7,13 @@ import re
 from dataclasses import replace
 
 import pytest
+from banks import picture as stripes
 from playwright.sync_api import Page, Route, expect
 from test_newstyle import style_file  # noqa: F401 - a fixture
-from test_style_training import picture as stripes
 from visitors import again, give, session_of
 
 from engines import store
-from engines.style.training import Bank
+from engines.style.learned import Bank
 from studio import newstyle, pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]

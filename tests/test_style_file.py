@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from banks import WIDTHS, picture, toy_bank
+from banks import WIDTHS, altered, picture, toy_bank
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
 from engines import registry, store
 from engines.api import PICTURE, Brief, BriefError, Cancelled, EngineError, Result, Setting
@@ -42,16 +41,6 @@ def test_a_style_comes_back_from_its_file(toy, packed):
     found = stylefile.load(packed, toy.layers, toy.network.widths(), toy.sha256)
     assert (found.name, found.network, found.thumbnail, found.facts) == ("mine", toy.sha256, b"\xff\xd8", {"steps": 1})
     assert packed == stylefile.pack(found, toy.layers)
-
-
-def altered(packed: bytes, folder: Path, about=None, **tensors) -> bytes:
-    (folder / "x").write_bytes(packed)
-    found = {**load_file(folder / "x"), **tensors}
-    said = {"version": 1, "name": "mine", "network": "a" * 64, "facts": {}, **(about or {})}
-    save_file(
-        {key: value for key, value in found.items() if value is not None}, folder / "y", {"duet": json.dumps(said)}
-    )
-    return (folder / "y").read_bytes()
 
 
 def test_what_is_no_style_of_this_bank_is_refused(toy, packed, tmp_path):
