@@ -90,6 +90,7 @@ def test_what_is_no_network_is_refused(packed, whole, tmp_path, toy):
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel[:, :2].contiguous()}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel.float()}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel * float("inf")}), "is damaged"),
+        (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": torch.tensor(1.0)}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"res.0.0.w": None}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"expand.2.norm.beta": None}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, extra=torch.ones(1)), "is damaged"),

@@ -24,7 +24,6 @@ from .network import Kernels
 SUFFIX = SUFFIXES[ROW]
 VERSION = 1  # of the file
 THUMBNAIL = "thumbnail"
-PARTS = ("gamma", "beta")
 MOST_BYTES = 2**23
 MOST_CHANNELS, MOST_BLOCKS = 512, 16
 
@@ -115,9 +114,8 @@ def load_network(data: bytes, name: str = "") -> Own:
     or of another kind."""
     tensors, said = opened(data, NETWORK, name)
     blocks = sum(key.startswith("res.") and key.endswith(".0.w") for key in tensors)
-    shapes = [tuple(tensors.get(f"contract.{at}.w", torch.empty(0)).shape) for at in range(3)]
-    shapes += [tuple(tensors.get(f"expand.{at}.w", torch.empty(0)).shape) for at in range(3)]
-    widths = [shape[0] if len(shape) == 4 else 0 for shape in shapes]
+    ends = [tensors.get(f"{part}.{at}.w", torch.empty(0)) for part in ("contract", "expand") for at in range(3)]
+    widths = [kernel.shape[0] if kernel.ndim == 4 else 0 for kernel in ends]
     if not (1 <= blocks <= MOST_BLOCKS and all(1 <= width <= MOST_CHANNELS for width in widths) and widths[-1] == 3):
         raise damaged(name)
     outs = [*widths[:3], *[widths[2]] * (2 * blocks), *widths[3:]]
