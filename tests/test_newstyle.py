@@ -280,6 +280,24 @@ def test_a_full_disk_is_told_and_what_was_learned_is_kept_as_soon_as_there_is_ro
     assert task.sha256 in session.state().kept
 
 
+def test_a_checkpoint_for_which_there_is_no_room_is_told_and_it_goes_on_later(session, styles, asked, monkeypatch):
+    def full(*_):
+        raise EngineError("The style could not be written to {path}: {why}.", "Make room.", path="x", why="no space")
+
+    task = styles.begin(session, asked | {"settings": {"size": 64, "steps": 10_000}})
+    until(lambda: task.step > 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "write", full)
+        styles.stop(session)
+        until(lambda: not task.active)
+    assert task.status == "failed"
+    assert "no space" in str(task.error)
+    styles.go(session)
+    until(lambda: task.status == "running" and task.step > 1)
+    styles.discard(session)
+    assert not task.folder.exists()
+
+
 def test_a_damaged_checkpoint_is_told(studio, session, styles, asked):
     task = styles.begin(session, asked | {"settings": {"size": 64, "steps": 10_000}})
     until(lambda: task.step > 1)
