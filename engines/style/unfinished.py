@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from .stylefile import KEY, SUFFIX
 from .stylefile import write as write_file
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
+ROW = ("row", "good", *MOMENTS)  # what there is of a style for the bank
 Log = TypeVar("Log")
 
 
@@ -31,9 +32,11 @@ def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Te
     write_file(place(out), bytes_of(packed, {KEY: json.dumps({"mark": mark, "log": log})}))
 
 
-def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tensor], Log] | None:
-    """The tensors and the log that were kept of this training, None where there are none. Raises `EngineError` where they are of another,
-    or damaged."""
+def read(
+    out: Path, mark: str, log: Callable[..., Log], names: Collection[str] = ROW
+) -> tuple[dict[str, Tensor], Log] | None:
+    """The tensors of these names and the log that were kept of this training, None where there are none. Raises `EngineError` where they
+    are of another, or damaged."""
     file = place(out)
     if not file.is_file():
         return None
@@ -41,8 +44,8 @@ def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tenso
         with safe_open(file, "pt") as opened:
             about = json.loads(opened.metadata()[KEY])
         tensors, of, kept = load_file(file), about["mark"], log(**about["log"])
-        if {*tensors} != {"row", "good", *MOMENTS}:
-            raise KeyError("row")
+        if {*tensors} != {*names}:
+            raise KeyError("tensors")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise EngineError(
             "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file)
