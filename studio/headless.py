@@ -24,6 +24,7 @@ from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
 STYLE_FILE = ".safetensors"  # how the name of a style ends that was trained
+HAND_FILE = ".translator.safetensors"
 MAX_BRIEF = 2**23  # bytes
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
@@ -67,11 +68,11 @@ def _check_styles(brief: Brief | None, found: Pictures) -> None:
         for ref in (name for name in brief.styles if PICTURE.fullmatch(name)):
             data, name = found[ref]
             if info.file_styles:
-                own.bank_style(data, name)
+                own.check_style(info.name, data, name)
             elif is_style_file(data, name):
                 raise BriefError(
                     "Engine {engine} takes pictures as styles, not {name}.",
-                    "Styles that were trained belong to the bank: leave the engine out, or choose style-bank.",
+                    "Styles that were trained belong to style-bank, hands to translator: leave the engine out, or choose one of these.",
                     engine=info.name,
                     name=name,
                 )
@@ -118,8 +119,9 @@ def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "
             ):  # else it is a name, and perhaps misspelt
                 renamed[name] = take(f"{prefix}styles.{name}", name)
         _check_distinct(renamed)
-        if any(name.endswith(STYLE_FILE) for name in renamed) and not data.get("engine"):
-            data["engine"] = next(info.name for info in registry.infos().values() if info.file_styles)
+        if files := [name for name in renamed if name.endswith(STYLE_FILE)]:
+            hand = files[0].endswith(HAND_FILE)
+            data["engine"] = data.get("engine") or ("translator" if hand else "style-bank")
         data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
 
     def rename(knob: Any) -> Any:

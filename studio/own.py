@@ -63,6 +63,15 @@ def bank_style(data: bytes, file: str) -> Any:
     return bank.style(data, Path(file).name)
 
 
+def check_style(engine: str, data: bytes, file: str) -> None:
+    """Raises `EngineError` where an engine that takes files as styles cannot paint in this one."""
+    if engine == "style-bank":
+        bank_style(data, file)
+        return
+    loaded: Any = registry.load(engine)
+    loaded.style(data, Path(file).name)
+
+
 def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:
     """What is shown of an adapter's training, of what its file says."""
     perplexity = facts.get("perplexity")

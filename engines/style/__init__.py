@@ -1,5 +1,5 @@
-"""Style engines: the bank of 26 painting styles, any picture as a style, and any picture as a style by optimisation. Facts only;
-torch loads with the engines."""
+"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, and other hands that
+draw a picture again. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ DRAWN_STYLES = (
     "wet-watercolour",
     "woodblock-waves",
 )
+
+
+# The hands of the translator that comes with the studio: the houses whose drawings it learned from.
+HANDS = ("noto", "fluent-emoji-flat", "twemoji")
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,51 @@ class GatysOptions:
     )
 
 
+@dataclass(frozen=True)
+class TranslatorOptions:
+    strength: float = option(
+        1.0, low=0, high=1, step=0.01, knob=True, help="How far the picture goes from itself towards the drawing."
+    )
+    preserve_color: float = option(
+        0.0, low=0, high=1, step=0.01, knob=True, help="How much of the picture's own colours is kept."
+    )
+    variety: float = option(
+        1.0, low=0, high=2, step=0.05, knob=True, help="How freely chance draws a way of the hand; at 0 it is its mean."
+    )
+    way_1: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    way_2: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    way_3: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    detail: int = option(
+        128,
+        low=64,
+        high=256,
+        step=16,
+        advanced=True,
+        help="At how many pixels of the long side it draws: few are bold, many keep more. What is larger follows your picture's edges.",
+    )
+
+
 BANK = EngineInfo(
     name="style-bank",
     mode="style",
@@ -165,6 +214,19 @@ GATYS = EngineInfo(
     models=("hed-vgg16", "style-codes"),
     random=True,
 )
+TRANSLATOR = EngineInfo(
+    name="translator",
+    mode="style",
+    version="1",
+    summary="Your picture drawn again by another hand: it keeps the thing and changes how it is drawn.",
+    options=TranslatorOptions,
+    needs=("content", "styles"),
+    styles=HANDS,
+    picture_styles=True,
+    file_styles=True,
+    masks=("style",),
+    random=True,
+)
 
 
 def _bank() -> Engine:
@@ -185,6 +247,13 @@ def _gatys() -> Engine:
     return Gatys()
 
 
+def _translator() -> Engine:
+    from .stargan import StarGan
+
+    return StarGan()
+
+
 register(BANK, _bank)
 register(CODES, _codes)
 register(GATYS, _gatys)
+register(TRANSLATOR, _translator)

@@ -15,9 +15,16 @@ from torch.nn import functional
 from .translator import of_domain
 
 
-def judging(real: Tensor, fake: Tensor) -> Tensor:
-    """The discriminator's part of equation 1: -log D(real) - log(1 - D(fake)), of logits (N,)."""
-    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+def judging(real: Tensor, domain: Tensor, fake: Tensor, other: float) -> Tensor:
+    """The discriminator's part of equation 1: -log D(real) - log(1 - D(fake)), of logits (N, D) of real pictures and (M,) of drawn
+    ones, where there are any.
+
+    Beyond the paper it says no, too, to real pictures of other domains, which weighs `other` (as Reed et al. 2016 for texts, "Generative
+    adversarial text to image synthesis", section 4.1): so it learns from the first step on what tells the domains apart.
+    """
+    own = functional.one_hot(domain, real.shape[1]).bool()
+    loss = functional.softplus(-real[own]).mean() + other * functional.softplus(real[~own]).mean()
+    return loss + functional.softplus(fake).mean() if len(fake) else loss
 
 
 def believed(fake: Tensor) -> Tensor:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..api import EngineError, Pixels
 from ..vision import planes
+from .translator import MOST_DOMAINS
 
 LEAST = 0.5  # of a picture's short side that a square has
-LEAST_PICTURES, MOST_DOMAINS = 2, 16
+LEAST_PICTURES = 2
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,14 @@ class TranslatorPlan:
         32, low=8, high=64, step=8, help="Channels of its widest layers: more draw better and learn slower."
     )
     learning_rate: float = option(
-        4e-4, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
+        5e-4, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
+    )
+    alone: float = option(
+        0.08,
+        low=0,
+        high=0.9,
+        step=0.01,
+        help="The share of the time in which the judge learns alone what tells the folders apart.",
     )
     style: float = option(
         1.0, low=0, high=100, step=0.1, help="How much it counts that a style can be read off what was drawn in it."

@@ -1,7 +1,8 @@
 """How a translator is trained, on a folder of pictures a domain: StarGAN v2 (Choi et al. 2020), section 2.2 and appendix B.
 
 Departures, all for two processor cores: codes are drawn by chance in one step and read off pictures in the next, where the paper does
-both in each; generator and discriminator learn from the same drawings at the same time; R1 comes every few steps, with as much more
+both in each; generator and discriminator learn from the same drawings at the same time,
+after the discriminator learned for a while alone what tells the domains apart; R1 comes every few steps, with as much more
 weight (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", appendix B).
 """
 
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import device
-from ..api import EngineError, Pixels, check_options
+from ..api import EngineError, check_options
 from . import adversarial, translatorfile, unfinished
 from .domains import Batch, Domains
 from .painting import Stopped, to_pixels
@@ -32,11 +33,16 @@ from .training import Paused, Shown, Trained
 from .translator import LATENT, Discriminator, Networks, Shape, of_domain
 from .translatorfile import Translator
 
+REAL = 4  # times as many real pictures a step are judged as drawn ones
+OTHER = 0.5  # how much it counts that the judge takes no picture of another domain
+JUDGE_FASTER = (
+    4.0  # how much faster the judge learns (Heusel et al. 2017, "GANs trained by a two time-scale update rule")
+)
 STEEP_EVERY = 8  # steps from one R1 to the next
 SLOWER = 0.01  # the mapping network's rate beside that of the others, as in the paper
 AVERAGED, AVERAGED_EVERY = 0.99, 5  # how much of the averaged weights stays each time, and steps
 FALLS = 0.6  # the share of the training from which the rate comes down
-TIMED = 20  # steps after which it is known how many fit into the minutes
+TIMED = 20  # steps after which it is reckoned again how many fit into the minutes
 KEPT_EVERY, SHOWN_EVERY, TOLD_EVERY = 60.0, 60.0, 10  # seconds, seconds, steps
 SAMPLES = 8  # pictures that are drawn again to be seen
 
@@ -71,15 +77,14 @@ def train(
     out: Path,
     plan: TranslatorPlan | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    name: str = "",
 ) -> Iterator[Event]:
-    """Learns to draw pictures of each domain as those of another, and writes the file `out`.
+    """Learns to draw pictures of each domain as those of another, and writes a file a domain, `out-DOMAIN.translator.safetensors`.
 
     Yields a `Step` every few steps and a `Shown` (a grid of samples) now and then, then `Trained`; or `Paused`, within half a second
     after `cancelled` says so. Where a loss is no number it ends, and what is written is the last that was good. Raises `EngineError`
-    where the file cannot be written; whatever was in `out` is then as it was.
+    where a file cannot be written; whatever was there before is then as it was.
     """
-    course = Course(domains, out, plan or TranslatorPlan(), cancelled, name)
+    course = Course(domains, out, plan or TranslatorPlan(), cancelled)
     try:
         yield from course.run()
     except Stopped:
@@ -90,12 +95,12 @@ class Course:
     """One training, from the pictures to the file."""
 
     def __init__(
-        self, domains: Domains, out: Path, plan: TranslatorPlan, cancelled: Callable[[], bool], name: str = ""
+        self, domains: Domains, out: Path, plan: TranslatorPlan, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
         check_options(TranslatorPlan, asdict(plan))
         torch.manual_seed(plan.seed)
         self.domains, self.out, self.plan, self.cancelled = domains, out, plan, cancelled
-        self.name, self.log, self.choice = name or out.name, Log(), quickest()
+        self.log, self.choice = Log(), quickest()
         self.shape, form = Shape(len(domains.names), plan.width), {"memory_format": torch.channels_last}
         to: Any = {"device": self.choice.device, **form}
         self.networks = Networks(self.shape).to(**to)
@@ -107,7 +112,8 @@ class Course:
             {"params": slow, "times": SLOWER},
         ]
         self.drawing = torch.optim.Adam(groups, plan.learning_rate, betas=(0.0, 0.99), fused=True)
-        self.judging = torch.optim.Adam(self.judge.parameters(), plan.learning_rate, betas=(0.0, 0.99), fused=True)
+        judging: list[dict[str, Any]] = [{"params": list(self.judge.parameters()), "times": JUDGE_FASTER}]
+        self.judging = torch.optim.Adam(judging, plan.learning_rate, betas=(0.0, 0.99), fused=True)
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.mark = marked(domains, plan, self.choice)
         self._settled = self.chance.get_state()  # as it was after the last whole step
@@ -144,15 +150,18 @@ class Course:
 
     def _step(self) -> dict[str, float] | None:
         """One step. None where a loss was no number: nothing is changed by it then."""
-        plan, count = self.plan, self.plan.batch
-        content = self._batch(self.domains.drawn(count, self.chance))
-        wanted = self._batch(self.domains.drawn(count, self.chance))  # real pictures, in whose domains it draws
+        plan = self.plan
         self.drawing.zero_grad(set_to_none=True)
         self.judging.zero_grad(set_to_none=True)
-        code, another, which = self._codes(wanted)
-        losses, made = self._draw(content, wanted, code, another, which)
-        self._check()
-        losses |= self._judge(wanted, made)
+        real = self._batch(self.domains.drawn(REAL * plan.batch, self.chance))
+        if self._share() < plan.alone:
+            losses = self._judge(real)
+        else:
+            content = self._batch(self.domains.drawn(plan.batch, self.chance))
+            wanted = Batch(real.pictures[: plan.batch], real.domain[: plan.batch])
+            losses, made = self._draw(content, wanted)
+            self._check()
+            losses |= self._judge(real, made, wanted.domain)
         self._check()
         gradients = [part.grad for part in [*self.networks.parameters(), *self.judge.parameters()]]
         sound = all(bool(each.isfinite().all()) for each in gradients if each is not None)
@@ -183,11 +192,10 @@ class Course:
         one, another = of_domain(codes, domain).chunk(2)
         return one, another.detach(), which
 
-    def _draw(
-        self, content: Batch, wanted: Batch, code: Tensor, another: Tensor, which: Tensor
-    ) -> tuple[dict[str, float], Tensor]:
-        """The losses of all networks but the judge, with their gradients, and what was drawn."""
+    def _draw(self, content: Batch, wanted: Batch) -> tuple[dict[str, float], Tensor]:
+        """The losses of all networks but the judge, with their gradients, and what was drawn. Real pictures tell what is wanted."""
         networks, plan = self.networks, self.plan
+        code, another, which = self._codes(wanted)
         self.judge.requires_grad_(False)
         with self._quick():
             made = networks.generator(content.pictures, code)
@@ -209,15 +217,17 @@ class Course:
         self.judge.requires_grad_(True)
         return {name: float(value.detach()) for name, value in parts.items()}, made.detach()
 
-    def _judge(self, real: Batch, made: Tensor) -> dict[str, float]:
-        """The discriminator's losses, with their gradients."""
+    def _judge(self, real: Batch, made: Tensor | None = None, wanted: Tensor | None = None) -> dict[str, float]:
+        """The discriminator's losses, with their gradients. `made` was drawn for the domains `wanted`; nothing, while it learns alone."""
         with self._quick():
-            verdict = of_domain(self.judge(torch.cat((real.pictures, made))), real.domain.repeat(2))
-        true, false = verdict.chunk(2)
-        loss = adversarial.judging(true, false)
-        told = {"judge": loss, "real": true.mean(), "drawn": false.mean()}
+            verdict = self.judge(real.pictures)
+            drawn = verdict[:0, 0] if made is None or wanted is None else of_domain(self.judge(made), wanted)
+        loss = adversarial.judging(verdict, real.domain, drawn, OTHER)
+        true = of_domain(verdict, real.domain)
+        told = {"judge": loss, "real": true.mean(), "drawn": drawn.mean() if len(drawn) else torch.zeros(())}
         if self.plan.steepness and self.log.step % STEEP_EVERY == 0:
-            steep = adversarial.steepness(self.judge, real.pictures, real.domain)
+            some = slice(self.plan.batch)
+            steep = adversarial.steepness(self.judge, real.pictures[some], real.domain[some])
             loss = loss + STEEP_EVERY * self.plan.steepness * steep
         loss.backward()  # type: ignore[no-untyped-call]
         return {name: float(value.detach()) for name, value in told.items()}
@@ -244,11 +254,9 @@ class Course:
 
     def _plan(self, pace: float) -> None:
         """No more steps than fit into the minutes at this pace (seconds a step)."""
-        left = 60 * self.plan.minutes - self._seconds()
-        if self.log.step == TIMED:
-            self.log.total = min(self.log.total, TIMED + max(0, int(left / pace)))
-        elif left < 0:  # it has become slower since
-            self.log.total = self.log.step
+        if self.log.step % TIMED == 0:
+            left = 60 * self.plan.minutes - self._seconds()
+            self.log.total = min(self.plan.steps, self.log.step + max(0, int(left / pace)))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -262,7 +270,11 @@ class Course:
         return time.perf_counter() - self._started
 
     def _mean(self) -> dict[str, float]:
-        mean = {name: sum(each[name] for each in self._recent) / len(self._recent) for name in self._recent[0]}
+        last = self._recent[-1]
+        every = [
+            each for each in self._recent if each.keys() == last.keys()
+        ]  # those from before the judge had company have fewer
+        mean = {name: sum(each[name] for each in every) / len(every) for name in last}
         self._recent = []
         self.log.curve.append({"step": self.log.step, "seconds": round(self._seconds(), 1), **mean})
         return mean
@@ -319,9 +331,10 @@ class Course:
         for name, optimizer in self._optimizers().items():
             for at, part in enumerate(parts(optimizer)):
                 # a part that had no gradient yet has no moments either, which is as if they were 0
-                known = optimizer.state.get(part) or dict.fromkeys(unfinished.MOMENTS[:2], torch.zeros_like(part))
-                known = {"step": torch.zeros(()), **known}
-                found |= {f"{name}.{at}.{key}": known[key].detach() for key in unfinished.MOMENTS}
+                known = optimizer.state.get(part) or {}
+                for key in unfinished.MOMENTS:
+                    empty = torch.zeros(()) if key == "step" else torch.zeros_like(part)
+                    found[f"{name}.{at}.{key}"] = known.get(key, empty).detach()
         return found
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -335,18 +348,17 @@ class Course:
             )
         yield self._show()
         facts = self._facts()
-        made = Translator(self.name, self.domains.names, self.shape, self.averaged, facts)
-        translatorfile.write(self.out, made)
+        files = [
+            translatorfile.write(self.out, Translator(self.domains.names, self.shape, self.averaged, facts, hand=hand))
+            for hand in self.domains.names
+        ]
         unfinished.place(self.out).unlink(missing_ok=True)
-        yield Trained(self.out, facts)
+        yield Trained(self.out, {**facts, "files": [str(file) for file in files]})
 
     def _facts(self) -> dict[str, Any]:
         log, few = self.log, max(1, len(self.log.curve) // 100)
         return {
-            "name": self.name,
-            "domains": {
-                name: len(each) for name, each in zip(self.domains.names, self.domains.pictures, strict=True)
-            },
+            "domains": {name: len(each) for name, each in zip(self.domains.names, self.domains.pictures, strict=True)},
             "plan": asdict(self.plan),
             "steps": log.step,
             "seconds": round(self._seconds(), 1),

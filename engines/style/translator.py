@@ -4,27 +4,33 @@ Choi, Uh, Yoo, Ha 2020, "StarGAN v2: diverse image synthesis for multiple domain
 drawing (or a season, a material), and a style code says how within it. The generator takes content and code, the mapping network
 draws codes from chance, the style encoder reads them off pictures, and the discriminator has a branch a domain.
 
-Departures. All are far smaller, and begin with squares of four pixels as one, so that they never work at the full side. The encoder
-and the discriminator take the mean over the picture at the end, so that every size will do; the encoder says too which domain a
-picture is of. What the skips carry is filtered by a Laplacian everywhere (the paper does it under masks of the face): edges get
-past the bottleneck, shading does not.
+Departures. All are far smaller. The generator begins with squares of four pixels as one; it paints new colours and says where they
+cover the old ones (Pumarola et al. 2018, "GANimation", equation 1): it has to learn what changes, not what stays. What its skips carry
+is filtered by a Laplacian everywhere (the paper does it under masks of the face): edges get past the bottleneck, shading does not.
+The encoder and the discriminator see small neighbourhoods only, of which they take the mean and the most, so that every size will do:
+residual blocks had not begun to tell three houses' drawings apart when these did. The encoder says too which domain a picture is of.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .arithmetic import Norm
+
 PACKED = 2  # pixels in a row that the networks take as one
 STRIDE = 8  # pixels: the sides of what the generator takes are multiples of it
 LATENT, CODE = 16, 64  # numbers that chance draws, and of a style code
 SLOPE = 0.2  # of what is below zero
+GROUPS = 8  # of channels that are normalised together
 HIDDEN = 128  # of the mapping network
+MOST_DOMAINS, MOST_WIDTH = 16, 128
 
 
 @dataclass(frozen=True)
@@ -50,24 +56,36 @@ class Block(nn.Module):
         if self.down:
             x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
         y = self.second(functional.leaky_relu(self.norms[1](y), SLOPE))
-        return (self.past(x) + y) / math.sqrt(2)
+        made: Tensor = (self.past(x) + y) / math.sqrt(2)
+        return made
 
 
 class Styled(nn.Module):
-    """Instance normalisation, scaled and shifted by a code (AdaIN, Huang and Belongie 2017, equation 8)."""
+    """Instance normalisation, scaled and shifted by a style (AdaIN, Huang and Belongie 2017, equation 8)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = normed(channels)
         self.told = nn.Linear(CODE, 2 * channels)
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        scale, shift = self.told(code)[:, :, None, None].to(x.dtype).chunk(2, 1)
-        return torch.addcmul(shift, self.norm(x), 1 + scale)
+    def of(self, code: Tensor) -> Norm:
+        """What a code tells of this layer: (N, 64) -> scale and shift, each (N, C)."""
+        scale, shift = self.told(code).chunk(2, -1)
+        return 1 + scale, shift
+
+    def forward(self, x: Tensor, norm: Norm) -> Tensor:
+        scale, shift = (placed(each, x) for each in norm)
+        return torch.addcmul(shift, self.norm(x), scale)
+
+
+def placed(each: Tensor, x: Tensor) -> Tensor:
+    """A scale or shift as it is laid over a layer: one for all, (C,), one a picture, (N, C), or one a place, (h, w, C)."""
+    each = each.to(x.dtype)
+    return each.movedim(-1, 0)[None] if each.dim() == 3 else each[..., None, None]
 
 
 class StyledBlock(nn.Module):
-    """As `Block`, but what it does is told by a code. Doubles the sides where `up`."""
+    """As `Block`, but what it does is told by a style. Doubles the sides where `up`."""
 
     def __init__(self, into: int, out: int, up: bool = False) -> None:
         super().__init__()
@@ -76,12 +94,22 @@ class StyledBlock(nn.Module):
         self.first, self.second = nn.Conv2d(into, out, 3, 1, 1), nn.Conv2d(out, out, 3, 1, 1)
         self.past = nn.Conv2d(into, out, 1, bias=False) if into != out else nn.Identity()
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        y, x = functional.leaky_relu(self.styles[0](x, code), SLOPE), self.past(x)
+    def forward(self, x: Tensor, norms: Iterator[Norm]) -> Tensor:
+        y, x = functional.leaky_relu(self.styles[0](x, next(norms)), SLOPE), self.past(x)
         if self.up:
             x, y = (functional.interpolate(each, scale_factor=2.0, mode="nearest") for each in (x, y))
-        y = self.second(functional.leaky_relu(self.styles[1](self.first(y), code), SLOPE))
-        return (x + y) / math.sqrt(2)
+        y = self.second(functional.leaky_relu(self.styles[1](self.first(y), next(norms)), SLOPE))
+        made: Tensor = (x + y) / math.sqrt(2)
+        return made
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the generator sees of pictures: themselves, their content at an eighth of the side, their edges at a half and a quarter."""
+
+    pictures: Tensor  # (N, 3, H, W)
+    content: Tensor  # (N, 4 width, H/8, W/8)
+    skips: Sequence[Tensor]  # (N, width, H/2, W/2), (N, 2 width, H/4, W/4)
 
 
 class Generator(nn.Module):
@@ -98,23 +126,44 @@ class Generator(nn.Module):
         self.styled = nn.ModuleList((StyledBlock(four, four), StyledBlock(four, four)))
         self.up = nn.ModuleList((StyledBlock(four, two, up=True), StyledBlock(two, one, up=True)))
         self.last = Styled(one)
-        self.out = nn.Conv2d(one, 3 * PACKED**2, 3, 1, 1)
+        self.out = nn.Conv2d(one, 4 * PACKED**2, 3, 1, 1)
         kernel = torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 8
         self.register_buffer("laplacian", kernel[None, None], persistent=False)
 
     def forward(self, pictures: Tensor, code: Tensor) -> Tensor:
-        x = self.into(functional.pixel_unshuffle(2 * pictures - 1, PACKED))
-        skips = []
+        return self.draw(self.see(pictures), self.norms(code))
+
+    def norms(self, code: Tensor) -> list[Norm]:
+        """What a code tells of every styled layer, in their order: scale and shift, each (N, C). Linear in the code."""
+        return [layer.of(code) for layer in self.layers()]
+
+    def layers(self) -> list[Styled]:
+        """The styled layers in the order of the picture's way through them."""
+        return [layer for block in (*self.styled, *self.up) for layer in block.styles] + [self.last]
+
+    def resolutions(self, height: int, width: int) -> list[tuple[int, int]]:
+        """(h, w) of each styled layer for a picture of this size."""
+        strides = (8, 8, 8, 8, 8, 4, 4, 2, 2)
+        return [(height // stride, width // stride) for stride in strides]
+
+    def see(self, pictures: Tensor) -> Seen:
+        """The content, which no style has touched."""
+        x, skips = self.into(functional.pixel_unshuffle(2 * pictures - 1, PACKED)), []
         for block in self.down:
             skips.append(self.edges(x))
             x = block(x)
-        x = self.middle(x)
+        return Seen(pictures, self.middle(x), skips)
+
+    def draw(self, seen: Seen, norms: Sequence[Norm]) -> Tensor:
+        """A picture from its content and the norms of every styled layer, which may vary over the picture: (h, w, C) each."""
+        told, x = iter(norms), seen.content
         for block in self.styled:
-            x = block(x, code)
-        for block, skip in zip(self.up, reversed(skips), strict=True):
-            x = block(x, code) + skip
-        x = self.out(functional.leaky_relu(self.last(x, code), SLOPE))
-        return torch.sigmoid(functional.pixel_shuffle(x, PACKED).float())
+            x = block(x, told)
+        for block, skip in zip(self.up, reversed(seen.skips), strict=True):
+            x = block(x, told) + skip
+        x = self.out(functional.leaky_relu(self.last(x, next(told)), SLOPE))
+        drawn = torch.sigmoid(functional.pixel_shuffle(x, PACKED).float())
+        return seen.pictures.lerp(drawn[:, :3], drawn[:, 3:])
 
     def edges(self, x: Tensor) -> Tensor:
         """What of a layer is no shading: (N, C, h, w) twice."""
@@ -143,12 +192,11 @@ class Encoder(nn.Module):
 
     def __init__(self, domains: int, width: int) -> None:
         super().__init__()
-        self.domains, self.body = domains, body(width)
-        self.out = nn.Linear(8 * width, domains * (CODE + 1))
+        self.domains, self.body = domains, Looking(width)
+        self.out = nn.Linear(self.body.seen, domains * (CODE + 1))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.body(pictures).mean((2, 3))
-        told = self.out(seen).float().unflatten(1, (self.domains, CODE + 1))
+        told = self.out(self.body(pictures)).float().view(len(pictures), self.domains, CODE + 1)
         return told[..., :CODE], told[..., CODE]
 
 
@@ -157,11 +205,30 @@ class Discriminator(nn.Module):
 
     def __init__(self, domains: int, width: int) -> None:
         super().__init__()
-        self.body, self.out = body(width), nn.Linear(8 * width, domains)
+        self.body = Looking(width)
+        self.out = nn.Linear(self.body.seen, domains)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        judged: Tensor = self.out(self.body(pictures).mean((2, 3)))
+        judged: Tensor = self.out(self.body(pictures))
         return judged.float()
+
+
+class Looking(nn.Module):
+    """What the encoder and the discriminator begin with: (N, 3, H, W) in 0-1 -> the mean and the most of each channel, (N, 8 width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.seen = 8 * width
+        self.body = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(into, out, 3, 2, 1), nn.GroupNorm(GROUPS, out), nn.LeakyReLU(SLOPE))
+                for into, out in itertools.pairwise((3, width, 2 * width, 4 * width))
+            )
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = self.body(2 * pictures - 1)
+        return torch.cat((x.mean((2, 3)), x.amax((2, 3))), 1)
 
 
 class Networks(nn.Module):
@@ -171,23 +238,7 @@ class Networks(nn.Module):
         super().__init__()
         self.generator = Generator(shape.width)
         self.mapping = MappingNetwork(shape.domains)
-        self.encoder = Encoder(shape.domains, shape.width // 2)
-
-
-def body(width: int) -> nn.Sequential:
-    """What the encoder and the discriminator begin with: (N, 3, H, W) in 0-1 -> (N, 8 width, H/16, W/16)."""
-    widths = (width, 2 * width, 4 * width, 8 * width)
-    return nn.Sequential(
-        Packed(),
-        nn.Conv2d(3 * PACKED**2, width, 3, 1, 1),
-        *(Block(into, out, down=True) for into, out in itertools.pairwise(widths)),
-        nn.LeakyReLU(SLOPE),
-    )
-
-
-class Packed(nn.Module):
-    def forward(self, pictures: Tensor) -> Tensor:
-        return functional.pixel_unshuffle(2 * pictures - 1, PACKED)
+        self.encoder = Encoder(shape.domains, shape.width)
 
 
 def normed(channels: int, affine: bool = False) -> nn.Module:
