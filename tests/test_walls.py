@@ -33,6 +33,7 @@ FLOORS = [
     {"bench", "terminal"},
     {"textmodel"},
     {"measuring", "server", "training"},
+    {"translation"},
     {"cli"},
     {"__main__"},
 ]
@@ -52,6 +53,7 @@ MODELS_ALLOWED = {
     "terminal",
     "server",
     "training",
+    "translation",
     "textmodel",
     "config",
 }  # registry and store

@@ -98,11 +98,11 @@ class Course:
         self, domains: Domains, out: Path, plan: TranslatorPlan, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
         check_options(TranslatorPlan, asdict(plan))
-        torch.manual_seed(plan.seed)
         self.domains, self.out, self.plan, self.cancelled = domains, out, plan, cancelled
         self.log, self.choice = Log(), quickest()
         self.shape, form = Shape(len(domains.names), plan.width), {"memory_format": torch.channels_last}
         to: Any = {"device": self.choice.device, **form}
+        torch.manual_seed(plan.seed)
         self.networks = Networks(self.shape).to(**to)
         self.averaged = copy.deepcopy(self.networks).eval().requires_grad_(False)
         self.judge = Discriminator(self.shape.domains, plan.width).to(**to)
@@ -245,8 +245,8 @@ class Course:
         return self.domains.batch(domain, self.chance).to(self.choice.device)
 
     def _share(self) -> float:
-        """How much of the training is over, 0-1: of its steps or of its minutes, whichever is further."""
-        return min(1.0, max(self.log.step / self.log.total, self._seconds() / (60 * self.plan.minutes)))
+        """How much of the training is over, 0-1."""
+        return self.log.step / max(self.log.total, 1)
 
     def _rate(self) -> float:
         """As it is for most of the time, then down to nothing."""
@@ -309,12 +309,11 @@ class Course:
         self.averaged.load_state_dict(part_of(tensors, "averaged"))
         self.judge.load_state_dict(part_of(tensors, "judge"))
         for name, optimizer in self._optimizers().items():
-            state = optimizer.state_dict()
             moments = part_of(tensors, name)
-            state["state"] = {
-                at: {key: moments[f"{at}.{key}"] for key in unfinished.MOMENTS} for at in range(len(parts(optimizer)))
-            }
-            optimizer.load_state_dict(state)
+            for at, part in enumerate(parts(optimizer)):
+                # in the memory format of the part: the fused optimizer goes through both as they lie
+                found = {key: torch.empty_like(part).copy_(moments[f"{at}.{key}"]) for key in unfinished.MOMENTS[:2]}
+                optimizer.state[part] = {**found, "step": moments[f"{at}.step"]}
         self._settled = tensors["chance"]
         self.chance.set_state(self._settled)
         self._started = time.perf_counter() - self.log.seconds
