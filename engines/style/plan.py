@@ -45,7 +45,7 @@ class TranslatorPlan:
         32, low=8, high=64, step=8, help="Channels of its widest layers: more draw better and learn slower."
     )
     learning_rate: float = option(
-        5e-4, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
+        1e-3, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
     )
     alone: float = option(
         0.08,

@@ -79,7 +79,7 @@ class Redrawing:
         made = []
         for norms in styles:
             check()
-            drawn = self.generator.draw(prepared.seen, norms)[..., :height, :width]
+            drawn = self.generator.draw(prepared.seen, norms)[..., :height, :width].clamp(0, 1)
             made.append(enlarged(drawn, prepared.small, prepared.content)[0].movedim(0, -1).cpu())
         return torch.stack(made)
 

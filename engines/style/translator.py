@@ -4,9 +4,8 @@ Choi, Uh, Yoo, Ha 2020, "StarGAN v2: diverse image synthesis for multiple domain
 drawing (or a season, a material), and a style code says how within it. The generator takes content and code, the mapping network
 draws codes from chance, the style encoder reads them off pictures, and the discriminator has a branch a domain.
 
-Departures. All are far smaller. The generator begins with squares of four pixels as one; it paints new colours and says where they
-cover the old ones (Pumarola et al. 2018, "GANimation", equation 1): it has to learn what changes, not what stays. What its skips carry
-is filtered by a Laplacian everywhere (the paper does it under masks of the face): edges get past the bottleneck, shading does not.
+Departures. All are far smaller. The generator begins with squares of four pixels as one; what it paints is added
+to the picture: it has to learn what changes, not what stays. What its skips carry is filtered by a Laplacian everywhere (the paper does it under masks of the face): edges get past the bottleneck, shading does not.
 The encoder and the discriminator see small neighbourhoods only, of which they take the mean and the most, so that every size will do:
 residual blocks had not begun to tell three houses' drawings apart when these did. The encoder says too which domain a picture is of.
 """
@@ -113,7 +112,8 @@ class Seen:
 
 
 class Generator(nn.Module):
-    """Content and style code -> the picture drawn again. (N, 3, H, W) in 0-1, (N, 64) -> (N, 3, H, W) in 0-1; sides are multiples of 8."""
+    """Content and style code -> the picture drawn again. (N, 3, H, W) in 0-1, (N, 64) -> (N, 3, H, W), which may go a little beyond 0-1;
+    sides are multiples of 8."""
 
     laplacian: Tensor
 
@@ -126,7 +126,10 @@ class Generator(nn.Module):
         self.styled = nn.ModuleList((StyledBlock(four, four), StyledBlock(four, four)))
         self.up = nn.ModuleList((StyledBlock(four, two, up=True), StyledBlock(two, one, up=True)))
         self.last = Styled(one)
-        self.out = nn.Conv2d(one, 4 * PACKED**2, 3, 1, 1)
+        self.fine = nn.Conv2d(one, one // 2, 3, 1, 1)
+        self.out = nn.Conv2d(one // 2 + 3, 3, 3, 1, 1)
+        for part in self.out.parameters():
+            nn.init.zeros_(part)  # at first it changes nothing
         kernel = torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 8
         self.register_buffer("laplacian", kernel[None, None], persistent=False)
 
@@ -161,9 +164,10 @@ class Generator(nn.Module):
             x = block(x, told)
         for block, skip in zip(self.up, reversed(seen.skips), strict=True):
             x = block(x, told) + skip
-        x = self.out(functional.leaky_relu(self.last(x, next(told)), SLOPE))
-        drawn = torch.sigmoid(functional.pixel_shuffle(x, PACKED).float())
-        return seen.pictures.lerp(drawn[:, :3], drawn[:, 3:])
+        x = functional.leaky_relu(self.fine(functional.leaky_relu(self.last(x, next(told)), SLOPE)), SLOPE)
+        x = functional.interpolate(x, scale_factor=float(PACKED), mode="nearest")
+        change = self.out(torch.cat((x, (2 * seen.pictures - 1).to(x.dtype).expand(len(x), -1, -1, -1)), 1))
+        return seen.pictures + torch.tanh(change.float())
 
     def edges(self, x: Tensor) -> Tensor:
         """What of a layer is no shading: (N, C, h, w) twice."""
@@ -184,7 +188,7 @@ class MappingNetwork(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         shared = self.shared(latent)
-        return torch.stack([branch(shared) for branch in self.own], 1)
+        return even(torch.stack([branch(shared) for branch in self.own], 1))
 
 
 class Encoder(nn.Module):
@@ -197,7 +201,7 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         told = self.out(self.body(pictures)).float().view(len(pictures), self.domains, CODE + 1)
-        return told[..., :CODE], told[..., CODE]
+        return even(told[..., :CODE]), told[..., CODE]
 
 
 class Discriminator(nn.Module):
@@ -244,6 +248,11 @@ class Networks(nn.Module):
 def normed(channels: int, affine: bool = False) -> nn.Module:
     """Instance normalisation: each channel of each picture by itself. As group normalisation, which keeps channels last."""
     return nn.GroupNorm(channels, channels, affine=affine)
+
+
+def even(code: Tensor) -> Tensor:
+    """Codes of mean 0 and variance 1, so that styles count from the first step on: (…, 64)."""
+    return functional.layer_norm(code, (CODE,))
 
 
 def of_domain(each: Tensor, domain: Tensor) -> Tensor:

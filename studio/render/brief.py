@@ -8,7 +8,7 @@ from typing import Any
 
 from engines.api import Brief, EngineInfo
 
-from .. import pictures
+from .. import pictures, sheets
 from .frame import Scene, Value
 
 
@@ -150,6 +150,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "summary": text.template(info.summary),
         "own": info.picture_styles,
         "brush": "style" in info.masks,
+        "sheet": info.name in sheets.ENGINES,
         "styles": [
             {
                 "name": name,
