@@ -22,7 +22,7 @@ from engines.style.domains import Domains, square
 from engines.style.plan import TranslatorPlan
 from engines.style.training import Paused, Shown, Trained
 from engines.style.translating import Step, train
-from engines.style.translator import CODE, LATENT, Discriminator, Networks, Seen, Shape, of_domain
+from engines.style.translator import CODE, LATENT, Discriminator, Networks, Shape, of_domain
 from engines.style.translatorfile import Translator
 
 PLAN = TranslatorPlan(steps=6, batch=2, width=8, minutes=100, alone=0.3, learning_rate=1e-3)

@@ -4,10 +4,11 @@ Choi, Uh, Yoo, Ha 2020, "StarGAN v2: diverse image synthesis for multiple domain
 drawing (or a season, a material), and a style code says how within it. The generator takes content and code, the mapping network
 draws codes from chance, the style encoder reads them off pictures, and the discriminator has a branch a domain.
 
-Departures. All are far smaller. The generator begins with squares of four pixels as one; what it paints is added
-to the picture: it has to learn what changes, not what stays. What its skips carry is filtered by a Laplacian everywhere (the paper does it under masks of the face): edges get past the bottleneck, shading does not.
-The encoder and the discriminator see small neighbourhoods only, of which they take the mean and the most, so that every size will do:
-residual blocks had not begun to tell three houses' drawings apart when these did. The encoder says too which domain a picture is of.
+Departures. All are far smaller. The generator begins with squares of four pixels as one; what it paints is added to the picture, so that it
+has to learn what changes, not what stays. What its skips carry is filtered by a Laplacian everywhere (the paper does it under masks of
+the face): edges get past the bottleneck, shading does not. The encoder and the discriminator see small neighbourhoods only, of which they
+take the mean and the most, so that every size will do: residual blocks had not begun to tell three houses' drawings apart when these did.
+The encoder says too which domain a picture is of. Codes have mean 0 and variance 1.
 """
 
 from __future__ import annotations
