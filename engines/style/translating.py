@@ -13,15 +13,14 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import device
 from ..api import EngineError, check_options
@@ -101,7 +100,7 @@ class Course:
     ) -> None:
         check_options(TranslatorPlan, asdict(plan))
         self.domains, self.out, self.plan, self.cancelled = domains, out, plan, cancelled
-        self.log, self.choice = Log(), quickest()
+        self.log, self.choice = Log(), device.quickest()
         self.shape, form = Shape(len(domains.names), plan.width), {"memory_format": torch.channels_last}
         to: Any = {"device": self.choice.device, **form}
         torch.manual_seed(plan.seed)
@@ -117,7 +116,7 @@ class Course:
         judging: list[dict[str, Any]] = [{"params": list(self.judge.parameters()), "times": JUDGE_FASTER}]
         self.judging = torch.optim.Adam(judging, plan.learning_rate, betas=(0.0, 0.99), fused=True)
         self.chance = torch.Generator().manual_seed(plan.seed)
-        self.mark = marked(domains, plan, self.choice)
+        self.mark = marked(domains, plan)
         self._settled = self.chance.get_state()  # as it was after the last whole step
         self._recent: list[dict[str, float]] = []
         self._started = self._kept = self._showed = time.perf_counter()
@@ -308,12 +307,12 @@ class Course:
         if kept is None:
             return
         tensors, self.log = kept
-        self.networks.load_state_dict(part_of(tensors, "networks"))
-        self.averaged.load_state_dict(part_of(tensors, "averaged"))
-        self.judge.load_state_dict(part_of(tensors, "judge"))
+        self.networks.load_state_dict(unfinished.part_of(tensors, "networks"))
+        self.averaged.load_state_dict(unfinished.part_of(tensors, "averaged"))
+        self.judge.load_state_dict(unfinished.part_of(tensors, "judge"))
         for name, optimizer in self._optimizers().items():
-            moments = part_of(tensors, name)
-            for at, part in enumerate(parts(optimizer)):
+            moments = unfinished.part_of(tensors, name)
+            for at, part in enumerate(unfinished.parts(optimizer)):
                 # in the memory format of the part: the fused optimizer goes through both as they lie
                 found = {key: torch.empty_like(part).copy_(moments[f"{at}.{key}"]) for key in unfinished.MOMENTS[:2]}
                 optimizer.state[part] = {**found, "step": moments[f"{at}.step"]}
@@ -331,7 +330,7 @@ class Course:
         for name, network in (("networks", self.networks), ("averaged", self.averaged), ("judge", self.judge)):
             found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimizer in self._optimizers().items():
-            for at, part in enumerate(parts(optimizer)):
+            for at, part in enumerate(unfinished.parts(optimizer)):
                 # a part that had no gradient yet has no moments either, which is as if they were 0
                 known = optimizer.state.get(part) or {}
                 for key in unfinished.MOMENTS:
@@ -371,46 +370,11 @@ class Course:
         }
 
 
-def parts(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [part for group in optimizer.param_groups for part in group["params"]]
-
-
-def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Those of a name's own, by what comes after it."""
-    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-
-
-def marked(domains: Domains, plan: TranslatorPlan, choice: device.Choice) -> str:
+def marked(domains: Domains, plan: TranslatorPlan) -> str:
     """Tells one training from another: only the same may be gone on with."""
     digest = hashlib.sha256()
     for name, pictures in zip(domains.names, domains.pictures, strict=True):
         digest.update(name.encode())
         for pixels in pictures:
             digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
-    facts = [asdict(plan), digest.hexdigest(), choice.device, choice.dtype]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def quickest() -> device.Choice:
-    """The number type that trains faster here, by trying: processors without AMX have bfloat16 that is slower than float32."""
-    chosen = device.choose()
-    if chosen.device != "cpu" or chosen.dtype != "bfloat16":
-        return chosen
-    taken = {dtype: timed(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    if taken[torch.bfloat16] < taken[torch.float32]:
-        return chosen
-    return device.Choice("cpu", "float32", "float32 was faster than bfloat16 when it was tried")
-
-
-def timed(dtype: torch.dtype, count: int = 5) -> float:
-    """Seconds of a convolution as the networks have them, there and back; the least of a few."""
-    form: Any = {"dtype": dtype, "memory_format": torch.channels_last}
-    x = torch.randn(8, 64, 32, 32).to(**form).requires_grad_()
-    kernel = torch.randn(64, 64, 3, 3).to(**form).requires_grad_()
-    taken = []
-    for _ in range(count):
-        began = time.perf_counter()
-        torch.autograd.grad(nn.functional.conv2d(x, kernel, padding=1).sum(), (x, kernel))
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+    return hashlib.sha256(json.dumps([asdict(plan), digest.hexdigest()], sort_keys=True).encode()).hexdigest()

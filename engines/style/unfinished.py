@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ..errors import EngineError
 from .stylefile import KEY, SUFFIX
@@ -57,3 +58,13 @@ def read(
             path=str(file),
         )
     return tensors, kept
+
+
+def parts(optimizer: Optimizer) -> list[nn.Parameter]:
+    """What it moves, in the order of its groups."""
+    return [part for group in optimizer.param_groups for part in group["params"]]
+
+
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Those of a name's own, by what comes after it."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
