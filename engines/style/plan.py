@@ -45,7 +45,7 @@ class TranslatorPlan:
         32, low=8, high=64, step=8, help="Channels of its widest layers: more draw better and learn slower."
     )
     learning_rate: float = option(
-        1e-3, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
+        5e-4, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
     )
     alone: float = option(
         0.08,
@@ -55,13 +55,13 @@ class TranslatorPlan:
         help="The share of the time in which the judge learns alone what tells the folders apart.",
     )
     style: float = option(
-        1.0, low=0, high=100, step=0.1, help="How much it counts that a style can be read off what was drawn in it."
+        0.5, low=0, high=100, step=0.1, help="How much it counts that a style can be read off what was drawn in it."
     )
     diversity: float = option(
         1.0, low=0, high=100, step=0.1, help="How much it counts at first that two styles of a hand look different."
     )
     cycle: float = option(
-        2.0, low=0, high=100, step=0.1, help="How much it counts that the way back leads to the same picture."
+        0.5, low=0, high=100, step=0.1, help="How much it counts that the way back leads to the same picture."
     )
     steepness: float = option(
         0.2, low=0, high=100, step=0.1, help="How even the judge's verdict is kept (R1): more is calmer and slower."
