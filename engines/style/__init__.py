@@ -135,7 +135,12 @@ class GatysOptions:
 @dataclass(frozen=True)
 class TranslatorOptions:
     strength: float = option(
-        1.0, low=0, high=1, step=0.01, knob=True, help="How far the picture goes from itself towards the drawing."
+        1.0,
+        low=0,
+        high=2,
+        step=0.01,
+        knob=True,
+        help="How far the picture goes from itself towards the drawing; beyond 1 it exaggerates.",
     )
     preserve_color: float = option(
         0.0, low=0, high=1, step=0.01, knob=True, help="How much of the picture's own colours is kept."
@@ -218,7 +223,7 @@ TRANSLATOR = EngineInfo(
     name="translator",
     mode="style",
     version="1",
-    summary="Your picture drawn again by another hand: it keeps the thing and changes how it is drawn.",
+    summary="A drawing in another hand: the thing stays, its colours and shading change. Best for drawings on white.",
     options=TranslatorOptions,
     needs=("content", "styles"),
     styles=HANDS,

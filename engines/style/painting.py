@@ -209,7 +209,7 @@ class StyleEngine:
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """The blend with the picture that `strength` and the brush ask for, then its colours as far as they are kept."""
         share: Any = options.strength if cover is None else options.strength * cover[..., None]
-        if cover is not None or options.strength < 1:
+        if cover is not None or options.strength != 1:
             painted = torch.lerp(content, painted, share) if isinstance(share, Tensor) else content.lerp(painted, share)
         return keep_color(painted, content, options.preserve_color)
 
