@@ -173,7 +173,7 @@ class TranslatorOptions:
         help="One of the ways in which a hand's drawings differ, the first the most.",
     )
     detail: int = option(
-        128,
+        96,
         low=64,
         high=256,
         step=16,
