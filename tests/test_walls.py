@@ -34,6 +34,7 @@ FLOORS = [
     {"bench", "terminal"},
     {"textmodel"},
     {"measuring", "server", "training"},
+    {"translation"},
     {"cli"},
     {"__main__"},
 ]
@@ -57,6 +58,7 @@ MODELS_ALLOWED = {
     "terminal",
     "server",
     "training",
+    "translation",
     "textmodel",
     "config",
 }  # registry and store
