@@ -1,5 +1,5 @@
-"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, and other hands that
-draw a picture again. Facts only; torch loads with the engines."""
+"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, styles with a network
+of their own, and other hands that draw a picture again. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..api import Engine, EngineInfo, option
 from ..registry import register
+from . import kinds
 
 # In the order of the network's 26 rows, named for what one sees.
 BANK_STYLES = (
@@ -190,7 +191,7 @@ BANK = EngineInfo(
     options=StyleOptions,
     needs=("content", "styles"),
     styles=BANK_STYLES,
-    file_styles=True,
+    file_styles=kinds.ROW,
     masks=("style",),
     models=("style-bank-26",),
 )
@@ -218,6 +219,18 @@ GATYS = EngineInfo(
     masks=("style",),
     models=("hed-vgg16", "style-codes"),
     random=True,
+    continues=True,
+    explains=True,
+)
+NETWORK = EngineInfo(
+    name="style-network",
+    mode="style",
+    version="1",
+    summary="Styles of your own with a whole network each, as near to their picture as a fast painter comes.",
+    options=StyleOptions,
+    needs=("content", "styles"),
+    file_styles=kinds.NETWORK,
+    masks=("style",),
 )
 TRANSLATOR = EngineInfo(
     name="translator",
@@ -228,7 +241,7 @@ TRANSLATOR = EngineInfo(
     needs=("content", "styles"),
     styles=HANDS,
     picture_styles=True,
-    file_styles=True,
+    file_styles=kinds.HAND,
     masks=("style",),
     random=True,
 )
@@ -252,6 +265,12 @@ def _gatys() -> Engine:
     return Gatys()
 
 
+def _networks() -> Engine:
+    from .owned import StyleNetworks
+
+    return StyleNetworks()
+
+
 def _translator() -> Engine:
     from .stargan import StarGan
 
@@ -261,4 +280,5 @@ def _translator() -> Engine:
 register(BANK, _bank)
 register(CODES, _codes)
 register(GATYS, _gatys)
+register(NETWORK, _networks)
 register(TRANSLATOR, _translator)

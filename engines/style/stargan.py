@@ -23,7 +23,7 @@ from torch.nn import functional
 from .. import device
 from ..api import Brief, EngineError, Pictures, Pixels
 from ..vision import planes
-from . import HANDS, TRANSLATOR, TranslatorOptions, stylefile, translatorfile
+from . import HANDS, TRANSLATOR, TranslatorOptions, kinds, translatorfile
 from .arithmetic import Check, Norm
 from .guided import enlarged
 from .painting import StyleEngine, remembered
@@ -123,7 +123,7 @@ class StarGan(StyleEngine):
 
     def style(self, data: bytes, name: str = "") -> Translator | None:
         """The translator of a file's bytes, None where that is a picture. Raises `EngineError` where it stands for no hand."""
-        if not stylefile.is_one(data):
+        if not kinds.is_trained(data):
             return None
         found = translatorfile.load(data, name)
         if not found.hand:

@@ -97,7 +97,7 @@ class Course:
     ) -> None:
         check_options(TranslatorPlan, asdict(plan))
         self.domains, self.out, self.plan, self.cancelled = domains, out, plan, cancelled
-        self.log, self.choice = Log(), device.quickest()
+        self.log, self.choice = Log(), device.choose()
         self.shape, form = Shape(len(domains.names), plan.width), {"memory_format": torch.channels_last}
         to: Any = {"device": self.choice.device, **form}
         torch.manual_seed(plan.seed)

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from .. import device
 from ..errors import EngineError
-from . import stylefile
-from .stylefile import KEY, PICKLED
+from . import kinds, stylefile
+from .kinds import HAND, KEY
 from .translator import MOST_DOMAINS, MOST_WIDTH, Networks, Shape
 
-SUFFIX = ".translator.safetensors"
+SUFFIX = kinds.SUFFIXES[HAND]
 VERSION = 1  # of the file
 MOST_BYTES = 2**26
 
@@ -46,6 +46,7 @@ def pack(translator: Translator) -> bytes:
     tensors = {name: each.detach().half().cpu().contiguous() for name, each in translator.networks.state_dict().items()}
     about = {
         "version": VERSION,
+        "kind": HAND,
         "domains": [*translator.domains],
         "hand": translator.hand,
         "shape": asdict(translator.shape),
@@ -67,19 +68,18 @@ def load(data: bytes, name: str = "") -> Translator:
     Raises `EngineError` where it is none, damaged, a format that may hold code, or of another version.
     """
     name = name or "The translator"
-    if data.startswith(PICKLED):
+    if kinds.is_pickle(data):
         raise EngineError(
             "{name} is a pickle, a format that may hold code. It is not opened.",
             "Translators are safetensors files, as studio train translator writes them.",
             name=name,
         )
-    if len(data) > MOST_BYTES or not stylefile.is_one(data):
+    if len(data) > MOST_BYTES or not kinds.begins_as_tensors(data):
         raise EngineError(
             "{name} is no translator.", "Name a file that studio train translator wrote, or a picture.", name=name
         )
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about = json.loads(header["__metadata__"][KEY])
+        about = kinds.about(data)
         version, hand, facts = (about[key] for key in ("version", "hand", "facts"))
         if version == VERSION:
             tensors, shape = tensors_of(data), checked(Shape(**about["shape"]))

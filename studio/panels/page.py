@@ -13,7 +13,7 @@ import gradio as gr
 
 from engines.api import Brief, Draft, Preview, UserError
 
-from .. import locales, render, teaching, writing
+from .. import large, locales, render, teaching, writing
 from ..desk import Ticket
 from ..events import Ended, Made, Proposed, Spliced, StudioError
 from ..session import Session, Studio
@@ -155,6 +155,8 @@ class Page:
             yield out(answered({"notice": self._bug(memory)}, said))
 
     def _propose(self, session: Session, said: Values) -> Ticket:
+        if "from" in said:
+            return large.go_on(session, said["from"]["round"], said["from"]["variant"])
         if said.get("mode") != "text":
             return session.propose(Brief.from_dict(said["brief"]))
         brief, at = writing.asked(session, said["brief"], said.get("at"), said.get("since"))
@@ -252,12 +254,12 @@ class Page:
             "learned": render.learned(scene, view | {"rounds": list(rounds.values())}, self._offers(view, memory)),
             "history": render.history(scene, view),
         }
+        kept = {
+            sha: {"what": each.what, "name": each.name, "about": each.about}
+            for sha, each in state.kept.items()
+            if (each.what == "style") == (mode == "style")
+        }
         if mode == "text":
-            kept = {
-                sha: {"what": each.what, "name": each.name, "about": each.about}
-                for sha, each in state.kept.items()
-                if each.what != "style"
-            }
             document = session.document(state)
             newest = writing.newest(state)
             return values | {
@@ -266,7 +268,7 @@ class Page:
             }
         if mode == "image":
             return values | {"brief": render.easel(scene, view)}
-        return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles)}
+        return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles, kept)}
 
     def _offers(self, view: Values, memory: Memory) -> list[str]:
         """Where nothing was learned yet, what an artist could begin with: what they taught before, or what others like."""

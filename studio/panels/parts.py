@@ -18,6 +18,7 @@ SCRIPTS = (
     "templates.js",
     "own.js",
     "voice.js",
+    "learn.js",
     "text.js",
     "surface.js",
     "canvas.js",
@@ -26,10 +27,12 @@ SCRIPTS = (
     "notebook.js",
     "prose.js",
     "tokens.js",
+    "large.js",
     "round.js",
     "reading.js",
     "who.js",
     "light.js",
+    "why.js",
     "plane.js",
     "brush.js",
     "learned.js",
@@ -45,9 +48,11 @@ STYLES = (
     "plane.css",
     "text.css",
     "own.css",
+    "learn.css",
     "easel.css",
     "attention.css",
     "brush.css",
+    "aside.css",
 )
 
 LESSONS = (

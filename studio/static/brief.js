@@ -8,10 +8,13 @@
   let extra = {};        // pictures uploaded since the last answer
   let reading = '';      // name of the file that is being read
   let restored = null;   // the picture that was dropped, where it brought its brief along
+  let seen = null;       // the last value of this mode
   let sheets = false;    // whether thumbnails of the bank may be asked for: not before the first round is painted
 
   // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
   const key = session => `duet-draft-${session}`;
+  const shown = () => (Duet.value('brief')?.mode === MODE ? Duet.value('brief') : seen);
+  const bank = () => shown().engines.find(each => each.files).name; // the engine that takes styles of the artist's own
   const facts = (value, name) => value.engines.find(each => each.name === name) || value.engines[0];
   const round6 = number => Math.round(number * 1e6) / 1e6;
 
@@ -43,8 +46,11 @@
     const own = name => before && (draft.content !== next.content || (mine[name] !== then[name] && now[name] === then[name]));
     draft.masks[engine] = kept(Object.fromEntries(Object.keys(next.styles || {}).map(name => [name, own(name) ? mine[name] : now[name]])));
     draft.locks[engine] = [...(next.locks || [])];
+    draft.sketch = next.sketch ?? null;
     draft.options[engine] = { ...blank(value).options[engine], ...next.options }; // what a brief leaves out is as it was at first
   }
+
+  const begun = () => Boolean(draft.sketch && facts(Duet.value('brief'), draft.engine).continues); // whether it goes on from a picture
 
   const kept = masks => Object.fromEntries(Object.entries(masks).filter(([, ref]) => ref));
   const brushed = brief => Object.fromEntries(Object.entries(brief?.masks || {}).map(([name, ref]) => [name.replace('style:', ''), ref])); // style -> mask
@@ -54,7 +60,7 @@
     const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0) || 1;
     const knobs = [...Object.keys(draft.options[draft.engine]), ...Object.keys(mix).map(name => `style:${name}`)];
     return {
-      mode: MODE, engine: draft.engine, content: draft.content,
+      mode: MODE, engine: draft.engine, content: draft.content, ...(begun() ? { sketch: draft.sketch } : {}),
       styles: Object.fromEntries(Object.entries(mix).map(([name, weight]) => [name, weight / total])),
       masks: Object.fromEntries(Object.entries(draft.masks[draft.engine]).filter(([name]) => name in mix).map(([name, ref]) => [`style:${name}`, ref])),
       options: { ...draft.options[draft.engine] },
@@ -65,7 +71,7 @@
 
   function alike(brief, next, value) { // the same request, whichever defaults are left out
     const flat = each => JSON.stringify([
-      each.engine, each.content ?? null, [...(each.locks || [])].sort(),
+      each.engine, each.content ?? null, each.sketch ?? null, [...(each.locks || [])].sort(),
       Object.entries(each.styles || {}).filter(([, weight]) => weight > 0).map(([name, weight]) => [name, round6(weight).toFixed(4)]).sort(),
       Object.entries(each.masks || {}).sort(),
       Object.entries({ ...blank(value).options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
@@ -109,6 +115,11 @@
     return fetched('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'picture') }, body: file }, file.name);
   }
 
+  function dropped(file, take) { // a style's file is one wherever it is dropped
+    if (file?.name.endsWith('.safetensors')) Duet.learn.bring(file);
+    else take(file);
+  }
+
   async function setContent(ref) { // a picture of ours brings back the brief that made it
     if (!(ref = await ref)) return;
     const brief = extra[ref].brief?.mode === MODE ? extra[ref].brief : null; // a painting of another mode is a picture like any other
@@ -121,6 +132,7 @@
   function show(ref, tells = true) { // as the content; what was brushed on another one fits only the same shape
     const [before, after] = [shape(draft.content), shape(ref)], same = ref === draft.content, any = Object.values(draft.masks).some(each => Object.keys(each).length);
     draft.content = ref;
+    if (!same) draft.sketch = null;
     if (same || !any || (before && after && Math.abs(before / after - 1) < 0.01)) return;
     for (const name of Object.keys(draft.masks)) draft.masks[name] = {};
     if (tells) say(Duet.value('brief').text.brush_cleared, 'plain');
@@ -151,6 +163,8 @@
   }
 
   function styleOf(value, name) {
+    const mine = value.kept.find(each => each.ref === name);
+    if (mine) return { name, label: mine.name, src: mine.about.bare ? null : address(name, 160) };
     const found = facts(value, draft.engine).styles.find(each => each.name === name);
     const picture = name.startsWith('sha256:') && known(name);
     const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
@@ -207,15 +221,18 @@
           h('img', { src: each.src, alt: '', loading: 'lazy' })))));
   }
 
+  const owned = value => [...new Set([...draft.own, ...value.own])];
+
   function shelf(value) {
     const text = value.text, engine = facts(value, draft.engine), mix = draft.mixes[draft.engine];
-    const own = engine.own ? [...new Set([...draft.own, ...value.own])] : [];
+    const own = engine.own ? owned(value) : engine.files ? value.kept.map(each => each.ref) : [];
     const names = [...own, ...engine.styles.map(each => each.name)];
     return [
       h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.map(each =>
         h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary,
           value: each.name, data: { click: 'shelf' } }, each.label))),
-      h('div.shelf', { data: { key: `shelf-${engine.name}` }, tabindex: '-1' },
+      h('div.shelf', { data: { key: `shelf-${engine.name}`, dragover: 'over', dragleave: 'leave', drop: 'receive' }, tabindex: '-1' },
+        engine.files && h('button.thumb.add', { type: 'button', title: text.learn_open_shelf, 'aria-label': text.learn_open_shelf, data: { click: 'learn' } }, icon('plus')),
         engine.own && h('label.thumb.add', { title: text.own_style_add }, icon('plus'),
           h('input', { type: 'file', accept: 'image/*', 'aria-label': text.own_style_add, data: { change: 'own' } })),
         names.map(name => {
@@ -223,6 +240,7 @@
           return h('button.thumb', { type: 'button', 'aria-pressed': String(name in mix), title: style.label, 'aria-label': style.label,
             data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '' }), h('span.name', {}, style.label));
         })),
+      Duet.learn.card() || Duet.learn.offer(engine.own ? Object.keys(mix) : []),
     ];
   }
 
@@ -242,6 +260,12 @@
         h('button.icon', { type: 'button', 'aria-label': fill(text.remove, { name: style.label }), title: fill(text.remove, { name: style.label }),
           data: { click: 'style', name } }, icon('close'))]);
     }));
+  }
+
+  function beginning(value) {
+    const text = value.text;
+    return begun() && h('div.beginning', { data: { key: 'beginning' } }, h('span.thumb.small', {}, h('img', { src: address(draft.sketch, 96), alt: '' })), h('span', {}, text.begins_with),
+      h('button.icon', { type: 'button', 'aria-label': text.begin_afresh, title: text.begin_afresh, data: { click: 'afresh' } }, icon('close')));
   }
 
   function options(value, advanced) {
@@ -270,6 +294,8 @@
         extra = {};
         restored = null;
       }
+      seen = value;
+      Duet.learn.adopt(value);
       const before = adopted ? JSON.parse(adopted) : null;
       if (before && alike(before, value.next, value)) return; // said once more, perhaps in another order: what was changed since stays
       if (!alike(asked(), value.next, value)) take(value.next, value, before || {});
@@ -281,10 +307,12 @@
       itself() { show(restored); restored = null; change(); },
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
+      receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], addOwn); },
+      ...Duet.learn.handlers,
       own(input) { addOwn(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
-      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); setContent(upload(event.dataTransfer.files[0])); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], file => setContent(upload(file))); },
       shelf(button) { draft.engine = button.value; change(); },
       style(button) { add(button.dataset.name); }, brush(button) { brush(button.dataset.name); },
       lock(button) { lock(button.dataset.name); },
@@ -297,7 +325,7 @@
       size(input) { draft.size = Number(input.value); change(); },
       seed(input) { draft.seed = Math.min(Math.max(0, Math.round(Number(input.value) || 0)), 2 ** 31 - 1); draft.fresh = false; change(); },
       fresh(input) { draft.fresh = input.checked; change(); },
-      drawer() { Duet.drawer(false); },
+      drawer() { Duet.drawer(false); }, afresh() { draft.sketch = null; change(); },
     },
     draw(value, panel) {
       const text = value.text, open = panel.root.querySelector('details.more')?.open;
@@ -305,7 +333,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'scroll' } },
-          pictureBox(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), Duet.controls.steering(value, draft), more(value)),
+          pictureBox(value), beginning(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), Duet.controls.steering(value, draft), more(value)),
         h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
           busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
       ];
@@ -317,12 +345,38 @@
 
   document.addEventListener('paste', event => {
     const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
-    if (file && draft && Duet.mode() === MODE) { event.preventDefault(); setContent(upload(file)); }
+    if (!file || !draft || Duet.mode() !== MODE) return;
+    event.preventDefault();
+    if (Duet.panels.learn.isOpen()) Duet.learn.add(file);
+    else setContent(upload(file));
   });
   document.addEventListener('dragover', event => event.preventDefault()); // a picture that misses the box must not leave the page
   document.addEventListener('drop', event => event.preventDefault());
 
+  // What the sheet of one's own styles asks of the form.
+  Duet.styleForm = {
+    known, address,
+    content: () => draft.content,
+    kept: () => shown().kept,
+    pictures: () => owned(shown()),
+    own(ref) { if (!draft.own.includes(ref)) { draft.own.push(ref); change(); } },
+    async upload(file) { // says what went wrong instead of showing it behind the sheet
+      const ref = await upload(file), error = ref ? '' : Duet.value('notice')?.message;
+      if (error) say('');
+      return { ref, error };
+    },
+    choose(name) { draft.engine = bank(); if (!(name in draft.mixes[draft.engine])) add(name); },
+    drop(name) { for (const each of [draft.mixes, draft.masks]) delete each[bank()][name]; change(); },
+  };
+
   Object.assign(Duet, {
+    goOn(round, variant) { // from a variant's own picture
+      if (busy()) return;
+      say('');
+      Duet.lookAt(null);
+      Duet.pending(true);
+      tell('brief', 'again', { from: { round, variant } }).then(() => Duet.pending(false));
+    },
     again() { ({ text: Duet.textForm.again, image: Duet.easel.again }[Duet.mode()] || again)(); },
     asked: () => (Duet.mode() === 'image' ? Duet.easel.asked() : Duet.mode() !== MODE || !ready() ? null : asked()),
     // A picture of another mode goes on here: as the content, once the page has turned and its example is painted.
