@@ -149,6 +149,7 @@ def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[
     registry.infos()
     from engines.style import contents, stylefile, training
     from engines.style.plan import Plan
+    from engines.unfinished import write_whole
 
     with asking():
         plan = Plan(**check_options(Plan, given))
@@ -170,7 +171,7 @@ def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[
                 case training.Step():
                     tell(_practice(event))
                 case training.Shown():
-                    stylefile.write(look, pictures.encode_jpeg(event.pixels))
+                    write_whole(look, pictures.encode_jpeg(event.pixels))
                 case training.Paused():
                     raise Stop(_stopped(event))
                 case training.Trained():
@@ -280,6 +281,8 @@ def show_style(facts: dict[str, Any]) -> None:
 def setting(name: str, kind: str = "text") -> Any:
     """The command line's option for a setting of a training: its range and help are those of the engine."""
     facts = _settings(kind)[name].metadata
+    if facts["choices"]:
+        return typer.Option(help=f"{facts['help']} One of: {', '.join(facts['choices'])}.")
     return typer.Option(min=facts["low"], max=facts["high"], help=facts["help"])
 
 
@@ -293,6 +296,10 @@ def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
         from engines.style.plan import Plan as StylePlan
 
         return {each.name: each for each in dataclasses.fields(StylePlan)}
+    if kind == "gan":
+        from engines.image.gan.plan import Plan as GanPlan
+
+        return {each.name: each for each in dataclasses.fields(GanPlan)}
     if kind == "image":
         from engines.image.plan import Plan
 

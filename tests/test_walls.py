@@ -22,7 +22,7 @@ FLOORS = [
     {"notebook"},
     {"state"},
     {"authorship", "blobs", "downloads", "locales", "log", "pictures", "steering"},
-    {"archive", "desk", "lab", "rounds", "sheets"},
+    {"archive", "desk", "gathering", "lab", "rounds", "sheets"},
     {"view"},
     {"session"},
     {"own", "teaching", "writing"},
@@ -33,6 +33,7 @@ FLOORS = [
     {"bench", "terminal"},
     {"textmodel"},
     {"measuring", "server", "training"},
+    {"gans"},
     {"cli"},
     {"__main__"},
 ]
@@ -52,6 +53,7 @@ MODELS_ALLOWED = {
     "terminal",
     "server",
     "training",
+    "gans",
     "textmodel",
     "config",
 }  # registry and store

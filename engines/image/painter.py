@@ -264,7 +264,9 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     code = codes(1, chance)[0]
     code[0] += options.mood
     code[1] += options.accent
-    each = torch.cat([codes(1, chance) for _ in scene.works])  # one by one: another thing leaves the others' as they are
+    each = torch.cat(
+        [codes(1, chance) for _ in scene.works]
+    )  # one by one: another thing leaves the others' as they are
     code = code if count == 1 else np.sqrt(1 - OWN**2) * code + OWN * each
     table = palettes(scene.works, options.palette)
     if options.natural:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,11 +14,11 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from ..errors import EngineError
+from ..unfinished import KEY
 from .arithmetic import Norm
 
 SUFFIX = ".style.safetensors"
 VERSION = 1  # of the file
-KEY = "duet"  # the one key of its metadata: several would come in any order
 THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**22
 PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive of one
@@ -53,25 +51,6 @@ def named(row: Sequence[Norm], layers: Sequence[str]) -> dict[str, Tensor]:
         found[f"{layer}.norm.gamma"] = gamma.detach().float().cpu().contiguous()
         found[f"{layer}.norm.beta"] = beta.detach().float().cpu().contiguous()
     return found
-
-
-def write(place: Path, data: bytes) -> None:
-    """Puts the file into its place whole or not at all. Raises `EngineError` where it cannot be written."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, place)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise EngineError(
-            "The style could not be written to {path}: {why}.",
-            "Make room or choose another folder; what was there before is as it was.",
-            path=str(place),
-            why=error.strerror or str(error),
-        ) from error
 
 
 def is_one(data: bytes) -> bool:

@@ -22,14 +22,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import device, store, vision
+from .. import device, store, unfinished, vision
 from ..api import EngineError, Pixels, check_options
-from . import BANK_STYLES, bank, stylefile, unfinished
+from . import BANK_STYLES, bank, stylefile
 from .arithmetic import Norm
 from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
 from .contents import DIFFERENT, Parts
 from .losses import Objective, Region, Weights, gram
-from .painting import Stopped, fitted, to_pixels
+from .painting import fitted, to_pixels
 from .plan import Plan
 from .statistics import resized, rounded
 from .stylefile import Style
@@ -138,7 +138,7 @@ def train(
     course.mark = marked(course.found, picture, [*own, *others], plan, eyes)
     try:
         yield from course.run()
-    except Stopped:
+    except unfinished.Stopped:
         yield Paused(course.pause(), course.log.total)
 
 
@@ -231,7 +231,7 @@ class Course:
 
     def _begin(self) -> None:
         """Goes on where an earlier run was stopped, or begins with the bank's nearest style."""
-        kept = unfinished.read(self.out, self.mark, Log)
+        kept = unfinished.read(self.out, self.mark, Log, {"row", "good", *unfinished.MOMENTS})
         if kept is None:
             self.log.total, self.log.nearest = self.plan.steps, self._nearest()
             start = flattened(self.found.rows[self.log.nearest])
@@ -301,7 +301,7 @@ class Course:
         facts = self._facts()
         row = [(gamma.detach(), beta.detach()) for gamma, beta in self._norms(self._row)]
         style = Style(self.name, row, self.found.sha256, self._thumbnail(), facts)
-        stylefile.write(self.out, stylefile.pack(style, self.found.layers))
+        unfinished.write_whole(self.out, stylefile.pack(style, self.found.layers))
         unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
 
@@ -317,7 +317,7 @@ class Course:
 
     def _check(self) -> None:
         if self.cancelled():
-            raise Stopped
+            raise unfinished.Stopped
 
     def _weights(self) -> Weights:
         return Weights(1 / self.plan.style_weight, emphasised(STYLE_LAYERS, 0), SMOOTH)
