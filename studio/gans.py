@@ -129,7 +129,7 @@ def _progress(step: Any, minutes: float) -> Progress:
 def _stopped(step: int) -> str:
     if not step:
         return "Stopped before the first step; nothing was kept. Begin again with the same command."
-    return f"Stopped. Step {step} is kept; the same command goes on from there."
+    return f"Stopped. Step {step} is kept, and the file can be used; the same command goes on from there."
 
 
 def show(facts: dict[str, Any]) -> None:

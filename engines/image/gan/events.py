@@ -51,7 +51,8 @@ class Warned:
 
 @dataclass(frozen=True)
 class Paused:
-    """It was stopped. The same pictures, settings and folder take it up at this step; at 0 nothing was kept."""
+    """It was stopped. The same pictures, settings and folder take it up at this step, and until then its file can be used; at 0
+    nothing was kept."""
 
     step: int
 

@@ -134,6 +134,9 @@ class Discriminator(nn.Module):
         self.last = nn.Conv2d(128, 1, 4)
         self.decoder = Decoder(WIDTHS[REMEMBERED])
 
+    def get_used(self, pictures: Tensor, check: Check | None = None) -> None:
+        """It has no frozen eyes that would have to get used to anything."""
+
     def look(self, pictures: Tensor, check: Check | None = None) -> tuple[Tensor, ...]:
         """What the verdict is passed on: the pictures themselves."""
         return (pictures,)

@@ -16,7 +16,8 @@ from torch.nn import functional
 from ... import vision
 from .layers import Check, Conv, active
 
-LAYERS, CHANNELS = ("relu2_2", "relu3_3", "relu4_3"), (128, 256, 512)
+SEEN = ((2, 2), (3, 3), (4, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
+LAYERS = tuple(f"relu{block}_{at}" for block, at in SEEN)
 MIXED, JUDGING = 64, 96  # channels that a layer is mixed to, and of its judge
 
 
@@ -47,16 +48,15 @@ class Projected(nn.Module):
     def __init__(self, size: int, eyes: vision.Eyes = vision.shared) -> None:
         super().__init__()
         self.size, self._eyes = size, eyes
-        self.heads = nn.ModuleList(Head(channels) for channels in CHANNELS)
-        self.register_buffer("usual", torch.zeros(sum(CHANNELS)))
-        self.register_buffer("spread", torch.zeros(sum(CHANNELS)))
+        self._channels = [len(eyes.vgg.kernels[place][1]) for place in SEEN]
+        self.heads = nn.ModuleList(Head(channels) for channels in self._channels)
+        self.register_buffer("usual", torch.zeros(sum(self._channels)))
+        self.register_buffer("spread", torch.zeros(sum(self._channels)))
 
     def look(self, pictures: Tensor, check: Check | None = None) -> tuple[Tensor, ...]:
         """What the verdict is passed on: VGG-16's layers, each channel less its usual value and over its usual spread."""
-        layers = list(self._eyes.vgg((pictures + 1) / 2, LAYERS, check).values())
-        if not bool(self.spread.any()):
-            self._get_used(layers)
-        parts = zip(*(torch.split(each, list(CHANNELS)) for each in (self.usual, self.spread)), strict=True)
+        layers = self._eyes.vgg((pictures + 1) / 2, LAYERS, check).values()
+        parts = zip(*(torch.split(each, self._channels) for each in (self.usual, self.spread)), strict=True)
         return tuple(
             (layer - usual[:, None, None].to(layer.dtype)) / spread[:, None, None].to(layer.dtype)
             for layer, (usual, spread) in zip(layers, parts, strict=True)
@@ -77,9 +77,10 @@ class Projected(nn.Module):
             head.requires_grad_(False)
 
     @torch.no_grad()
-    def _get_used(self, layers: list[Tensor]) -> None:
-        """Takes the first pictures that it sees for usual; a channel that is hardly used is not made loud."""
-        flat = [layer.detach().float().transpose(0, 1).flatten(1) for layer in layers]  # (C, values) each
+    def get_used(self, pictures: Tensor, check: Check | None = None) -> None:
+        """Learns what is usual from real pictures; a channel that is hardly used is not made loud."""
+        layers = self._eyes.vgg((pictures + 1) / 2, LAYERS, check).values()
+        flat = [layer.float().transpose(0, 1).flatten(1) for layer in layers]  # (C, values) each
         self.usual.copy_(torch.cat([layer.mean(1) for layer in flat]))
         spreads = [layer.std(1) for layer in flat]
         self.spread.copy_(torch.cat([each.clamp(min=QUIET * float(each.median()) + 1e-3) for each in spreads]))

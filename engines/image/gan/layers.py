@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SLOPE, GAIN = 0.2, math.sqrt(2)  # of the leaky ReLU, and what keeps the variance behind it
+NOISE_PACE = 0.1  # how fast noise becomes louder, beside the rest: early on it is the easiest thing to deceive with
 
 Check = Callable[[], None]  # what it raises ends the work
 
@@ -97,7 +98,7 @@ class Modulated(nn.Module):
         shift = _planes(self.bias[None], x)
         if chance is not None:
             drawn = torch.randn(len(x), 1, *x.shape[2:], generator=chance).to(x.device)
-            shift = shift + (drawn * self.noise).to(x.dtype)
+            shift = shift + (drawn * self.noise * NOISE_PACE).to(x.dtype)
         return active(torch.addcmul(shift, x, _planes(norm, x)))
 
 
@@ -107,6 +108,7 @@ class ToRgb(nn.Module):
     def __init__(self, into: int, style: int) -> None:
         super().__init__()
         self.conv, self.style = Conv(into, 3, side=1), Linear(style, into, start=1.0)
+        nn.init.zeros_(self.conv.weight)  # grey at first, and a side that comes later begins without a say
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         return cast(Tensor, self.conv(x * _planes(self.style(style), x)).float())

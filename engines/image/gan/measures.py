@@ -47,6 +47,7 @@ def frechet(real: Tensor, made: Tensor) -> float:
     one, other = real.double(), made.double()
     means = one.mean(0), other.mean(0)
     a, b = ((each - mean) / (len(each) - 1) ** 0.5 for each, mean in zip((one, other), means, strict=True))
+    a, b = (torch.linalg.qr(each, mode="r").R for each in (a, b))  # as many rows as are needed
     root = torch.linalg.svdvals(a @ b.T).sum()
     return max(0.0, float((means[0] - means[1]).square().sum() + a.square().sum() + b.square().sum() - 2 * root))
 

@@ -2,8 +2,9 @@
 
 Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN" (StyleGAN2), figure 2 and section 4.1. Departures: two
 layers of mapping and no path length regularisation, as Karras et al. 2020 ("Training generative adversarial networks with limited
-data", appendix D) found enough for small pictures; averages instead of filters where the discriminator samples down; and both
-networks can begin at any smaller size, so that a training may spend its first part there.
+data", appendix D) found enough for small pictures; averages instead of filters where the discriminator samples down; a hyperbolic
+tangent at the end, for what lies out of range can deceive a discriminator that looks through a frozen network; and both networks
+can begin at any smaller size, so that a training may spend its first part there.
 """
 
 from __future__ import annotations
@@ -60,8 +61,6 @@ class Generator(nn.Module):
         self.blocks: nn.ModuleDict = nn.ModuleDict(
             {str(side): Block(WIDTHS[before], WIDTHS[side], first=side == 4) for before, side in pairs}
         )
-        last = cast(Block, self.blocks[str(size)])
-        nn.init.zeros_(last.rgb.conv.weight)  # a side that comes later begins without a say
 
     def styles(self, z: Tensor) -> Tensor:
         """Latents -> W. (N, 128) -> (N, 128)."""
@@ -78,7 +77,7 @@ class Generator(nn.Module):
         dtype: torch.dtype = torch.float32,
         check: Check | None = None,
     ) -> Tensor:
-        """Styles of each layer -> RGB, about -1 to 1, float32. (N, layers, 128) -> (N, 3, side, side); `side` is the whole size
+        """Styles of each layer -> RGB, -1 to 1, float32. (N, layers, 128) -> (N, 3, side, side); `side` is the whole size
         unless a smaller one is asked for. `chance` draws the noise, without which there is none."""
         x = self.start.to(dtype).expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         picture: Tensor | None = None
@@ -87,7 +86,7 @@ class Generator(nn.Module):
             x = watched(x, check)
             if int(name) == side:
                 break
-        return cast(Tensor, picture)
+        return torch.tanh(cast(Tensor, picture))
 
 
 class Judge(nn.Module):
@@ -117,6 +116,9 @@ class Discriminator(nn.Module):
         self.last = Conv(WIDTHS[4] + 1, WIDTHS[4])
         self.judged = Linear(16 * WIDTHS[4], JUDGED)
         self.verdict = Linear(JUDGED, 1)
+
+    def get_used(self, pictures: Tensor, check: Check | None = None) -> None:
+        """It has no frozen eyes that would have to get used to anything."""
 
     def look(self, pictures: Tensor, check: Check | None = None) -> tuple[Tensor, ...]:
         """What the verdict is passed on: the pictures themselves."""

@@ -14,7 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import device, unfinished, vision
-from ...api import EngineError, check_options
+from ...api import EngineError, Pixels, check_options
 from ...device import Choice
 from ...unfinished import Stopped
 from . import ganfile, networks, watching
@@ -41,6 +41,8 @@ MIXED = 0.9  # of the pictures have the styles of two latents (Karras et al. 201
 PENALISED = 16  # steps from one R1 to the next
 AVERAGED, RISES = 10_000, 0.05  # pictures after which half of the average is new, and of those seen so far at most
 STEEPEST = 100.0  # length of a gradient at most
+EARLY = 300  # steps in which all samples are alike
+FIRST = 32  # pictures that the discriminator sees before it judges
 TOLD = 10  # steps to a point of the curve
 KEPT_EVERY = 60.0  # seconds
 FRAMES, LEAST_BETWEEN = 100, 10.0  # sample grids in a training at most, and seconds between them at least
@@ -121,6 +123,8 @@ class Training:
         self.fixed = torch.randn(GRID * GRID, self.generator.latent, generator=torch.Generator().manual_seed(plan.seed))
         self.watch = watching.Watch(pictures)
         self._recent: list[Step] = []
+        self._before = self.chance.get_state()  # as it was before the step
+        self._shown = np.zeros((8, 8, 3), np.uint8)  # the last grid of samples
         self._started = self._kept = time.perf_counter()
         self._framed = -math.inf
 
@@ -140,9 +144,11 @@ class Training:
         yield from self._end()
 
     def pause(self) -> int:
-        """Keeps what there is, and says of which step that is."""
+        """Keeps what there is, to go on and as a file to use, and says of which step that is."""
         if self.log.step:
+            self.chance.set_state(self._before)
             self._keep()
+            self._write(self._shown)
         return self.log.step
 
     @torch.no_grad()
@@ -159,30 +165,32 @@ class Training:
     # ── A step ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _step(self) -> Step | None:
-        """One step of each. None where a loss was no number: then neither has learned from it."""
+        """One step of each. None where a loss was no number. Neither learns before both know what, so that a stop in between, or such
+        a loss, leaves everything as it was."""
         began, side = time.perf_counter(), self._side()
+        self._before = self.chance.get_state()
         made = self._made(side)
         for each in self.judging:
             each.requires_grad_(False)
         looks = self._look(made)
-        passed = self._judge(looks)
+        wants = self.game.generator(self._judge(looks))
         for each in self.judging:
             each.requires_grad_(True)
-        wants = self.game.generator(passed)
-        if not self._learned("generator", wants, list(self.generator.parameters())):
+        if not self._gradient("generator", wants):
             return None
         with torch.no_grad():
-            real_looks = self._look(self._real(side))
-            fake_looks = tuple(each.detach() for each in looks)
+            real_looks = self._look(self._real(side, self.plan.batch))
         penalised = self.plan.r1 > 0 and self.log.step % PENALISED == 0
         real_looks = tuple(each.detach().requires_grad_(penalised) for each in real_looks)
-        real, fake = self._judge(real_looks), self._judge(fake_looks)
+        real, fake = self._judge(real_looks), self._judge(tuple(each.detach() for each in looks))
         told = self.game.discriminator(real, fake)
         loss = told + self.discriminator.teaches(real_looks, self.choice.torch_dtype)
         if penalised:
             loss = loss + PENALISED * self.plan.r1 / 2 * r1(real, real_looks)
-        if not self._learned("discriminator", loss, self.judging):
+        if not self._gradient("discriminator", loss):
             return None
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         self._average()
         self.log.step += 1
         self.log.pictures += self.plan.batch
@@ -200,8 +208,8 @@ class Training:
         made: Tensor = self.generator(styles, self.chance, side, self.choice.torch_dtype, self._check)
         return made
 
-    def _real(self, side: int) -> Tensor:
-        which = torch.randint(len(self.pictures), (self.plan.batch,), generator=self.chance).numpy()
+    def _real(self, side: int, count: int) -> Tensor:
+        which = torch.randint(len(self.pictures), (count,), generator=self.chance).numpy()
         drawn = torch.from_numpy(self.pictures[which]).to(self.choice.device).movedim(-1, 1).float() / 127.5 - 1
         if self.plan.mirror:
             turned = torch.rand(len(drawn), 1, 1, 1, generator=self.chance).to(drawn.device) < 0.5
@@ -218,16 +226,16 @@ class Training:
         verdict: Tensor = self.discriminator(looks, self.choice.torch_dtype, self._check)
         return verdict
 
-    def _learned(self, who: str, loss: Tensor, weights: list[nn.Parameter]) -> bool:
+    def _gradient(self, who: str, loss: Tensor) -> bool:
+        """What one of them is to learn. False where that is no number."""
         optimizer = self.optimizers[who]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        length = nn.utils.clip_grad_norm_(weights, STEEPEST)
-        if not bool(loss.isfinite()) or not bool(length.isfinite()):
+        length = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], STEEPEST)
+        fine = bool(loss.isfinite()) and bool(length.isfinite())
+        if not fine:
             self.log.stopped = f"At step {self.log.step + 1} the loss of the {who} was no number."
-            return False
-        optimizer.step()
-        return True
+        return fine
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -272,8 +280,9 @@ class Training:
         made = self.samples(self.fixed, self._side())
         pixels, file = networks.grid(made, GRID, int(self.plan.size)), self.frames / f"{self.log.step:07d}.png"
         unfinished.write_whole(file, networks.png(pixels))
+        self._shown = pixels
         yield Samples(self.log.step, file, pixels)
-        yield from self._warn(self.watch.samples(made) if self.log.step else None)
+        yield from self._warn(self.watch.samples(made) if self.log.step > EARLY else None)
 
     def _warn(self, found: watching.Finding | None) -> Iterator[Event]:
         if found is not None:
@@ -292,11 +301,14 @@ class Training:
                 raise EngineError("{why} Nothing was learned by then.", "Choose a smaller --learning-rate.", why=why)
             self.log.stopped, self.log.seconds = why, seconds
         yield from self._frame()
-        facts = self.facts()
-        grid = networks.grid(self.samples(self.fixed), GRID, int(self.plan.size))
-        ganfile.write(self.out, self.name, self.plan, self.averaged, self.discriminator, grid, facts)
+        facts = self._write(self._shown)
         unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
+
+    def _write(self, samples: Pixels) -> dict[str, Any]:
+        facts = self.facts()
+        ganfile.write(self.out, self.name, self.plan, self.averaged, self.discriminator, samples, facts)
+        return facts
 
     def facts(self) -> dict[str, Any]:
         log, few = self.log, max(1, len(self.log.curve) // 100)
@@ -332,9 +344,10 @@ class Training:
 
     @property
     def mark(self) -> str:
-        """Tells one training from another: only the same may be gone on with."""
+        """Tells one training from another: only the same may be gone on with, for more minutes if need be."""
         seen = hashlib.sha256(self.pictures.tobytes()).hexdigest()
-        facts = [asdict(self.plan), self.base, seen, self.choice.device, self.choice.dtype]
+        same = asdict(replace(self.plan, minutes=1.0, steps=1))
+        facts = [same, self.base, seen, self.choice.device, self.choice.dtype]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -355,9 +368,10 @@ class Training:
             self.frames.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineError(
-                "{path} could not be written: {why}.", "Choose another folder.", path=str(self.frames), why=str(error)
+                "{path} could not be written: {why}.", "Choose another --out.", path=str(self.frames), why=str(error)
             ) from error
-        self._restore()
+        if not self._restore() and not self.base:
+            self.discriminator.get_used(self._real(self._side(), FIRST), self._check)
 
     def _restore(self) -> bool:
         kept = unfinished.read(self.out, self.mark, Log)
@@ -376,5 +390,6 @@ class Training:
                     moments.setdefault(int(at), {})[key] = each
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
         self.chance.set_state(tensors["chance"])
+        self._before = tensors["chance"]
         self._started = time.perf_counter() - self.log.seconds
         return True

@@ -1,0 +1,112 @@
+"""The GAN: what a number type gains in training, how fast it breeds, and how much of what it never saw it can make."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines import registry
+from engines.device import Choice
+from engines.vision import Eyes
+
+from .report import Row, row
+
+CHILDREN = 16
+PICTURES = 64  # of chance, to take steps with: what they show costs nothing
+
+
+def rows(turns: int) -> Iterator[Row]:
+    """Those that need no pictures."""
+    yield step_row(turns)
+    yield from breed_rows(registry.load("gan"), turns)
+
+
+def step_row(turns: int) -> Row:
+    """A step of both networks in float32 and in bfloat16, in turns."""
+    from engines.image.gan.plan import Plan
+
+    plan = replace(Plan(), small=0.0)
+    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 64, 64, 3), np.uint8)
+    both = [_training(pictures, plan, dtype) for dtype in ("float32", "bfloat16")]
+    taken = [[_milliseconds(each._step) for each in both] for _ in range(turns + 1)][1:]
+    ratios = [one / other for one, other in taken]
+    plain, half = (statistics.median(each) for each in zip(*taken, strict=True))
+    told = f"median of {turns} pairs at 64 pixels, {plan.batch} pictures; {plain:.0f} and {half:.0f} ms"
+    return row("gan.step.bf16_speedup", statistics.median(ratios), told)
+
+
+def _training(pictures: NDArray[np.uint8], plan: Any, dtype: str) -> Any:
+    from engines.image.gan.training import Training
+
+    choice = Choice("cpu", dtype, "to be measured")
+    made = Training(pictures, Path("unused"), plan, None, lambda: False, "", Eyes(choose=lambda: choice), choice)
+    made.discriminator.get_used(made._real(64, PICTURES))
+    return made
+
+
+def breed_rows(engine: Any, turns: int) -> Iterator[Row]:
+    """Sixteen children at once: of the shipped network, and of one of its kind at twice the side, whose weights are chance's."""
+    from engines.image.breeding import Maker
+    from engines.image.gan import networks
+    from engines.image.gan.plan import Plan
+
+    shipped = engine.maker()
+    large = networks.generator(replace(Plan(), size="128")).eval()
+    for size, maker in ((64, shipped), (128, Maker(large, shipped.mean, shipped.ways))):
+        latents = torch.randn(CHILDREN, maker.network.latent, generator=torch.Generator().manual_seed(0))
+
+        def born(maker: Any = maker, latents: Any = latents) -> None:
+            with torch.inference_mode():
+                maker(maker.network.styles(latents), 0)
+
+        born()
+        taken = [_milliseconds(born) for _ in range(turns)]
+        told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, float32"
+        yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
+
+
+def recall_row(engine: Any, pictures: list[NDArray[np.uint8]]) -> Row:
+    """How many of the pictures that it never saw lie among its samples, of which there are as many."""
+    from engines.image.gan.measures import quality
+
+    made = samples(engine.maker(), len(pictures))
+    found = quality(pictures, made)
+    told = f"{found.real} held-out pictures and {found.made} samples, untruncated: precision {found.precision:.2f}, "
+    return row("gan.recall", found.recall, f"{told}Frechet {found.frechet:.3f}, kernel {found.kernel:.4f}")
+
+
+def samples(maker: Any, count: int) -> list[NDArray[np.uint8]]:
+    """Pictures of latents drawn by chance, (64, 64, 3) each."""
+    latents = torch.randn(count, maker.network.latent, generator=torch.Generator().manual_seed(1))
+    found = []
+    for at, part in enumerate(torch.split(latents, CHILDREN)):
+        with torch.inference_mode():
+            made = maker(maker.network.styles(part), at)
+        found += list(made.mul(255).round().byte().movedim(1, -1).cpu().numpy())
+    return found
+
+
+def held_out(drawn: Any, side: int = 64) -> list[NDArray[np.uint8]]:
+    """The icons of concepts that nothing was trained on, on white."""
+    found = []
+    for concept, pixels in zip(drawn.concept, drawn.pictures, strict=True):
+        if drawn.concepts[concept].held_out:
+            white = Image.new("RGBA", pixels.shape[:2], "white")
+            white.alpha_composite(Image.fromarray(pixels))
+            found.append(np.array(white.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))
+    return found
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
