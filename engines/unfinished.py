@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +13,8 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from .errors import EngineError
+from .files import KEY, write_whole
 
-KEY = "duet"  # the one key of a file's metadata: several would come in any order
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
 Log = TypeVar("Log")
 
@@ -60,22 +59,3 @@ def read(
             path=str(file),
         )
     return tensors, kept
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Puts a file into its place whole or not at all. Raises `EngineError` where it cannot be written."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        with part.open("wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(part, file)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise EngineError(
-            "{path} could not be written: {why}.",
-            "Make room or choose another folder; what was there before is as it was.",
-            path=str(file),
-            why=error.strerror or str(error),
-        ) from error

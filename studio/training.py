@@ -147,9 +147,9 @@ def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, 
 def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
     registry.infos()
+    from engines.files import write_whole
     from engines.style import contents, stylefile, training
     from engines.style.plan import Plan
-    from engines.unfinished import write_whole
 
     with asking():
         plan = Plan(**check_options(Plan, given))

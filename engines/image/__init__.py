@@ -87,7 +87,9 @@ PAINTER = EngineInfo(
 )
 
 
-WAYS = tuple(f"way_{at}" for at in range(1, 9))  # the directions in which a GAN's pictures differ most, the first the most
+WAYS = tuple(
+    f"way_{at}" for at in range(1, 9)
+)  # the directions in which a GAN's pictures differ most, the first the most
 
 
 @dataclass(frozen=True)

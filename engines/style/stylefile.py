@@ -14,14 +14,13 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from ..errors import EngineError
-from ..unfinished import KEY
+from ..files import KEY, holds_tensors, is_pickle
 from .arithmetic import Norm
 
 SUFFIX = ".style.safetensors"
 VERSION = 1  # of the file
 THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**22
-PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive of one
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def named(row: Sequence[Norm], layers: Sequence[str]) -> dict[str, Tensor]:
 
 def is_one(data: bytes) -> bool:
     """Whether it may be a file of tensors, rather than a picture: how it begins says so."""
-    return data[8:9] == b"{" or data.startswith(PICKLED)
+    return holds_tensors(data) or is_pickle(data)
 
 
 def load(data: bytes, layers: Sequence[str], widths: Sequence[int], network: str, name: str = "") -> Style:
@@ -63,7 +62,7 @@ def load(data: bytes, layers: Sequence[str], widths: Sequence[int], network: str
 
     Raises `EngineError` where it is none, damaged, a format that may hold code, of another version, or of another network.
     """
-    if data.startswith(PICKLED):
+    if is_pickle(data):
         raise EngineError(
             "{name} is a pickle, a format that may hold code. It is not opened.",
             "Styles are safetensors files, as studio train style writes them.",

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import device, store, unfinished, vision
+from .. import device, files, store, unfinished, vision
 from ..api import EngineError, Pixels, check_options
 from . import BANK_STYLES, bank, stylefile
 from .arithmetic import Norm
@@ -301,7 +301,7 @@ class Course:
         facts = self._facts()
         row = [(gamma.detach(), beta.detach()) for gamma, beta in self._norms(self._row)]
         style = Style(self.name, row, self.found.sha256, self._thumbnail(), facts)
-        unfinished.write_whole(self.out, stylefile.pack(style, self.found.layers))
+        files.write_whole(self.out, stylefile.pack(style, self.found.layers))
         unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
 

@@ -18,14 +18,13 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor, nn
 
 from ...api import EngineError, Pixels, check_options
-from ...unfinished import KEY, write_whole
+from ...files import KEY, is_pickle, write_whole
 from .plan import Plan
 
 SUFFIX = ".gan.safetensors"
 VERSION = 1  # of the file
 THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**26
-PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive of one
 GENERATOR, DISCRIMINATOR = "generator.", "discriminator."  # how the names of their tensors begin
 
 
@@ -89,7 +88,7 @@ def write(
 
 def load(data: bytes, name: str) -> Gan:
     """The GAN of a file's bytes. Raises `EngineError` where it is none, damaged, a format that may hold code, or of another version."""
-    if data.startswith(PICKLED):
+    if is_pickle(data):
         raise EngineError(
             "{name} is a pickle, a format that may hold code. It is not opened.",
             "GANs are safetensors files, as studio train gan writes them.",

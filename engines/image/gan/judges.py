@@ -16,7 +16,7 @@ from torch.nn import functional
 from ... import vision
 from .layers import Check, Conv, active
 
-SEEN = ((2, 2), (3, 3), (4, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
+SEEN = ((2, 2), (3, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
 LAYERS = tuple(f"relu{block}_{at}" for block, at in SEEN)
 MIXED, JUDGING = 64, 96  # channels that a layer is mixed to, and of its judge
 

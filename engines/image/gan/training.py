@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ... import device, unfinished, vision
+from ... import device, files, unfinished, vision
 from ...api import EngineError, Pixels, check_options
 from ...device import Choice
 from ...unfinished import Stopped
@@ -279,7 +279,7 @@ class Training:
         self._framed = time.perf_counter()
         made = self.samples(self.fixed, self._side())
         pixels, file = networks.grid(made, GRID, int(self.plan.size)), self.frames / f"{self.log.step:07d}.png"
-        unfinished.write_whole(file, networks.png(pixels))
+        files.write_whole(file, networks.png(pixels))
         self._shown = pixels
         yield Samples(self.log.step, file, pixels)
         yield from self._warn(self.watch.samples(made) if self.log.step > EARLY else None)
