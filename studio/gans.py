@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from engines import registry, store
@@ -14,6 +16,7 @@ from . import terminal, training
 from .gathering import MOST, Gathered, gather
 from .terminal import Json, Stop, aside, asking, console
 
+COMPARED, NEAREST = 250, 36  # samples that are measured, and those whose nearest picture is told
 TOLD_EVERY = 50  # steps after which a line says how far it is, where stderr is no terminal
 
 
@@ -107,7 +110,24 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
                     raise Stop(_stopped(event.step))
                 case events.Trained():
                     facts = event.facts
+        if store.present(vision.MODEL):
+            tell(Progress(1.0, "Comparing samples with your pictures"))
+            facts["quality"] = quality(file, found)
     return {"file": str(file), "samples": str(out / f"{name}.samples"), **facts, "skipped": found.skipped}
+
+
+def quality(file: Path, found: Gathered) -> dict[str, Any]:
+    """Samples of a GAN held against what it learned from: figures, and the picture that each of the first few is most like."""
+    from engines.image.gan import ganfile, measures, networks
+
+    gan = ganfile.load(file.read_bytes(), file.name)
+    generator = networks.generator(gan.plan).eval()
+    gan.into(generator)
+    some = np.linspace(0, len(found.pictures) - 1, min(COMPARED, len(found.pictures))).round().astype(int)
+    made = networks.samples(generator, len(some))
+    told = asdict(measures.quality([found.pictures[at] for at in some], made))
+    like = measures.nearest(made[:NEAREST], list(found.pictures))
+    return {**told, "nearest": [{"picture": found.names[at], "distance": round(far, 3)} for at, far in like]}
 
 
 def _say(found: Gathered) -> None:
@@ -141,3 +161,12 @@ def show(facts: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if "quality" in facts:
+        told = facts["quality"]
+        console.print(
+            f"{told['made']} samples beside {told['real']} of your pictures: precision {told['precision']:.2f}, recall "
+            f"{told['recall']:.2f}, Frechet distance {told['frechet']:.3f}, kernel distance {told['kernel']:.4f}. The nearest that one comes to a picture is "
+            f"{min(each['distance'] for each in told['nearest']):.2f} of how far two pictures are apart: near 0 it would be a copy.",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -88,7 +88,7 @@ class Breeder:
         for setting in settings:
             options = GanOptions(**brief.apply(setting.knobs).options)
             with torch.inference_mode():
-                picture = maker(maker.style(options, setting.seed)[None], setting.seed)[0]
-            plain = picture.movedim(0, -1).mul(255).round().to(torch.uint8).cpu().numpy()
+                picture = maker(maker.style(options, setting.seed)[None], setting.seed)
+            (plain,) = networks.plain(picture)
             made.append(np.array(Image.fromarray(plain).resize((size, size), Image.Resampling.BICUBIC)))
         return made

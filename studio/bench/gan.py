@@ -76,23 +76,13 @@ def breed_rows(engine: Any, turns: int) -> Iterator[Row]:
 
 def recall_row(engine: Any, pictures: list[NDArray[np.uint8]]) -> Row:
     """How many of the pictures that it never saw lie among its samples, of which there are as many."""
+    from engines.image.gan import networks
     from engines.image.gan.measures import quality
 
-    made = samples(engine.maker(), len(pictures))
+    made = networks.samples(engine.maker().network, len(pictures))
     found = quality(pictures, made)
     told = f"{found.real} held-out pictures and {found.made} samples, untruncated: precision {found.precision:.2f}, "
     return row("gan.recall", found.recall, f"{told}Frechet {found.frechet:.3f}, kernel {found.kernel:.4f}")
-
-
-def samples(maker: Any, count: int) -> list[NDArray[np.uint8]]:
-    """Pictures of latents drawn by chance, (64, 64, 3) each."""
-    latents = torch.randn(count, maker.network.latent, generator=torch.Generator().manual_seed(1))
-    found = []
-    for at, part in enumerate(torch.split(latents, CHILDREN)):
-        with torch.inference_mode():
-            made = maker(maker.network.styles(part), at)
-        found += list(made.mul(255).round().byte().movedim(1, -1).cpu().numpy())
-    return found
 
 
 def held_out(drawn: Any, side: int = 64) -> list[NDArray[np.uint8]]:

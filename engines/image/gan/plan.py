@@ -31,7 +31,7 @@ class Plan:
         AUGMENTS[0], choices=AUGMENTS, help="How pictures are changed before the discriminator sees them."
     )
     mirror: bool = option(True, help="Whether a picture seen in a mirror is a picture as well.")
-    batch: int = option(16, low=4, high=256, step=4, help="Pictures a step.")
+    batch: int = option(8, low=4, high=256, step=4, help="Pictures a step.")
     small: float = option(0.4, low=0, high=0.9, step=0.05, help="The share of the time spent at half the size.")
     learning_rate: float = option(0.002, low=1e-5, high=0.02, step=1e-4, help="How fast both networks learn.")
     r1: float = option(
