@@ -162,11 +162,13 @@ def show(facts: dict[str, Any]) -> None:
         soft_wrap=True,
     )
     if "quality" in facts:
-        told = facts["quality"]
-        console.print(
-            f"{told['made']} samples beside {told['real']} of your pictures: precision {told['precision']:.2f}, recall "
-            f"{told['recall']:.2f}, Frechet distance {told['frechet']:.3f}, kernel distance {told['kernel']:.4f}. The nearest that one comes to a picture is "
-            f"{min(each['distance'] for each in told['nearest']):.2f} of how far two pictures are apart: near 0 it would be a copy.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(_judged(facts["quality"]), highlight=False, soft_wrap=True)
+
+
+def _judged(told: dict[str, Any]) -> str:
+    nearest = min(each["distance"] for each in told["nearest"])
+    return (
+        f"{told['made']} samples beside {told['real']} of your pictures: precision {told['precision']:.2f}, recall {told['recall']:.2f}, "
+        f"Frechet distance {told['frechet']:.3f}, kernel distance {told['kernel']:.4f}. The nearest that one comes to a picture is "
+        f"{nearest:.2f} of how far two pictures are apart: near 0 it would be a copy."
+    )
