@@ -2,7 +2,8 @@
 
 Sauer et al. 2021, "Projected GANs converge faster", section 3: a network that knows how to see is frozen, its layers are mixed by
 chance (3.2, cross-channel mixing), and a small judge for each layer passes a verdict on every place of it. Departures: our VGG-16,
-no mixing across scales, and R1 on what is seen instead of spectral normalisation.
+no mixing across scales, R1 on what is seen instead of spectral normalisation, and each judge sees how much neighbours in the batch
+differ, so that samples do not all go the same way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import vision
-from .layers import Check, Conv, active
+from .layers import GROUP, Check, Conv, active, spread_out
 
 SEEN = ((2, 2), (3, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
 LAYERS = tuple(f"relu{block}_{at}" for block, at in SEEN)
@@ -29,14 +30,14 @@ class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mix", torch.randn(MIXED, channels, 1, 1) / channels**0.5)
-        self.first, self.second = Conv(MIXED, JUDGING), Conv(JUDGING, JUDGING)
+        self.first, self.second = Conv(MIXED, JUDGING), Conv(JUDGING + 1, JUDGING)
         self.verdict = Conv(JUDGING, 1, side=1)
 
     def forward(self, layer: Tensor) -> Tensor:
         x = functional.conv2d(layer, self.mix.to(layer.dtype))
         x = active(self.first(x))
         x = functional.avg_pool2d(x, 2) if min(x.shape[2:]) > 4 else x
-        return cast(Tensor, self.verdict(active(self.second(x))).float().flatten(1))
+        return cast(Tensor, self.verdict(active(self.second(spread_out(x, GROUP)))).float().flatten(1))
 
 
 class Projected(nn.Module):

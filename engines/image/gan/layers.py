@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SLOPE, GAIN = 0.2, math.sqrt(2)  # of the leaky ReLU, and what keeps the variance behind it
+GROUP = 4  # pictures whose differences a discriminator sees
 NOISE_PACE = 0.1  # how fast noise becomes louder, beside the rest: early on it is the easiest thing to deceive with
 
 Check = Callable[[], None]  # what it raises ends the work

@@ -33,9 +33,15 @@ class Plan:
     mirror: bool = option(True, help="Whether a picture seen in a mirror is a picture as well.")
     batch: int = option(8, low=4, high=256, step=4, help="Pictures a step.")
     small: float = option(0.4, low=0, high=0.9, step=0.05, help="The share of the time spent at half the size.")
-    learning_rate: float = option(0.002, low=1e-5, high=0.02, step=1e-4, help="How fast both networks learn.")
+    learning_rate: float = option(
+        0.002,
+        low=1e-5,
+        high=0.02,
+        step=1e-4,
+        help="How fast the generator learns; the discriminator learns twice as fast.",
+    )
     r1: float = option(
-        0.1, low=0, high=100, step=0.01, help="How much the discriminator is smoothed around real pictures."
+        0.05, low=0, high=100, step=0.01, help="How much the discriminator is smoothed around real pictures."
     )
     freeze: int = option(0, low=0, high=4, step=1, help="How many lower layers of the discriminator stay as they were.")
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")

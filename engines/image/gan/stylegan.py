@@ -15,13 +15,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .layers import Check, Conv, Linear, Modulated, ToRgb, active, larger, smaller, spread_out, watched
+from .layers import GROUP, Check, Conv, Linear, Modulated, ToRgb, active, larger, smaller, spread_out, watched
 
 LATENT = 128  # numbers of z and of w
 MAPPED, MAPPING_PACE = 2, 0.01  # layers of the mapping network, and how fast it learns beside the rest
 WIDTHS = {4: 192, 8: 160, 16: 96, 32: 48, 64: 24, 128: 12}  # channels by side
 JUDGED = 128  # numbers that a picture comes down to before the verdict
-GROUP = 4  # pictures whose differences the discriminator sees
 
 
 def sides_up_to(size: int) -> list[int]:

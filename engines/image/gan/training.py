@@ -38,6 +38,7 @@ Bytes = NDArray[np.uint8]
 
 LEAST = 30  # different pictures to learn from
 MIXED = 0.9  # of the pictures have the styles of two latents (Karras et al. 2019)
+FASTER = 2.0  # how much faster the discriminator learns (Heusel et al. 2017, "two time-scale update rule")
 PENALISED = 16  # steps from one R1 to the next
 AVERAGED, RISES = 10_000, 0.05  # pictures after which half of the average is new, and of those seen so far at most
 STEEPEST = 100.0  # length of a gradient at most
@@ -117,7 +118,7 @@ class Training:
         rates: Any = {"lr": plan.learning_rate, "betas": (0.0, 0.99)}
         self.optimizers = {
             "generator": torch.optim.Adam(self.generator.parameters(), **rates),
-            "discriminator": torch.optim.Adam(self.judging, **rates),
+            "discriminator": torch.optim.Adam(self.judging, **{**rates, "lr": FASTER * plan.learning_rate}),
         }
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.fixed = torch.randn(GRID * GRID, self.generator.latent, generator=torch.Generator().manual_seed(plan.seed))
