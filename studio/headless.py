@@ -67,7 +67,7 @@ def _check_styles(brief: Brief | None, found: Pictures) -> None:
         for ref in (name for name in brief.styles if PICTURE.fullmatch(name)):
             data, name = found[ref]
             if info.file_styles:
-                own.bank_style(data, name)
+                own.trained_style(info.name, data, name)
             elif is_style_file(data, name):
                 raise BriefError(
                     "Engine {engine} takes pictures as styles, not {name}.",
@@ -119,7 +119,9 @@ def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "
                 renamed[name] = take(f"{prefix}styles.{name}", name)
         _check_distinct(renamed)
         if any(name.endswith(STYLE_FILE) for name in renamed) and not data.get("engine"):
-            data["engine"] = next(info.name for info in registry.infos().values() if info.file_styles)
+            mode = data.get("mode", "style")
+            takers = (info.name for info in registry.infos().values() if info.file_styles and info.mode == mode)
+            data["engine"] = next(takers, "")
         data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
 
     def rename(knob: Any) -> Any:

@@ -55,12 +55,11 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
     return keep(studio, session, "adapter", str(known.facts.get("name") or stem), data, learned(known.facts))
 
 
-def bank_style(data: bytes, file: str) -> Any:
-    """The style of a file that `studio train style` wrote. Raises `EngineError` where it is none of our bank."""
-    if not store.present("style-bank-26"):
-        store.pull("style-bank-26")
-    bank: Any = registry.load("style-bank")
-    return bank.style(data, Path(file).name)
+def trained_style(engine: str, data: bytes, file: str) -> Any:
+    """What a file that was trained holds for an engine. Raises `EngineError` where it is none of that engine's."""
+    store.ensure(registry.models(engine))
+    made: Any = registry.load(engine)
+    return made.style(data, Path(file).name)
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:

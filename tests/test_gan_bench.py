@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
-import torch
 
-from engines.image.gan import measures
+from engines.image.gan import ganfile, measures, networks
+from engines.image.gan.plan import Plan
 from studio.bench import gan as bench
-
-
-class Copies(torch.nn.Module):
-    """A generator that knows the pictures by heart: its latents only say which."""
-
-    latent, layers = 4, 1
-
-    def __init__(self, pictures: np.ndarray) -> None:
-        super().__init__()
-        self.pictures = torch.nn.Parameter(torch.from_numpy(pictures).movedim(-1, 1) / 127.5 - 1)
-
-    def styles(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents
-
-    def forward(self, styles: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
-        return self.pictures[(styles[:, 0, 0].abs() * 1e6).long() % len(self.pictures)]
 
 
 def drawn(count: int, seed: int) -> np.ndarray:
@@ -36,10 +21,6 @@ def drawn(count: int, seed: int) -> np.ndarray:
     return found
 
 
-def of(pictures: np.ndarray) -> SimpleNamespace:
-    return SimpleNamespace(maker=lambda: SimpleNamespace(network=Copies(pictures)))
-
-
 def test_held_out_icons_are_on_white():
     concepts = [SimpleNamespace(held_out=False), SimpleNamespace(held_out=True)]
     pictures = np.zeros((3, 128, 128, 4), np.uint8)
@@ -49,11 +30,18 @@ def test_held_out_icons_are_on_white():
     assert (found[0] == 255).all()
 
 
-def test_recall_tells_a_generator_of_like_pictures_from_one_of_others(eyes, monkeypatch):
+def test_recall_is_that_of_the_base_and_is_not_measured_without_one(eyes, tmp_path, monkeypatch):
     monkeypatch.setattr(measures.quality, "__defaults__", (eyes,))
-    real = list(drawn(60, 0))
-    like = bench.recall_row(of(drawn(60, 1)), real)
-    other = bench.recall_row(of(drawn(60, 1)[:2]), real)
-    assert like.value > 0.5 > 0.2 > other.value
-    assert like.ok
-    assert "60 held-out pictures and 60 samples" in like.detail
+    file, pictures = tmp_path / f"toy{ganfile.SUFFIX}", list(drawn(20, 0))
+    assert bench.recall_row(pictures, file).value is None
+    generator, discriminator = networks.generator(Plan()), networks.discriminator(Plan(), eyes)
+    grid = np.zeros((8, 8, 3), np.uint8)
+    ganfile.write(file, "toy", Plan(), generator, discriminator, grid, {"plan": asdict(Plan())})
+    told = bench.recall_row(pictures, file)
+    assert told.value == 0  # what has not learned anything makes grey alone
+    assert told.ok is False
+    assert "20 held-out pictures and 20 samples" in told.detail
+
+
+def test_children_are_timed():
+    assert [each.name for each in bench.breed_rows(1) if each.value > 0] == ["gan.breed16_64_ms", "gan.breed16_128_ms"]

@@ -151,8 +151,10 @@ GAN = EngineInfo(
     name="gan",
     mode="image",
     version="1",
-    summary="Invents small pictures of things, to breed.",
+    summary="Breeds small pictures of a GAN that you trained.",
     options=GanOptions,
+    needs=("styles",),
+    file_styles=True,
     models=("hed-vgg16",),
     random=True,
 )

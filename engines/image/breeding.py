@@ -1,4 +1,4 @@
-"""Engine `gan`: small pictures of things from chance alone, by a GAN of our own training, bred along the directions of its W.
+"""Engine `gan`: small pictures from chance alone, by a GAN that `studio train gan` trained, bred along the directions of its W.
 
 The directions are principal components of W (Härkönen et al. 2020, "GANSpace", section 2.1); a knob counts in standard deviations.
 Truncation is that of Karras et al. 2019 ("A style-based generator architecture", section B), in all other directions.
@@ -7,9 +7,9 @@ Truncation is that of Karras et al. 2019 ("A style-based generator architecture"
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from .. import device, store
 from ..api import Brief, Event, Pictures, Pixels, Setting
-from ..fetching import file_sha256
+from ..errors import EngineError
 from . import GAN, GanOptions, ways
 from .gan import ganfile, networks
 
-WEIGHTS = Path(__file__).with_name("gan.safetensors")
+REMEMBERED = 4  # GANs that stay loaded
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,31 @@ class Maker:
 class Breeder:
     info = GAN
 
-    def __init__(self, file: Path = WEIGHTS) -> None:
-        self._file, self._lock = file, threading.Lock()
-        self._maker: Maker | None = None
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._makers: OrderedDict[str, Maker] = OrderedDict()  # by reference, the last used at the end
 
     def models(self) -> dict[str, str]:
-        return {"gan": file_sha256(self._file)} | {name: store.sha256(name) for name in self.info.models}
+        return {name: store.sha256(name) for name in self.info.models}
 
-    def maker(self) -> Maker:
-        """The network, loaded on first use. Raises `EngineError` where its file is damaged."""
+    def style(self, data: bytes, name: str = "") -> ganfile.Gan:
+        """The GAN of a file's bytes. Raises `EngineError` where it is none."""
+        found = ganfile.load(data, name)
+        found.into(networks.generator(found.plan))
+        return found
+
+    def maker(self, brief: Brief, pictures: Pictures) -> Maker:
+        """The brief's GAN, remembered by its reference. Raises `EngineError` where there are several, or its file is damaged."""
+        if len(brief.styles) != 1:
+            raise EngineError("These are {count} GANs.", "Breed from one at a time.", count=len(brief.styles))
+        (ref,) = brief.styles
         with self._lock:
-            if self._maker is None:
-                self._maker = Maker.of(ganfile.load(self._file.read_bytes(), self._file.name))
-            return self._maker
+            if ref not in self._makers:
+                self._makers[ref] = Maker.of(ganfile.load(pictures.data(ref), "The GAN"))
+                while len(self._makers) > REMEMBERED:
+                    self._makers.popitem(last=False)
+            self._makers.move_to_end(ref)
+            return self._makers[ref]
 
     def run(
         self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
@@ -84,7 +96,7 @@ class Breeder:
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
         """One picture a setting, `size` on each side."""
-        maker, made = self.maker(), []
+        maker, made = self.maker(brief, pictures), []
         for setting in settings:
             options = GanOptions(**brief.apply(setting.knobs).options)
             with torch.inference_mode():

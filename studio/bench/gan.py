@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from engines import registry
+import engines
 from engines.device import Choice
 from engines.vision import Eyes
 
 from .report import Row, row
 
 CHILDREN = 16
+BASE = Path(engines.__file__).parent / "image" / "gan.safetensors"
 PICTURES = 64  # of chance, to take steps with: what they show costs nothing
 
 
 def rows(turns: int) -> Iterator[Row]:
     """Those that need no pictures."""
     yield step_row(turns)
-    yield from breed_rows(registry.load("gan"), turns)
+    yield from breed_rows(turns)
 
 
 def step_row(turns: int) -> Row:
@@ -53,36 +54,32 @@ def _training(pictures: NDArray[np.uint8], plan: Any, dtype: str) -> Any:
     return made
 
 
-def breed_rows(engine: Any, turns: int) -> Iterator[Row]:
-    """Sixteen children at once: of the shipped network, and of one of its kind at twice the side, whose weights are chance's."""
-    from engines.image.breeding import Maker
+def breed_rows(turns: int) -> Iterator[Row]:
+    """Sixteen children at once. What the weights are does not matter: they are chance's."""
     from engines.image.gan import networks
     from engines.image.gan.plan import Plan
 
-    shipped = engine.maker()
-    large = networks.generator(replace(Plan(), size="128")).eval()
-    for size, maker in ((64, shipped), (128, Maker(large, shipped.mean, shipped.ways))):
-        latents = torch.randn(CHILDREN, maker.network.latent, generator=torch.Generator().manual_seed(0))
-
-        def born(maker: Any = maker, latents: Any = latents) -> None:
-            with torch.inference_mode():
-                maker(maker.network.styles(latents), 0)
-
-        born()
-        taken = [_milliseconds(born) for _ in range(turns)]
+    for size in ("64", "128"):
+        generator = networks.generator(replace(Plan(), size=size)).eval()
+        networks.samples(generator, CHILDREN)
+        taken = [_milliseconds(partial(networks.samples, generator, CHILDREN)) for _ in range(turns)]
         told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, float32"
         yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
 
 
-def recall_row(engine: Any, pictures: list[NDArray[np.uint8]]) -> Row:
-    """How many of the pictures that it never saw lie among its samples, of which there are as many."""
-    from engines.image.gan import networks
+def recall_row(pictures: Sequence[NDArray[np.uint8]], base: Path = BASE) -> Row:
+    """How many of the pictures that the base never saw lie among its samples, of which there are as many."""
+    from engines.image.gan import ganfile, networks
     from engines.image.gan.measures import quality
 
-    made = networks.samples(engine.maker().network, len(pictures))
-    found = quality(pictures, made)
-    told = f"{found.real} held-out pictures and {found.made} samples, untruncated: precision {found.precision:.2f}, "
-    return row("gan.recall", found.recall, f"{told}Frechet {found.frechet:.3f}, kernel {found.kernel:.4f}")
+    if not base.is_file():
+        return row("gan.recall", None, "No base is shipped yet.")
+    found = ganfile.load(base.read_bytes(), base.name)
+    generator = networks.generator(found.plan).eval()
+    found.into(generator)
+    told = quality(pictures, networks.samples(generator, len(pictures)))
+    detail = f"{told.real} held-out pictures and {told.made} samples, untruncated: precision {told.precision:.2f}, "
+    return row("gan.recall", told.recall, f"{detail}Frechet {told.frechet:.3f}, kernel {told.kernel:.4f}")
 
 
 def held_out(drawn: Any, side: int = 64) -> list[NDArray[np.uint8]]:

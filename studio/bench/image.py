@@ -60,7 +60,7 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
         yield row("gan.recall", None, str(error))
         return
     yield from painter_rows(engine, course, tell, quick)
-    yield gan.recall_row(registry.load("gan"), gan.held_out(course.drawn))
+    yield gan.recall_row(gan.held_out(course.drawn))
     if grids is not None:
         from . import grids as drawing
 
