@@ -29,7 +29,7 @@ from .brief import (
     too_deep,
 )
 from .errors import BriefError, EngineError, UserError, check_text, filled, shortened
-from .roles import Drawer, Previewer, Reader, Room, Token
+from .roles import Drawer, Explainer, Previewer, Reader, Room, Token
 from .space import Knob, Space, project_simplex
 
 __all__ = [
@@ -46,11 +46,13 @@ __all__ = [
     "EngineError",
     "EngineInfo",
     "Event",
+    "Explainer",
     "Failed",
     "Knob",
     "Knobs",
     "Losses",
     "NoOptions",
+    "Part",
     "Pictures",
     "Pixels",
     "Preview",
@@ -80,6 +82,9 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W, 4) RGBA
 
+STOPPED = (
+    "Stopped by hand after {steps} steps: this is how far it came."  # the remark of a result that was not finished
+)
 STEERABLE_STYLES = 6  # a mix may hold more, but an artist's judgements cannot inform more directions than this
 
 
@@ -142,6 +147,15 @@ class Losses:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the losses that a picture was made by: `content:<layer>`, `style:<layer>` or `smoothness`."""
+
+    name: str
+    loss: float  # before its weight: 0 is reached, 1 as far as a black picture
+    share: float  # of the total, with its weight
+
+
+@dataclass(frozen=True)
 class Remark:
     """Something to know of a result: a template in English, filled from `values` and translated by the page."""
 
@@ -164,6 +178,7 @@ class Result:
     text: str | None = None
     raw: str | None = None
     remarks: tuple[Remark, ...] = ()
+    unfinished: bool = False  # whether it was stopped on its way: how far it is then depends on the moment
     features: NDArray[np.float32] | None = None  # (F,)
 
 
@@ -213,6 +228,8 @@ class EngineInfo:
     masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
     models: tuple[str, ...] = ()  # entries of the model store that it loads
     random: bool = False  # whether the seed changes the result
+    continues: bool = False  # whether it goes on from a picture, the brief's `sketch`
+    explains: bool = False  # whether it can tell why a variant looks as it does
 
     def check(self, brief: Brief) -> Brief:
         """The brief with this engine's name, or a `BriefError` that says what is wrong and what is allowed."""

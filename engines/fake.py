@@ -15,6 +15,7 @@ from .api import (
     EngineError,
     EngineInfo,
     Event,
+    Part,
     Pictures,
     Pixels,
     Preview,
@@ -48,6 +49,8 @@ INFO = EngineInfo(
     picture_styles=True,
     masks=("style",),
     random=True,
+    continues=True,
+    explains=True,
 )
 
 
@@ -87,6 +90,18 @@ class Fake:
             )
         yield Done(time.perf_counter() - began, 0.0)
 
+    def explain(
+        self, brief: Brief, setting: Setting, pictures: Pictures, pixels: Pixels, cancelled: Callable[[], bool]
+    ) -> Iterator[list[Part] | tuple[str, Pixels]]:
+        """See `engines.api.Explainer`: the distance to each colour, and that colour."""
+        styles = {f"style:{name}": np.asarray(COLOURS[name]) for name in brief.styles if name in COLOURS}
+        losses = {name: float(np.abs(pixels - colour).mean()) / 255 for name, colour in styles.items()}
+        yield [Part(name, loss, loss / (sum(losses.values()) or 1.0)) for name, loss in losses.items()]
+        for name, colour in styles.items():
+            if cancelled():
+                return
+            yield name, np.full((24, 32, 3), colour, np.uint8)
+
     def _paint(self, brief: Brief, seed: int, pictures: Pictures) -> Pixels:
         options = FakeOptions(**brief.options)
         shape = pictures(brief.content).shape if brief.content else (3, 4, 3)
@@ -96,6 +111,8 @@ class Fake:
         for name, weight in brief.styles.items():
             own = COLOURS[name] if name in COLOURS else pictures(name).reshape(-1, 3).mean(0)
             colour += weight * np.asarray(own, dtype=np.float64)
+        if brief.sketch:  # it goes on from there
+            colour = (colour + pictures(brief.sketch)[..., :3].reshape(-1, 3).mean(0)) / 2
         noise = np.random.default_rng(seed).normal(0, 60 * options.grain, (height, width, 1))
         painted = 128 + options.strength * (colour - 128) + noise
         return np.asarray(np.clip(painted, 0, 255), dtype=np.uint8)

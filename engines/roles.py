@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .api import Brief, Pictures, Pixels, Remark, Setting
+    from .api import Brief, Part, Pictures, Pixels, Remark, Setting
 
 
 class Previewer(Protocol):
@@ -38,6 +38,16 @@ class Drawer(Protocol):
 
     def in_words(self, brief: Brief, file: bytes, pictures: Pictures) -> str:
         """What a variant of the brief, a PNG, shows: the words it was asked for in, and its main colours in English."""
+        ...
+
+
+class Explainer(Protocol):
+    """An engine that can tell why a picture that it made looks as it does."""
+
+    def explain(
+        self, brief: Brief, setting: Setting, pictures: Pictures, pixels: Pixels, cancelled: Callable[[], bool]
+    ) -> Iterator[list[Part] | tuple[str, Pixels]]:
+        """Its losses by part; then, one after the other, a part's name and what that alone would paint, small."""
         ...
 
 

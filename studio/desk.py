@@ -22,9 +22,12 @@ WAITING_LIMIT = 4  # jobs of one session that may wait; a fifth is more likely a
 Work = Callable[[Callable[[], bool]], Iterator[object]]  # given `cancelled`, yields what happens
 
 
-def beside(session: str) -> str:
-    """The name under which a session's long work stands in line, beside its rounds."""
-    return f"{session}/beside"
+BESIDE = ("voice", "large", "why")  # what a session may have in line beside its rounds
+
+
+def beside(session: str, what: str) -> str:
+    """The name under which one of `BESIDE` stands in line."""
+    return f"{session}/{what}"
 
 
 @dataclass(frozen=True)

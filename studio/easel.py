@@ -20,8 +20,7 @@ from .events import Place, StudioError, Words
 from .session import Session, Studio
 
 MAX_DRAWN = 4 * 2**20  # bytes of a drawing in JSON
-PROPOSED = 4  # drawings at once
-LIVE = (128, 256)  # long sides of what is painted while the artist draws
+PROPOSED, LIVE = 4, 256  # drawings at once, and the long side of what is painted while the artist draws
 NOW = {"Cache-Control": "no-store"}
 
 
@@ -109,7 +108,4 @@ def _in_words(session: Session, said: dict[str, Any]) -> dict[str, Any]:
 
 def _live(session: Session, said: dict[str, Any]) -> bytes:
     brief = registry.check(Brief.from_dict({**said.get("brief", {}), "sketch": registry.STAND_IN}))
-    if (size := said.get("size", LIVE[-1])) not in LIVE:
-        allowed = ", ".join(map(str, LIVE))
-        raise StudioError("{key} is {value!r}.", "Choose one of: {allowed}.", key="size", value=size, allowed=allowed)
-    return pictures.encode_png(drawer(brief.engine).live(brief, json.dumps(said.get("drawing")), size))
+    return pictures.encode_png(drawer(brief.engine).live(brief, json.dumps(said.get("drawing")), LIVE))

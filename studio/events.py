@@ -130,6 +130,24 @@ class Piece(Record):
 Author = Place | Literal["given"] | None  # a variant; what the studio or a file brought; None for the artist's own hand
 
 
+class Enlarging(Record):
+    """The artist wants a variant painted large, this long, while they go on."""
+
+    kind: Literal["enlarging"] = "enlarging"
+    place: Place
+    size: int
+
+
+class Enlarged(Record):
+    """A variant was painted large, and that picture is on disk."""
+
+    kind: Literal["enlarged"] = "enlarged"
+    place: Place
+    sha256: str
+    size: int
+    seconds: float
+
+
 class Spliced(Record):
     """The notebook changed. Pieces lie in the text as it was before, in order, and do not overlap."""
 
@@ -268,6 +286,7 @@ class Redone(Record):
     event: int
 
 
+Filed = Uploaded | Kept | Made | Enlarged  # what speaks of a file of its own
 Teaching = Sheeted | Believed | Compared | Carried  # what teaches beside judgements, and can be withdrawn
 AnyEvent = (
     Uploaded
@@ -279,6 +298,8 @@ AnyEvent = (
     | Judged
     | Starred
     | Branched
+    | Enlarging
+    | Enlarged
     | Spliced
     | Sent
     | Forgot
@@ -303,7 +324,7 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
     """Every blob that these events speak of, as hex digests."""
     found: set[str] = set()
     for event in events:
-        if isinstance(event, Uploaded | Kept):
+        if isinstance(event, Uploaded | Kept | Enlarged):
             found.add(event.sha256)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)

@@ -66,6 +66,11 @@ class Table:
         """One of an option's choices, as an artist calls it."""
         return self.words["choices"].get(f"{option}={choice}", choice)
 
+    def part(self, name: str) -> str:
+        """A part of a loss in words: `style:relu3_1` is style, with the layer that it is seen in."""
+        kind, _, layer = name.partition(":")
+        return f"{self(f'loss_{kind}')} {layer}".strip()
+
     def spoken(self, name: str) -> str:
         """A control within a sentence: "more starry oil, less kept colour"."""
         return self.words["spoken"].get(name) or self.knob(name)

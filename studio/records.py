@@ -77,6 +77,7 @@ class Variant(Record):
     seconds: float
     text: str | None = None
     raw: str | None = None  # the text before the filters that changed it
+    unfinished: bool = False  # whether it was stopped on its way, so that it cannot be made again
     remarks: list[Words] = []  # what there is to know of it beside: what filters did
     features: list[float] | None = None
 

@@ -148,6 +148,7 @@ def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Varian
         seconds=result.seconds,
         text=result.text,
         raw=result.raw,
+        unfinished=result.unfinished,
         remarks=[Words(template=each.template, values=dict(each.values)) for each in result.remarks],
         features=None if result.features is None else [float(value) for value in result.features],
     )

@@ -20,16 +20,16 @@ from engines.api import Brief, Cancelled, Done, EngineInfo, Failed, Result, Sett
 
 from . import archive, config, pictures
 from .blobs import Blobs
-from .desk import Desk, Ticket, beside
+from .desk import BESIDE, Desk, Ticket, beside
 from .downloads import Downloads
 from .events import (
     AnyEvent,
     Branched,
     Ended,
     EngineUsed,
+    Filed,
     Judged,
     Judgement,
-    Kept,
     Made,
     Place,
     Proposal,
@@ -102,7 +102,8 @@ class Studio:
     def forget(self, id: str) -> None:
         """Deletes a session: its log, and the blobs that nobody else uses."""
         self.session(id)
-        for ticket in [*self.desk.cancel(id), *self.desk.cancel(beside(id))]:
+        lines = (id, *(beside(id, what) for what in BESIDE))
+        for ticket in [each for line in lines for each in self.desk.cancel(line)]:
             ticket.wait(STOPPING)
         with self._lock:
             self._sessions.pop(id, None)
@@ -117,7 +118,7 @@ class Studio:
         """Where a session's training is kept that is not finished."""
         return self.home / "voices" / id
 
-    def keep(self, session: str, event: Uploaded | Kept | Made, data: bytes) -> None:
+    def keep(self, session: str, event: Filed, data: bytes) -> None:
         """Stores the blob that the event speaks of, then logs the event: both, or neither."""
         with self.blobs.lock():
             sha = self.blobs.put(data)

@@ -19,6 +19,8 @@ from .events import (
     Compared,
     Ended,
     EngineUsed,
+    Enlarged,
+    Enlarging,
     Forgot,
     Judged,
     Judgement,
@@ -107,6 +109,8 @@ class Round(BaseModel):
     error: Words | None = None
     judgements: dict[int, Judgement] = {}  # event number -> judgement, only those that hold
     stars: set[int] = set()
+    enlarging: dict[int, int] = {}  # variant -> how large it is wanted
+    large: dict[int, Enlarged] = {}  # variant -> what came of that
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -207,7 +211,7 @@ class State(BaseModel):
         return current.model_copy(update={"judgements": kept})
 
 
-PASSIVE = (Uploaded, Kept, Made, Ended, Undone, Redone)  # events that are no new act of the artist
+PASSIVE = (Uploaded, Kept, Made, Ended, Enlarged, Undone, Redone)  # events that are no new act of the artist
 
 
 def fold(events: Mapping[int, AnyEvent]) -> State:
@@ -279,6 +283,16 @@ def _keep(state: State, number: int, event: Kept | Shelved) -> None:
             state.kept[event.sha256] = kept.model_copy(update={"name": event.name})
 
 
+def _enlarge(state: State, number: int, event: Enlarging | Enlarged) -> None:
+    """A variant is wanted large, or is there; what came of a wish that was undone does not count."""
+    current, index = state.rounds[event.place.round], event.place.variant
+    if isinstance(event, Enlarging):
+        state.acts.append(number)
+        current.enlarging[index] = event.size
+    elif index in current.enlarging:
+        current.large[index] = event
+
+
 def _apply(state: State, number: int, event: AnyEvent) -> None:
     match event:
         case Uploaded():
@@ -313,14 +327,14 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.acts.append(number)
             state.branches[number] = event.place
             _branch(state, number, event.place)
+        case Enlarging() | Enlarged() if event.place.round in state.rounds:
+            _enlarge(state, number, event)
         case Spliced():
             state.acts.append(number)
             state.writing[number] = event
         case Sent() if event.place.round in state.rounds:
             state.acts.append(number)
-            prompt = state.made(event.place).text or ""
-            now = state.standing(event.mode)
-            state.standings[event.mode] = now.model_copy(update={"ahead": Brief(mode=event.mode, prompt=prompt)})
+            _send(state, event)
         case Forgot():
             state.acts.append(number)
             state.forgot = number
@@ -355,6 +369,12 @@ def _judge(state: State, number: int, event: Judged) -> None:
     elif chosen is None and before is not None and here:
         state.stand(mode, current.parent, event.round, now.ahead)
     state.mode = mode
+
+
+def _send(state: State, event: Sent) -> None:
+    """A text is the prompt of what comes next in another mode."""
+    prompt, now = state.made(event.place).text or "", state.standing(event.mode)
+    state.standings[event.mode] = now.model_copy(update={"ahead": Brief(mode=event.mode, prompt=prompt)})
 
 
 def _branch(state: State, number: int, place: Place) -> None:

@@ -133,7 +133,7 @@ class Voices:
                 known.active or known.status == "stopped" or (known.status == "failed" and known.step)
             ):
                 raise StudioError("A voice is being trained already.", "Finish or discard it first.")
-            self._studio.desk.admit(beside(session.id))
+            self._studio.desk.admit(beside(session.id, "voice"))
             folder = self._studio.voices(session.id)
             shutil.rmtree(folder, ignore_errors=True)
             _write(folder, {"name": name, "texts": given, "settings": training, "words": count})
@@ -145,7 +145,7 @@ class Voices:
             found = self.of(session)
             if found is None or found.active or not (found.folder / "asked.json").is_file():
                 raise StudioError("There is no training to go on with.", "Begin one.")
-            self._studio.desk.admit(beside(session.id))
+            self._studio.desk.admit(beside(session.id, "voice"))
             found.status, found.error = "waiting", None
             found.stop.clear()
             return self._submit(session, found)
@@ -155,7 +155,7 @@ class Voices:
         found = self.of(session)
         if found is not None and found.active:
             found.stop.set()
-            self._studio.desk.cancel(beside(session.id))
+            self._studio.desk.cancel(beside(session.id, "voice"))
 
     def discard(self, session: Session) -> None:
         """Throws an unfinished training away, with all that it learned. A finished one is only no longer shown."""
@@ -163,7 +163,7 @@ class Voices:
         self.stop(session)
         if found is not None:
             found.gone = True
-            for ticket in self._studio.desk.cancel(beside(session.id)):
+            for ticket in self._studio.desk.cancel(beside(session.id, "voice")):
                 ticket.wait(5.0)
             shutil.rmtree(found.folder, ignore_errors=True)
         with self._lock:
@@ -172,7 +172,9 @@ class Voices:
     def _submit(self, session: Session, voice: Voice) -> Voice:
         with self._lock:
             self._known[session.id] = voice
-        self._studio.desk.submit(beside(session.id), -1, lambda cancelled: self._work(session, voice, cancelled))
+        self._studio.desk.submit(
+            beside(session.id, "voice"), -1, lambda cancelled: self._work(session, voice, cancelled)
+        )
         return voice
 
     def _work(self, session: Session, voice: Voice, cancelled: Callable[[], bool]) -> Iterator[object]:

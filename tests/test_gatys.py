@@ -12,7 +12,18 @@ from PIL import Image
 from test_style import CONTENT, MASK, OWN, picture
 
 from engines import registry, store
-from engines.api import Brief, BriefError, Cancelled, Done, EngineError, Losses, Preview, Progress, Result, Setting
+from engines.api import (
+    Brief,
+    BriefError,
+    Cancelled,
+    Done,
+    EngineError,
+    Losses,
+    Preview,
+    Progress,
+    Result,
+    Setting,
+)
 from engines.style import DRAWN_STYLES, GATYS, canvas, gatys, losses, why
 from engines.style.canvas import Stage, emphasised, levels, regions, seen_layers
 from engines.style.descent import OPTIMIZERS, Adam, Lbfgs
@@ -379,10 +390,61 @@ def test_stop_is_heard_between_two_layers(engine, see):
         return len(asked) > 200
 
     events = events_of(engine, see, size=256, options={"steps": 50}, cancelled=cancelled)
-    assert events[-1] == Cancelled(0)
+    assert isinstance(events[-1], Cancelled)
     assert max(np.diff(asked)) < 0.5
     steps = sum(isinstance(event, Losses) for event in events)
     assert len(asked) / max(1, steps) > 10
+
+
+def test_a_stop_keeps_what_was_seen(engine, see):
+    heard: list[object] = []
+    brief = registry.check(
+        Brief(engine="gatys", content=CONTENT, styles={OWN: 1}, options={"start": "content"}, size=64)
+    )
+    settings = [Setting(GATYS.space(brief).yours, seed) for seed in range(3)]
+
+    def cancelled() -> bool:  # as soon as two were seen
+        return len({event.index for event in heard if isinstance(event, Preview)}) == 2
+
+    for event in engine.run(brief, settings, see, cancelled):
+        heard.append(event)
+    kept = [event for event in heard if isinstance(event, Result)]
+    assert kept
+    assert heard[-1] == Cancelled(len(kept))
+    for result in kept:
+        assert result.unfinished
+        assert result.pixels.shape == (48, 64, 3)
+        steps = sum(isinstance(event, Losses) and event.index == result.index for event in heard)
+        assert [(each.template, each.values) for each in result.remarks[-1:]] == [
+            ("Stopped after {steps} steps: this is how far it came.", {"steps": steps})
+        ]
+
+
+def test_it_goes_on_from_a_picture(engine, see):
+    """At the same size where that ended, at a larger one only through what is larger."""
+    first = events_of(engine, see, size=128, options={"steps": 4})
+    before = next(event for event in first if isinstance(event, Result)).pixels
+
+    def with_it(reference):
+        return before if reference == OTHER else see(reference)
+
+    again = [
+        event
+        for event in events_of(engine, with_it, size=128, sketch=OTHER, options={"steps": 4})
+        if isinstance(event, Losses)
+    ]
+    ended = [sum(event.values.values()) for event in first if isinstance(event, Losses)]
+    assert {event.side for event in again} == {128}
+    assert len(again) == 4
+    assert sum(again[0].values.values()) < 1.3 * ended[-1] < ended[0]
+    larger = [
+        event
+        for event in events_of(engine, with_it, size=256, sketch=OTHER, options={"steps": 2})
+        if isinstance(event, Losses)
+    ]
+    assert {event.side for event in larger} == {
+        side for side in (level.side for level in levels((192, 256), 2)) if side > 128
+    }
 
 
 def test_a_gradient_can_be_stopped(eyes):

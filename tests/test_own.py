@@ -189,7 +189,7 @@ def test_rounds_of_the_session_are_not_stopped_with_its_training(studio, session
     studio.forget(session.id)
     until(lambda: not found.active)
     assert not studio.voices(session.id).exists()
-    assert not studio.desk.jobs(beside(session.id))
+    assert not studio.desk.jobs(beside(session.id, "voice"))
 
 
 @pytest.mark.parametrize(

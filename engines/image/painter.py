@@ -68,7 +68,7 @@ class Work:
     def seen(self, weight: float) -> Tensor:
         """What the painter sees of the lines, (3, 128, 128), at this weight of them; looked at once."""
         if weight not in self.kept:
-            self.kept[weight] = lines.seen(torch.from_numpy(thickened(self.ink, weight))[None])[0]
+            self.kept[weight] = lines.seen(torch.from_numpy(lines.thickened(self.ink, weight))[None])[0]
         return self.kept[weight]
 
 
@@ -367,17 +367,6 @@ def drawn(made: Drawing, prompt: str = "") -> Scene:
 
 def _inker(lines_of: Sequence[drawing.Points], square: Box) -> Callable[[int, int], Plane]:
     return lambda height, width: drawing.inked(lines_of, (height, width), square, PLAIN_LINE / square[2])
-
-
-def thickened(ink: Plane, weight: float) -> Plane:
-    """Lines a little thicker or thinner."""
-    if weight == 1:
-        return ink
-    from scipy import ndimage
-
-    wide = ndimage.grey_dilation(ink, size=(3, 3)) if weight > 1 else ndimage.grey_erosion(ink, size=(2, 2))
-    share = min(1.0, abs(weight - 1))
-    return np.asarray(ink * (1 - share) + wide * share, np.float32)
 
 
 # ── Weights ──────────────────────────────────────────────────────────────────────────────────────────────────────────

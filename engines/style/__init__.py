@@ -164,6 +164,8 @@ GATYS = EngineInfo(
     masks=("style",),
     models=("hed-vgg16", "style-codes"),
     random=True,
+    continues=True,
+    explains=True,
 )
 
 

@@ -58,6 +58,11 @@ def levels(size: tuple[int, int], steps: int) -> list[Level]:
     return made
 
 
+def remaining(plan: Sequence[Level], side: int) -> list[Level]:
+    """What is still to be done of a plan where there is a picture of `side` pixels already: what is larger, the last size at least."""
+    return [level for level in plan if level.side > side] or [plan[-1]]
+
+
 def seen_layers(size: tuple[int, int]) -> list[str]:
     """Those of `STYLE_LAYERS` whose field the picture fills: a place of a deeper one would see beyond both its edges."""
     return [name for name in STYLE_LAYERS if FIELD[name] <= min(size)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..api import (
     EngineError,
     Event,
     Losses,
+    Part,
     Pictures,
     Pixels,
     Preview,
@@ -35,7 +37,7 @@ from ..api import (
     Started,
 )
 from ..unfinished import Stopped
-from . import GATYS, GatysOptions
+from . import GATYS, GatysOptions, why
 from .canvas import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -44,6 +46,7 @@ from .canvas import (
     emphasised,
     levels,
     regions,
+    remaining,
     resize,
     seen_layers,
 )
@@ -58,6 +61,7 @@ SMOOTH = 8.0  # weight of the variation at smoothness 1; it goes with its square
 SKETCH = 192  # pixels of what the fast network paints for the smallest size
 NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
 LOOK = 3  # steps at the smallest size after which a variant is shown for the first time
+SHOWN = 512  # pixels of the preview of what it goes on from
 EVERY = 1.0  # seconds between two previews of a variant
 BYTES = 3200  # a pixel that is painted takes, in float32, as measured
 SPARE = 300 * 2**20  # bytes beside them
@@ -74,11 +78,13 @@ class Canvas:
     styles: Mapping[str, float]
     options: GatysOptions
     start: Tensor  # (1, 3, h, w) of any size: what it begins with, and where what is finer comes from
-    picture: Tensor | None = None  # as far as it is
+    picture: Tensor | None = None  # what the sizes so far made of it
+    seen: Tensor | None = None  # as it was shown last
     seconds: float = 0.0
     steps: int = 0
     remarks: list[Remark] = field(default_factory=list)
     broken: bool = False
+    told: bool = False  # whether its result was yielded
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,11 @@ class Gatys:
     def run(
         self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
     ) -> Iterator[Event]:
-        """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice."""
+        """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice.
+
+        Where it is cancelled, every variant that was seen becomes a result as far as it came, marked as unfinished. Where the
+        brief has a `sketch`, it goes on from that: only what is larger is gone through, or the last size once more.
+        """
         began, finished = time.perf_counter(), 0
 
         def check() -> None:
@@ -129,6 +139,19 @@ class Gatys:
             return
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
 
+    def explain(
+        self, brief: Brief, setting: Setting, pictures: Pictures, pixels: Pixels, cancelled: Callable[[], bool]
+    ) -> Iterator[list[Part] | tuple[str, Pixels]]:
+        """Why a variant, (H, W, 3), looks as it does: its losses by part, then what each layer alone asks for, by the part's name."""
+
+        def check() -> None:
+            if cancelled():
+                raise Stopped
+
+        with suppress(Stopped):
+            yield why.parts(self, brief, setting, pictures, pixels)
+            yield from why.alone(self, brief, setting, pictures, check)
+
     # ── A round ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _paint(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, check: Check) -> Iterator[Event]:
@@ -139,20 +162,49 @@ class Gatys:
         shared = self._shared(brief, content, pictures, check)
         canvases = self._canvases(brief, settings, shared)
         plan = levels((content.shape[2], content.shape[3]), canvases[0].options.steps)
+        if brief.sketch:
+            plan = remaining(plan, max(shared.pictures(brief.sketch).shape[:2]))
+            for canvas in canvases:
+                yield Preview(canvas.index, fitted(shared.pictures(brief.sketch)[..., :3], min(brief.size, SHOWN)))
+        try:
+            yield from self._through(plan, canvases, brief, shared)
+        except Stopped:
+            for canvas in canvases:
+                if canvas.seen is not None and not canvas.told:
+                    canvas.picture = canvas.seen
+                    canvas.remarks.append(
+                        Remark("Stopped after {steps} steps: this is how far it came.", {"steps": canvas.steps})
+                    )
+                    yield replace(self._result(canvas, shared), unfinished=True)
+            raise
+
+    def _through(
+        self, plan: Sequence[Level], canvases: Sequence[Canvas], brief: Brief, shared: Round
+    ) -> Iterator[Event]:
+        """All sizes of a plan."""
         whole, done = sum(level.work for level in plan) * len(canvases), 0.0
         for number, level in enumerate(plan):
-            if number == 1:  # what is finer comes from there, which is not needed for what is seen first
-                for canvas, start in zip(canvases, self._starts(brief, settings, shared, brief.size), strict=True):
+            if (
+                number == 1 and not brief.sketch
+            ):  # what is finer comes from there, which is not needed for what is seen first
+                starts = self._starts(brief, [canvas.setting for canvas in canvases], shared, brief.size)
+                for canvas, start in zip(canvases, starts, strict=True):
                     canvas.start = start
             ways = [self._refined(canvas, level, shared) for canvas in canvases]
             if number == 0:
                 yield Progress(0.0, "Sketching it small")
                 for events in seen_first(ways):
                     yield from events
+            small = number == 0 and len(plan) > 1
             for canvas, way in zip(canvases, ways, strict=True):
-                yield from way
+                before = canvas.steps
+                for event in way:
+                    yield event
+                    if isinstance(event, Losses):
+                        share = (canvas.steps - before) / level.steps
+                        yield painting((done + share * level.work) / whole, small)
                 done += level.work
-                yield Progress(done / whole, "Sketching it small" if number == 0 else "Painting it larger")
+                yield painting(done / whole, small)
                 if number == len(plan) - 1:
                     yield self._result(canvas, shared)
 
@@ -177,9 +229,10 @@ class Gatys:
                 {"width": shared.content.shape[3], "height": shared.content.shape[2], "layers": ", ".join(missing)},
             )
         ] * bool(missing)
-        starts = self._starts(brief, settings, shared, min(brief.size, SKETCH))
+        picture = self._planes(shared.pictures(brief.sketch)) if brief.sketch else None
+        starts = self._starts(brief, settings, shared, brief.size if brief.sketch else min(brief.size, SKETCH))
         return [
-            Canvas(index, setting, own.styles, GatysOptions(**own.options), start, remarks=list(remarks))
+            Canvas(index, setting, own.styles, GatysOptions(**own.options), start, picture, remarks=list(remarks))
             for index, (setting, own, start) in enumerate(zip(settings, applied, starts, strict=True))
         ]
 
@@ -223,9 +276,10 @@ class Gatys:
             yield Losses(canvas.index, canvas.steps, level.side, values)
             shown = shown or began
             if (first and at + 1 == LOOK) or time.perf_counter() - shown >= EVERY:
-                yield Preview(canvas.index, self._finished(stage.picture, canvas, shared))
+                canvas.seen = stage.picture
+                yield Preview(canvas.index, self._finished(canvas.seen, canvas, shared))
                 shown = time.perf_counter()
-        canvas.picture = stage.end(last)
+        canvas.picture = canvas.seen = stage.end(last)
         yield Preview(canvas.index, self._finished(canvas.picture, canvas, shared))
 
     def _stage(self, canvas: Canvas, level: Level, shared: Round) -> Stage:
@@ -279,11 +333,15 @@ class Gatys:
         size = (shared.content.shape[2], shared.content.shape[3])
         picture = resize(canvas.start if canvas.picture is None else canvas.picture, size).clamp(0, 1)
         pixels = self._finished(picture, canvas, shared)
-        made = canvas.setting
+        made, canvas.told = canvas.setting, True
         return Result(canvas.index, made.knobs, made.seed, canvas.seconds, pixels=pixels, remarks=tuple(canvas.remarks))
 
     def _planes(self, pixels: Pixels) -> Tensor:
         return vision.planes([pixels]).contiguous().to(self.vgg.choice.device)
+
+
+def painting(done: float, small: bool) -> Progress:
+    return Progress(done, "Sketching it small" if small else "Painting it larger")
 
 
 def begun(canvas: Canvas, level: Level) -> Tensor:

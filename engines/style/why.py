@@ -6,29 +6,22 @@ As in Gatys, Ecker, Bethge 2016, figures 1 and 2: a picture that began as noise,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-from ..api import Brief, Pictures, Pixels, Setting
+from ..api import Brief, Part, Pictures, Pixels, Setting
 from ..vision import planes
 from .canvas import Stage
 from .descent import Lbfgs
-from .gatys import Gatys
 from .losses import Objective, Weights
 from .painting import to_pixels
 
+if TYPE_CHECKING:
+    from .gatys import Gatys
+
 SIDE = 128  # the long side of what a layer alone gives
 STEPS = 40
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the losses that a picture was made by: `content:<layer>`, `style:<layer>` or `smoothness`."""
-
-    name: str
-    loss: float  # before its weight: 0 is reached, 1 as far as a black picture
-    share: float  # of the total, with its weight
 
 
 def parts(engine: Gatys, brief: Brief, setting: Setting, pictures: Pictures, pixels: Pixels) -> list[Part]:

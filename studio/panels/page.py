@@ -13,7 +13,7 @@ import gradio as gr
 
 from engines.api import Brief, Draft, Preview, UserError
 
-from .. import locales, render, teaching, writing
+from .. import large, locales, render, teaching, writing
 from ..desk import Ticket
 from ..events import Ended, Made, Proposed, Spliced, StudioError
 from ..session import Session, Studio
@@ -155,6 +155,8 @@ class Page:
             yield out(answered({"notice": self._bug(memory)}, said))
 
     def _propose(self, session: Session, said: Values) -> Ticket:
+        if "from" in said:
+            return large.go_on(session, said["from"]["round"], said["from"]["variant"])
         if said.get("mode") != "text":
             return session.propose(Brief.from_dict(said["brief"]))
         brief, at = writing.asked(session, said["brief"], said.get("at"), said.get("since"))

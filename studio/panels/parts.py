@@ -26,10 +26,12 @@ SCRIPTS = (
     "notebook.js",
     "prose.js",
     "tokens.js",
+    "large.js",
     "round.js",
     "reading.js",
     "who.js",
     "light.js",
+    "why.js",
     "plane.js",
     "brush.js",
     "learned.js",
@@ -48,6 +50,7 @@ STYLES = (
     "easel.css",
     "attention.css",
     "brush.css",
+    "aside.css",
 )
 
 LESSONS = (

@@ -136,6 +136,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         | text.texts(
             "steering_off", "steering_full", "shelf", "too_large", "reading", "own_style", "restored", "itself"
         )
+        | text.texts("begins_with", "begin_afresh")
         | text.texts("close", "pixels", "undo", "redo", "eraser")
         | {key: words for key, words in text.words["page"].items() if key.startswith("brush_")},
     )
@@ -150,6 +151,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "summary": text.template(info.summary),
         "own": info.picture_styles,
         "brush": "style" in info.masks,
+        "continues": info.continues,
         "styles": [
             {
                 "name": name,

@@ -34,7 +34,20 @@ WORDS = (
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
-    *("write_first", "from_variant", "in_style", "into_words", "into_words_done", "as_lines"),
+    *("write_first", "from_variant", "in_style", "into_words", "into_words_done", "as_lines", "go_on", "pixels"),
+    *("large", "large_title", "large_done", "large_waiting", "large_stopped", "large_go"),
+    *(
+        "why",
+        "why_title",
+        "why_hint",
+        "why_alone",
+        "why_loss",
+        "why_ahead",
+        "why_painting",
+        "why_content",
+        "why_smoothness",
+    ),
+    *("why_relu1_1", "why_relu2_1", "why_relu3_1", "why_relu4_1"),
 )  # of the page's own texts, all that the panel may need
 
 
@@ -119,7 +132,7 @@ class Waiting:
             "steps": [each.step for each in kept],
             "parts": [
                 {
-                    "name": part_name(scene, name),
+                    "name": scene.text.part(name),
                     "kind": name.partition(":")[0],
                     "values": [each.values.get(name, 0.0) for each in kept],
                 }
@@ -139,12 +152,6 @@ class Waiting:
             "far": text.template(self.fetching.message) if self.fetching.preparing else far,
             "why": text("fetching_why"),
         }
-
-
-def part_name(scene: Scene, part: str) -> str:
-    """A part of a loss in words: `style:relu3_1` is style, with the layer that it is seen in."""
-    kind, _, layer = part.partition(":")
-    return f"{scene.text(f'loss_{kind}')} {layer}".strip()
 
 
 def round_panel(
@@ -175,7 +182,7 @@ def round_panel(
         if busy or index in made
     ]
     last = max((each["round"] for each in view["rounds"]), default=past["round"]) if view else past["round"]
-    content = past["brief"].get("content")
+    content, info = past["brief"].get("content"), scene.engines.get(past["brief"]["engine"])
     return scene.value(
         round=past["round"],
         title=text("round", number=past["round"] + 1),
@@ -195,6 +202,7 @@ def round_panel(
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
         tells=tells(scene, past["brief"]),
+        **{name: bool(info and getattr(info, name)) for name in ("explains", "continues")},
         text=words,
     )
 

@@ -43,8 +43,11 @@
     const own = name => before && (draft.content !== next.content || (mine[name] !== then[name] && now[name] === then[name]));
     draft.masks[engine] = kept(Object.fromEntries(Object.keys(next.styles || {}).map(name => [name, own(name) ? mine[name] : now[name]])));
     draft.locks[engine] = [...(next.locks || [])];
+    draft.sketch = next.sketch ?? null;
     draft.options[engine] = { ...blank(value).options[engine], ...next.options }; // what a brief leaves out is as it was at first
   }
+
+  const begun = () => Boolean(draft.sketch && facts(Duet.value('brief'), draft.engine).continues); // whether it goes on from a picture
 
   const kept = masks => Object.fromEntries(Object.entries(masks).filter(([, ref]) => ref));
   const brushed = brief => Object.fromEntries(Object.entries(brief?.masks || {}).map(([name, ref]) => [name.replace('style:', ''), ref])); // style -> mask
@@ -54,7 +57,7 @@
     const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0) || 1;
     const knobs = [...Object.keys(draft.options[draft.engine]), ...Object.keys(mix).map(name => `style:${name}`)];
     return {
-      mode: MODE, engine: draft.engine, content: draft.content,
+      mode: MODE, engine: draft.engine, content: draft.content, ...(begun() ? { sketch: draft.sketch } : {}),
       styles: Object.fromEntries(Object.entries(mix).map(([name, weight]) => [name, weight / total])),
       masks: Object.fromEntries(Object.entries(draft.masks[draft.engine]).filter(([name]) => name in mix).map(([name, ref]) => [`style:${name}`, ref])),
       options: { ...draft.options[draft.engine] },
@@ -65,7 +68,7 @@
 
   function alike(brief, next, value) { // the same request, whichever defaults are left out
     const flat = each => JSON.stringify([
-      each.engine, each.content ?? null, [...(each.locks || [])].sort(),
+      each.engine, each.content ?? null, each.sketch ?? null, [...(each.locks || [])].sort(),
       Object.entries(each.styles || {}).filter(([, weight]) => weight > 0).map(([name, weight]) => [name, round6(weight).toFixed(4)]).sort(),
       Object.entries(each.masks || {}).sort(),
       Object.entries({ ...blank(value).options[each.engine], ...each.options }).map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort(),
@@ -121,6 +124,7 @@
   function show(ref, tells = true) { // as the content; what was brushed on another one fits only the same shape
     const [before, after] = [shape(draft.content), shape(ref)], same = ref === draft.content, any = Object.values(draft.masks).some(each => Object.keys(each).length);
     draft.content = ref;
+    if (!same) draft.sketch = null;
     if (same || !any || (before && after && Math.abs(before / after - 1) < 0.01)) return;
     for (const name of Object.keys(draft.masks)) draft.masks[name] = {};
     if (tells) say(Duet.value('brief').text.brush_cleared, 'plain');
@@ -244,6 +248,12 @@
     }));
   }
 
+  function beginning(value) {
+    const text = value.text;
+    return begun() && h('div.beginning', { data: { key: 'beginning' } }, h('span.thumb.small', {}, h('img', { src: address(draft.sketch, 96), alt: '' })), h('span', {}, text.begins_with),
+      h('button.icon', { type: 'button', 'aria-label': text.begin_afresh, title: text.begin_afresh, data: { click: 'afresh' } }, icon('close')));
+  }
+
   function options(value, advanced) {
     return facts(value, draft.engine).options.filter(spec => spec.advanced === advanced).map(spec => {
       const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
@@ -297,7 +307,7 @@
       size(input) { draft.size = Number(input.value); change(); },
       seed(input) { draft.seed = Math.min(Math.max(0, Math.round(Number(input.value) || 0)), 2 ** 31 - 1); draft.fresh = false; change(); },
       fresh(input) { draft.fresh = input.checked; change(); },
-      drawer() { Duet.drawer(false); },
+      drawer() { Duet.drawer(false); }, afresh() { draft.sketch = null; change(); },
     },
     draw(value, panel) {
       const text = value.text, open = panel.root.querySelector('details.more')?.open;
@@ -305,7 +315,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'scroll' } },
-          pictureBox(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), Duet.controls.steering(value, draft), more(value)),
+          pictureBox(value), beginning(value), shelf(value), mixture(value), h('div.options', { data: { key: 'options' } }, options(value, false)), Duet.controls.steering(value, draft), more(value)),
         h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
           busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
       ];
@@ -323,6 +333,13 @@
   document.addEventListener('drop', event => event.preventDefault());
 
   Object.assign(Duet, {
+    goOn(round, variant) { // from a variant's own picture
+      if (busy()) return;
+      say('');
+      Duet.lookAt(null);
+      Duet.pending(true);
+      tell('brief', 'again', { from: { round, variant } }).then(() => Duet.pending(false));
+    },
     again() { ({ text: Duet.textForm.again, image: Duet.easel.again }[Duet.mode()] || again)(); },
     asked: () => (Duet.mode() === 'image' ? Duet.easel.asked() : Duet.mode() !== MODE || !ready() ? null : asked()),
     // A picture of another mode goes on here: as the content, once the page has turned and its example is painted.

@@ -73,13 +73,11 @@
     changed();
   }
 
-  function owner(x, y) { // the thing that a new line belongs to: the chosen one, else the one it begins in, else one of its own
-    const { things } = state.drawing;
-    if (things[state.at]) return things[state.at];
-    const found = hit(x, y);
-    if (found >= 0) return things[found];
-    if (!things.length || !things.some(thing => thing.words === '')) things.push({ words: '', lines: [] });
-    return things.find(thing => thing.words === '');
+  function joined(things) { // with the line that is being drawn: it belongs to the chosen thing, else the one it begins in, else one of its own
+    const [x, y] = state.stroke;
+    let thing = things[state.at] || things[hit(x, y)] || things.find(each => each.words === '');
+    if (!thing) { thing = { words: '', lines: [] }; things.push(thing); }
+    thing.lines.push(state.stroke.map(value => Math.round(value * 1e4) / 1e4));
   }
 
   function hit(x, y) {
@@ -146,11 +144,7 @@
   }
 
   function up() {
-    if (state.stroke) {
-      const stroke = state.stroke;
-      remember();
-      owner(stroke[0], stroke[1]).lines.push(stroke.map(value => Math.round(value * 1e4) / 1e4));
-    }
+    if (state.stroke) { remember(); joined(state.drawing.things); }
     state.stroke = state.drag = null;
     state.drawing.things = state.drawing.things.filter(thing => thing.lines.length);
     if (state.at >= state.drawing.things.length) state.at = -1;
@@ -168,8 +162,8 @@
   Duet.canvas = {
     mount, paint, drawn, empty,
     tell(listener) { told = listener; },
-    drawing: () => state.drawing,
-    with: () => (state.stroke ? { ...state.drawing, things: [...state.drawing.things, { words: '', lines: [state.stroke] }] } : state.drawing),
+    drawing: () => state.drawing, begun: () => Boolean(state.stroke),
+    with() { const all = copied(); if (state.stroke) joined(all.things); return all; }, // what is being drawn, too
     at: () => state.at, tool: () => state.tool, can: steps.can,
     put(drawing, forget = false) { // another drawing in place of this one
       if (forget) steps.forget(); else remember();

@@ -3,7 +3,6 @@
   const { h, tell, say, icon, fill, store, redraw, canvas } = Duet;
   const { slot, setter, range, chance, steering, stays } = Duet.controls;
   const SIZES = [128, 256, 384, 512, 768, 1024];
-  const LIVE = [128, 256];     // long sides of what is painted while the artist draws
   const OWN = ['palette'];     // options with controls of their own
   let draft = null;            // what the form says
   let adopted = '';            // the studio's own next brief that the form last took over
@@ -117,30 +116,22 @@
   }
 
   // ── Live ────────────────────────────────────────────────────────────────────────────────────────────────────────
-  async function paintLive() { // one painting at a time, of the newest drawing: small at once, larger where nothing is drawn meanwhile
-    if (!draft?.live || !engine().draws || !canvas.drawn() && !canvas.with().things.length) { canvas.show(null); return; }
+  async function paintLive() { // one painting at a time, of the newest drawing
+    if (!draft?.live || !engine().draws || !canvas.drawn() && !canvas.begun()) { canvas.show(null); return; }
     live.asked = true;
     if (live.going) return;
     live.going = true;
     while (live.asked && Duet.mode() === 'image') {
       live.asked = false;
       const since = live.since, form = value(), drawing = canvas.with();
-      for (const size of LIVE) {
-        if (live.asked) break;
-        const painted = await paintedLive(form, drawing, size);
-        if (!painted) { live.going = false; return; } // Again says it in words
-        canvas.show(painted);
-        if (since !== null && live.since === since) { live.took = performance.now() - since; live.since = null; }
-      }
+      try {
+        const answer = await fetch(`duet/${form.session}/live?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(null), drawing }) });
+        if (!answer.ok) break; // Again says it in words
+        canvas.show(await createImageBitmap(await answer.blob()));
+        if (since !== null) { live.took = performance.now() - since; if (live.since === since) live.since = null; }
+      } catch { break; }
     }
     live.going = false;
-  }
-
-  async function paintedLive(form, drawing, size) {
-    try {
-      const answer = await fetch(`duet/${form.session}/live?lang=${form.language}`, { method: 'POST', body: JSON.stringify({ brief: asked(null), drawing, size }) });
-      return answer.ok ? await createImageBitmap(await answer.blob()) : null;
-    } catch { return null; }
   }
 
   // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────

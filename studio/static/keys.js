@@ -35,13 +35,14 @@
     if (key === 'Escape') {
       if (Duet.helpIsOpen()) Duet.help(false);
       else if (Duet.whoIsOpen()) Duet.whoClose();
+      else if (Duet.why.isOpen()) Duet.why.close();
       else if (Duet.own.isOpen()) Duet.own.close();
       else if (Duet.readingIsOpen()) Duet.readingClose();
       else if (Duet.planeIsOpen()) Duet.planeClose();
       else if (Duet.lightIsOpen()) Duet.lightClose();
       else Duet.drawer(false);
     } else if (Duet.planeIsOpen()) { if (!Duet.planeKey(event)) return; }
-    else if ((Duet.helpIsOpen() && key !== '?') || Duet.whoIsOpen() || Duet.own.isOpen()) return;
+    else if ((Duet.helpIsOpen() && key !== '?') || Duet.whoIsOpen() || Duet.why.isOpen() || Duet.own.isOpen()) return;
     else if (which === 0) Duet.judging.none();
     else if (which >= 1 && which <= 4) {
       if (event.repeat) return;

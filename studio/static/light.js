@@ -44,11 +44,11 @@
     draw() {
       const round = Duet.value('round'), each = round?.tiles.find(one => one.index === shown);
       if (!each?.src) return [];
-      const text = round.text, plain = Duet.isOriginal() && round.content;
+      const large = Duet.large.picture(round, each), text = round.text, plain = Duet.isOriginal() && round.content;
       const act = (name, glyph, label, pressed) => h('button.act', { type: 'button', class: name, 'aria-pressed': String(Boolean(pressed)), title: label, 'aria-label': label, data: { click: name } }, icon(glyph));
       return h('div.veil', { role: 'dialog', 'aria-modal': 'true', tabindex: '-1', 'aria-label': `${each.number}, ${each.role_name}`, data: { click: 'backdrop' } },
         h('div.stage', { style: { '--ar': round.aspect } },
-          h('img', { src: plain ? round.content.full : each.full, alt: each.facts.join(', ') }),
+          h('img', { src: plain ? round.content.full : large.full, alt: each.facts.join(', ') }),
           compare && round.content && h('div.under', { style: { '--edge': `${edge}%` } }, h('img', { src: round.content.full, alt: text.original })),
           compare && round.content && h('input', { type: 'range', min: 0, max: 100, step: 0.5, value: edge, 'aria-label': text.compare, data: { input: 'edge' } })),
         h('div.under-line', {},
@@ -57,7 +57,7 @@
           h('span.why', {}, each.reason), 
           act('like', 'heart', text.like, each.like), act('dislike', 'cross', text.dislike, each.dislike), act('star', 'star', text.star, each.starred),
           act('compare', 'split', text.compare, compare),
-          h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down')),
+          h('a.act', { href: large.download, download: large.file, title: text.download, 'aria-label': text.download }, icon('down')),
           h('button.act.pick', { type: 'button', 'aria-pressed': String(Boolean(each.picked)), data: { click: 'pick' } }, each.picked ? text.picked : text.pick),
           h('button.act', { type: 'button', 'aria-label': text.next, title: text.next, data: { click: 'right' } }, icon('right'))),
         h('button.act.shut', { type: 'button', 'aria-label': text.close, title: text.close, data: { click: 'close' } }, icon('close')));

@@ -95,6 +95,7 @@
         shown && h('img', { src: shown, alt: each.facts.join(', '), draggable: 'false', class: there ? '' : 'preview', data: { key: 'shown' } }),
         !shown && h('span.wait', { 'aria-hidden': 'true' }),
         !there && each.curves && curves(each.curves),
+        there && Duet.large.strip(round, each),
         each.rank !== null && each.rank !== undefined && h('span.ranked', {}, text[`place_${each.rank + 1}`]),
         there && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
           h('p.facts', {}, `${text.seed} ${each.seed} · ${each.seconds}`))),
@@ -104,6 +105,9 @@
         Duet.mode() === 'image' && button('instyle', 'brush', text.in_style, null),
         Duet.mode() === 'style' && button('aslines', 'pen', text.as_lines, null),
         round.tells && button('inwords', 'words', text.into_words, null),
+        round.explains && button('why', 'layers', text.why, null),
+        round.continues && button('onward', 'onward', text.go_on, null, { disabled: round.busy }),
+        Duet.large.button(round, each),
         h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down'))),
       h('div.caption', {},
         h('span.number', {}, each.number), h('span.role', { title: each.reason }, shape(each.shape), each.role_name),
@@ -173,6 +177,7 @@
       since = round.busy && round.progress ? performance.now() - 1000 * round.progress.elapsed : round.busy ? since ?? performance.now() : null;
       if (!round.busy && round.tiles.length && round.kind === 'picture') Duet.paintSheets();
       if (round.latest) looking = null;
+      Duet.large.news(round);
       if (!same) for (const name of ['brief', 'history']) redraw(name); // they show which round it is, and whether it is made
       for (const name of ['light', 'reading', 'tokens']) redraw(name);
       return !same;
@@ -190,6 +195,9 @@
       explore() { Duet.plane(); }, again() { Duet.again(); }, drawer() { Duet.drawer(true); },
       instyle(button) { const each = tile(index(button)); Duet.paintIn(each.download, each.file); },
       aslines(button) { const each = tile(index(button)); Duet.easel.drawFrom(each.download, each.file); },
+      why(button) { Duet.why.open(index(button)); },
+      onward(button) { Duet.goOn(value().round, index(button)); },
+      larger(button) { Duet.large.begin(value().round, index(button)); }, smaller(button) { Duet.large.stop(value().round, index(button)); },
       inwords(button) { Duet.putIntoWords(value().round, index(button)); },
       nothing() {},
     },
