@@ -107,6 +107,16 @@ def test_it_tells_what_happens_and_writes_both_networks(learn, network, judge):
     assert not unfinished.place(done.file).exists()
 
 
+@pytest.mark.parametrize("network", ["stylegan2", "fastgan"])
+def test_it_learns_in_bfloat16_as_well(network, eyes):
+    half = Choice("cpu", "bfloat16", "for a test")
+    plan = replace(PLAN, network=network, judge="own")
+    made = training.Training(drawn(), Path("x"), plan, None, lambda: False, "", eyes, half)
+    step = made._step()
+    assert math.isfinite(step.discriminator + step.generator)
+    assert {each.dtype for each in made.generator.parameters()} == {torch.float32}
+
+
 def test_both_networks_learn_and_the_average_follows(learn, eyes):
     made = training.Training(drawn(), Path("x"), PLAN, None, lambda: False, "", eyes, CPU)
     made.discriminator.get_used(made._real(32, 8))
