@@ -219,7 +219,7 @@ class EngineInfo:
     needs_one: tuple[str, ...] = ()  # keys of which one at least must be given
     styles: tuple[str, ...] = ()  # the styles it knows by name
     picture_styles: bool = False  # whether a picture may be a style
-    file_styles: bool = False  # whether a file that was trained may be one
+    file_styles: str = ""  # the kind of trained file that may be one, if any
     weights: Mapping[str, tuple[float, float]] = field(
         default_factory=dict
     )  # kinds of weight that it takes, with their bounds

@@ -348,13 +348,18 @@ def style(
         typer.Option("--contents", metavar="FOLDER", help="Pictures of yours to practise on, beside the studio's."),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call it.  [default: the picture's name]", show_default=False)] = "",
-    minutes: Annotated[float, training.setting("minutes", "style")] = training.default("minutes", "style"),
-    steps: Annotated[int, training.setting("steps", "style")] = training.default("steps", "style"),
+    network: Annotated[
+        bool,
+        typer.Option("--network", help="Learn a whole network, in any number of sittings: the same command goes on."),
+    ] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="With --network: begin with chance instead of the bank's network.")
+    ] = False,
+    minutes: Annotated[float | None, training.planned("minutes")] = None,
+    steps: Annotated[int | None, training.planned("steps")] = None,
     size: Annotated[int, training.setting("size", "style")] = training.default("size", "style"),
     batch: Annotated[int, training.setting("batch", "style")] = training.default("batch", "style"),
-    learning_rate: Annotated[float, training.setting("learning_rate", "style")] = training.default(
-        "learning_rate", "style"
-    ),
+    learning_rate: Annotated[float | None, training.planned("learning_rate")] = None,
     style_weight: Annotated[float, training.setting("style_weight", "style")] = training.default(
         "style_weight", "style"
     ),
@@ -362,19 +367,23 @@ def style(
     seed: Annotated[int, training.setting("seed", "style")] = training.default("seed", "style"),
     as_json: Json = False,
 ) -> None:
-    """Trains a style for style-bank from one picture and writes NAME.style.safetensors, which a brief's styles may name. Ctrl-C stops; the
-    same command goes on."""
-    given = {
+    """Trains a style for style-bank from one picture and writes NAME.style.safetensors, or with --network NAME.network.safetensors; a
+    brief's styles may name either. Ctrl-C stops; the same command goes on."""
+    chosen = {
         "minutes": minutes,
         "steps": steps,
+        "learning_rate": learning_rate,
+    }  # of which each kind has its own defaults
+    given = {
+        **{key: value for key, value in chosen.items() if value is not None},
+        **({"from_scratch": True} if from_scratch else {}),
         "size": size,
         "batch": batch,
-        "learning_rate": learning_rate,
         "style_weight": style_weight,
         "scale": scale,
         "seed": seed,
     }
-    facts = training.style(picture, out, contents, name, given)
+    facts = training.style(picture, out, contents, name, network, given)
     if as_json:
         print_json(facts)
     else:

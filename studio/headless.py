@@ -7,13 +7,14 @@ import json
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engines import registry
 from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started, check_depth, too_deep
+from engines.style import kinds
 
 from . import archive, config, own, pictures
 from .blobs import Blobs
@@ -23,7 +24,6 @@ from .session import Studio
 from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
-STYLE_FILE = ".safetensors"  # how the name of a style ends that was trained
 MAX_BRIEF = 2**23  # bytes
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
@@ -53,7 +53,7 @@ def read_brief(file: Path) -> tuple[Brief, Pictures]:
         return reference
 
     check_depth(data)  # the references are put in level by level
-    brief = registry.check(Brief.from_dict(_with_references(data, take)))
+    brief = registry.check(Brief.from_dict(_with_references(data, take, found)))
     if brief.content:
         check_sides(*pictures.size_of(found[brief.content][0]), brief.size)
     _check_styles(brief, found)
@@ -67,21 +67,15 @@ def _check_styles(brief: Brief | None, found: Pictures) -> None:
         for ref in (name for name in brief.styles if PICTURE.fullmatch(name)):
             data, name = found[ref]
             if info.file_styles:
-                own.trained_style(info.name, data, name)
-            elif is_style_file(data, name):
+                own.trained_style(data, name, info)
+            elif kinds.is_trained(data):
                 raise BriefError(
                     "Engine {engine} takes pictures as styles, not {name}.",
-                    "Styles that were trained belong to the bank: leave the engine out, or choose style-bank.",
+                    "Leave the engine out: a style that was trained says itself which it is for.",
                     engine=info.name,
                     name=name,
                 )
         brief = brief.then
-
-
-def is_style_file(data: bytes, name: str) -> bool:
-    return (
-        name.endswith(STYLE_FILE) or data[8:9] == b"{"
-    )  # where only its digest is known: so begins a safetensors file
 
 
 def _load_json(file: Path) -> Any:
@@ -101,8 +95,11 @@ def _load_json(file: Path) -> Any:
         raise BriefError("The brief is not valid JSON: {why}.", "Mend it and try again.", why=str(error)) from None
 
 
-def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "") -> Any:
-    """The brief's JSON with every picture's path replaced by its reference. What is no brief is left for the checks to name."""
+def _with_references(data: Any, take: Callable[[str, Any], str], found: Pictures, prefix: str = "") -> Any:
+    """The brief's JSON with every picture's path replaced by its reference, which `found` knows by then.
+
+    What is no brief is left for the checks to name.
+    """
     if not isinstance(data, Mapping):
         return data
     data, known = dict(data), {name for info in registry.infos().values() for name in info.styles}
@@ -118,10 +115,8 @@ def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "
             ):  # else it is a name, and perhaps misspelt
                 renamed[name] = take(f"{prefix}styles.{name}", name)
         _check_distinct(renamed)
-        if any(name.endswith(STYLE_FILE) for name in renamed) and not data.get("engine"):
-            mode = data.get("mode", "style")
-            takers = (info.name for info in registry.infos().values() if info.file_styles and info.mode == mode)
-            data["engine"] = next(takers, "")
+        if not data.get("engine") and (meant := _engine_of(found[ref][0] for ref in renamed.values())):
+            data["engine"] = meant
         data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
 
     def rename(knob: Any) -> Any:
@@ -135,8 +130,14 @@ def _with_references(data: Any, take: Callable[[str, Any], str], prefix: str = "
     if isinstance(data.get("locks"), list):
         data["locks"] = [rename(name) for name in data["locks"]]
     if data.get("then") is not None:
-        data["then"] = _with_references(data["then"], take, prefix + "then.")
+        data["then"] = _with_references(data["then"], take, found, prefix + "then.")
     return data
+
+
+def _engine_of(files: Iterable[bytes]) -> str:
+    """The engine that styles from files mean: that of the first that was trained. What only looks like one the bank refuses."""
+    kind = next((kinds.kind(data) or kinds.ROW for data in files if kinds.is_trained(data)), None)
+    return next((info.name for info in registry.infos().values() if kind and info.file_styles == kind), "")
 
 
 def _check_distinct(renamed: Mapping[str, str]) -> None:
@@ -182,9 +183,7 @@ def _read_picture(folder: Path, key: str, value: Any) -> tuple[bytes, str]:
             value=value,
             why=why,
         ) from None
-    if not (
-        path.name.endswith(STYLE_FILE) and ".styles." in f".{key}"
-    ):  # a style's file is held against the bank later
+    if not (kinds.is_trained(data) and ".styles." in f".{key}"):  # a trained style is held against its engine later
         pictures.check(data, path.name)
     return data, path.name
 
@@ -213,8 +212,8 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
         try:
             session = studio.new_session()
             for data, name in found.values():
-                if is_style_file(data, name):
-                    own.keep(studio, session, "style", name.removesuffix(STYLE_FILE), data, {})
+                if kinds.is_trained(data):
+                    own.keep(studio, session, "style", name.removesuffix(".safetensors"), data, {})
                 else:
                     session.upload(data, name)
             for event in session.propose(brief):

@@ -1,4 +1,4 @@
-"""A variant painted large while the artist goes on: it takes turns at the desk with whoever waits, and what comes of it is on disk first.
+"""A variant painted large while the artist goes on: it stands still for every round, and what comes of it is on disk first.
 
 An engine that continues goes on from the variant itself; any other paints it again with the same knobs and seed. The wish is an event
 of the session: undo takes it back, and after a restart of the studio it can be taken up again.
@@ -6,17 +6,17 @@ of the session: undo takes it back, and after a restart of the studio it can be 
 
 from __future__ import annotations
 
+import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engines import registry
 from engines.api import Brief, Failed, Progress, Result, Setting, UserError
 
-from .desk import Ticket, beside
+from .desk import ASIDES, Ticket, beside
 from .events import Enlarged, Enlarging, Place, StudioError, Words
 from .rounds import as_variant, ready_engines, run_chain
 from .session import Session, Studio
@@ -25,8 +25,6 @@ from .view import brief_at
 
 log = logging.getLogger(__name__)
 
-LINE = "large"
-SLICE = 0.5  # seconds that it has the engine for itself, once it is its turn: rounds come first
 LARGE, LARGEST = 1024, 2048  # pixels: the long side where nobody asks for another, and the longest
 
 Status = Literal["waiting", "running", "stopped", "failed", "done"]
@@ -35,28 +33,23 @@ Key = tuple[str, int, int]  # session, round, variant
 
 @dataclass
 class Job:
-    """One of them, as far as it is. Its `events` wait in between, while others have the engine."""
+    """One of them, as far as it is."""
 
     session: Session
     place: Place
     size: int
-    events: Iterator[object] = field(default_factory=lambda: iter(()))
+    number: int  # at the desk
     status: Status = "waiting"
     done: float = 0.0
-    seconds: float = 0.0  # on the engine, in the turns before
-    since: float | None = None  # when its turn began
+    began: float = 0.0
+    rested: float = 0.0  # seconds in which it stood still
     error: Words | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
-    cancelled: Callable[[], bool] = lambda: False
 
     @property
     def left(self) -> float | None:
         """Seconds that it will still take on the engine, as soon as that can be told."""
-        spent = self.seconds + (time.monotonic() - self.since if self.since else 0.0)
+        spent = time.monotonic() - self.began - self.rested
         return spent * (1 - self.done) / self.done if self.done > 0.1 else None
-
-    def halted(self) -> bool:
-        return self.stop.is_set() or self.cancelled()
 
 
 class Larger:
@@ -65,6 +58,7 @@ class Larger:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._jobs: dict[Key, Job] = {}  # the last of each variant, in the life of this studio
+        self._numbers = itertools.count()
 
     def begin(self, session: Session, round: int, variant: int, size: int | None = None) -> None:
         """Asks for a variant in this size, or takes up what was stopped. Raises `StudioError` where that cannot be."""
@@ -84,19 +78,17 @@ class Larger:
             if (found := self._jobs.get(key)) and found.status in ("waiting", "running"):
                 raise StudioError("It is being painted large already.", "Wait for it, or stop it.")
             registry.check(replace(current.brief, size=size))
-            self._studio.desk.admit(beside(session.id, LINE))
+            line, desk = beside(session.id, "large"), self._studio.desk
+            desk.admit(line)
             if current.enlarging.get(variant) != size:
                 session.record(lambda _: Enlarging(place=place, size=size))
-            job = Job(session, place, size)
-            job.events = self._painted(job, current)
-            self._jobs[key] = job
-            self._submit(job)
+            job = self._jobs[key] = Job(session, place, size, next(self._numbers))
+            desk.submit(line, job.number, lambda cancelled: self._work(job, current, cancelled), ASIDES)
 
     def stop(self, session: Session, round: int, variant: int) -> None:
         """Stops it; the wish stays."""
         if (job := self._jobs.get((session.id, round, variant))) is not None:
-            job.stop.set()
-            job.status = "stopped"
+            self._studio.desk.cancel(beside(session.id, "large"), job.number)
 
     def told(self, session: Session) -> list[dict[str, Any]]:
         """Everything of this session that is wanted large, or is there: plain values."""
@@ -115,54 +107,44 @@ class Larger:
 
     # ── At the desk ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _submit(self, job: Job) -> None:
-        self._studio.desk.submit(beside(job.session.id, LINE), -1, lambda cancelled: self._turn(job, cancelled))
+    def _work(self, job: Job, current: Round, cancelled: Callable[[], bool]) -> Iterator[object]:
+        def halted() -> bool:
+            began = time.monotonic()
+            try:
+                return cancelled()
+            finally:
+                job.rested += time.monotonic() - began
 
-    def _turn(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[object]:
-        """One turn."""
-        job.cancelled, job.since, job.status = cancelled, time.monotonic(), "running"
+        job.status, job.began = "running", time.monotonic()
         try:
-            for event in job.events:
-                yield event
-                if job.halted() or not self._wanted(job):
-                    job.status = "stopped"
-                    break
-                if time.monotonic() - job.since > SLICE and self._studio.desk.waited_for():
-                    job.status = "waiting"
-                    break
-            else:
-                job.status = "stopped" if job.halted() else "done"
+            for event in self._painted(job, current, halted):
+                if isinstance(event, Progress):
+                    job.done = event.done
+                yield None  # nobody reads what happens at the desk
+            job.status = "stopped" if cancelled() else "done"
         except UserError as error:
             job.status, job.error = "failed", Words.of(error)
         except Exception:
             log.exception("a picture of session %s could not be painted large", job.session.id[:6])
             job.status = "failed"
             job.error = Words(template="Something went wrong inside the studio. The log file has the details.")
-        job.seconds, job.since = job.seconds + time.monotonic() - job.since, None
-        if job.status == "waiting":  # somebody else has the next turn
-            self._submit(job)
 
-    def _painted(self, job: Job, current: Round) -> Iterator[object]:
-        """The engine's events; what it makes is kept before it is told."""
+    def _painted(self, job: Job, current: Round, halted: Callable[[], bool]) -> Iterator[object]:
+        """The engine's events; what it makes is kept before it is told, unless the wish was taken back meanwhile."""
         brief, setting = larger(current, job.place, job.size)
-        yield from ready_engines(brief, job.halted)
-        if job.halted():
+        yield from ready_engines(brief, halted)
+        if halted():
             return
-        for event in run_chain(brief, [setting], job.session.files, job.halted):
-            match event:
-                case Progress():
-                    job.done = event.done
-                case Failed():
-                    raise event.error
-                case Result() if not job.halted():
-                    proposal = current.proposals[job.place.variant]
-                    made, data = as_variant(brief, proposal, event)
-                    kept = Enlarged(place=job.place, sha256=made.sha256, size=job.size, seconds=event.seconds)
-                    self._studio.keep(job.session.id, kept, data)
+        for event in run_chain(brief, [setting], job.session.files, halted):
+            if isinstance(event, Failed):
+                raise event.error
+            if isinstance(event, Result) and not event.unfinished and self._wanted(job):
+                made, data = as_variant(brief, current.proposals[job.place.variant], event)
+                kept = Enlarged(place=job.place, sha256=made.sha256, size=job.size, seconds=event.seconds)
+                self._studio.keep(job.session.id, kept, data)
             yield event
 
     def _wanted(self, job: Job) -> bool:
-        """Whether it was not undone meanwhile."""
         found = job.session.state().rounds.get(job.place.round)
         return found is not None and found.enlarging.get(job.place.variant) == job.size
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from engines import registry, store
-from engines.api import check_text
+from engines.api import EngineInfo, check_text
 
+from . import pictures
 from .events import MAX_COORDINATE, Kept, Shelved, StudioError
 from .session import Session, Studio
 from .state import Round, State
 
 MOST_BYTES = 64 * 2**20  # of a file that is brought along
+MOST_HEADER = 2**20  # bytes of a file that are searched for what it is
 MOST_LETTERS = 20_000  # of what is said of a pole
 
 
@@ -40,12 +42,24 @@ def axis(studio: Studio, session: Session, said: Mapping[str, Any]) -> str:
     return keep(studio, session, "axis", name, data, {"high": high or name, "low": low})
 
 
-def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
-    """Keeps an axis or an adapter that came as a file, and returns its digest. Raises `EngineError` where it is neither."""
+def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str | None = None) -> str:
+    """Keeps an axis, an adapter or a style that came as a file, and returns its digest.
+
+    Raises `UserError` where it is none of these, or of another `mode` than the one in which it is brought.
+    """
+    registry.infos()
+    from engines.style import kinds
     from engines.text import adapter
     from engines.text.axes import read_axis
 
-    stem = Path(file).stem[:MAX_COORDINATE] or "?"
+    name, stem = Path(file).name[:80] or "?", Path(file).stem[:MAX_COORDINATE] or "?"
+    is_style = kinds.kind(data) is not None
+    if mode == "text" and is_style:
+        raise StudioError("{name} is a painting style.", "Bring it along in style mode.", name=name)
+    if mode == "style" and (b"lora_A" in data[:MOST_HEADER] or (data.lstrip()[:1] == b"{" and b'"poles"' in data)):
+        raise StudioError("{name} belongs to text mode.", "Bring it along there. Your brief is unchanged.", name=name)
+    if mode == "style" or is_style:
+        return keep_style(studio, session, data, file=name)
     if data.lstrip()[:1] == b"{":
         found = read_axis(data)
         about = {"high": found.poles[0] or found.name or stem, "low": found.poles[1]}
@@ -55,11 +69,42 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str) -> str:
     return keep(studio, session, "adapter", str(known.facts.get("name") or stem), data, learned(known.facts))
 
 
-def trained_style(engine: str, data: bytes, file: str) -> Any:
-    """What a file that was trained holds for an engine. Raises `EngineError` where it is none of that engine's."""
-    store.ensure(registry.models(engine))
-    made: Any = registry.load(engine)
-    return made.style(data, Path(file).name)
+def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", file: str = "") -> str:
+    """Keeps a style of the bank under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
+    style = bank_style(data, file)
+    about: dict[str, float | str] = {"nearest": str(style.facts.get("nearest", ""))[:MAX_COORDINATE]}
+    for fact in ("steps", "seconds"):
+        if isinstance(told := style.facts.get(fact), int | float):
+            about[fact] = float(told)
+    try:
+        pictures.check(style.thumbnail, name)
+    except StudioError:  # it paints all the same
+        about["bare"] = 1.0
+    return keep(studio, session, "style", name or style.name or Path(file).stem, data, about)
+
+
+def look_of(data: bytes) -> bytes:
+    """The picture by which a file is shown: itself, or that of a style."""
+    if data[8:9] != b"{":  # a picture: torch need not load for it
+        return data
+    registry.infos()
+    from engines.style import kinds, stylefile
+
+    return stylefile.thumbnail(data) if kinds.kind(data) is not None else data
+
+
+def bank_style(data: bytes, file: str) -> Any:
+    """The style of a file that `studio train style` wrote. Raises `EngineError` where it is none of our bank."""
+    return trained_style(data, file, registry.info("style-bank"))
+
+
+def trained_style(data: bytes, file: str, info: EngineInfo) -> Any:
+    """The style of a file, held against the engine that is to paint in it. Raises `EngineError` where it is none of its own."""
+    for name in info.models:
+        if not store.present(name):
+            store.pull(name)
+    engine: Any = registry.load(info.name)
+    return engine.style(data, Path(file).name)
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:

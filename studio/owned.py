@@ -1,4 +1,5 @@
-"""What the page fetches of what is an artist's own: axes and adapters are made, brought along, named and put away; a voice is trained."""
+"""What the page fetches of what is an artist's own: axes, adapters and styles are made, brought along, named and put away; voices and
+styles are trained."""
 
 from __future__ import annotations
 
@@ -11,14 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import authorship, locales, own
+from . import authorship, locales, newstyle, own
 from .asked import MAX_ASKED, answering, read_json, received, too_long
 from .events import StudioError
+from .newstyle import NewStyles
 from .session import Session, Studio
+from .trainings import Trainings
 from .voice import MOST_LETTERS, Voices, choices, own_words
 
 NOW = {"Cache-Control": "no-store"}
 Answer = Callable[[Session, dict[str, Any], locales.Table], dict[str, Any]]
+Telling = Callable[[Session, locales.Table], dict[str, Any]]
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -29,7 +33,10 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/keep", answering(found.keep), methods=["POST"]),
         Route("/duet/{session}/shelve", answering(found.shelve), methods=["POST"]),
         Route("/duet/{session}/voice", answering(found.voice)),
-        Route("/duet/{session}/voice/{act}", answering(found.train), methods=["POST"]),
+        Route("/duet/{session}/voice/{act}", answering(found.train_voice), methods=["POST"]),
+        Route("/duet/{session}/newstyle", answering(found.style)),
+        Route("/duet/{session}/newstyle/look", answering(found.look)),
+        Route("/duet/{session}/newstyle/{act}", answering(found.train_style), methods=["POST"]),
     ]
 
 
@@ -37,7 +44,7 @@ class Owned:
     """The handlers. Each names the session in its path, which is the key to what it may see."""
 
     def __init__(self, studio: Studio) -> None:
-        self._studio, self._voices = studio, Voices(studio)
+        self._studio, self._voices, self._styles = studio, Voices(studio), NewStyles(studio)
 
     async def axis(self, request: Request) -> Response:
         """An axis from examples of its poles."""
@@ -51,10 +58,10 @@ class Owned:
         return JSONResponse(await run_in_threadpool(lambda: own.judged(session.state())), headers=NOW)
 
     async def keep(self, request: Request) -> Response:
-        """An axis or an adapter that came as a file."""
+        """An axis, an adapter or a style that came as a file, in the mode that it is for."""
         session, name = await self._session(request), unquote(request.headers.get("X-Name", ""))
-        data = await received(request, own.MOST_BYTES, too_large)
-        return JSONResponse({"sha256": await run_in_threadpool(own.arrived, self._studio, session, data, name)})
+        data, mode = await received(request, own.MOST_BYTES, too_large), request.headers.get("X-Mode")
+        return JSONResponse({"sha256": await run_in_threadpool(own.arrived, self._studio, session, data, name, mode)})
 
     async def shelve(self, request: Request) -> Response:
         """Another name, or none: out of sight."""
@@ -66,37 +73,63 @@ class Owned:
         return await self._asked(request, act)
 
     async def voice(self, request: Request) -> Response:
-        """How far the session's training is, and what there is to learn from."""
+        """How far the training of the session's voice is, and what there is to learn from."""
         session = await self._session(request)
         text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
         return JSONResponse(await run_in_threadpool(self._voice, session, text), headers=NOW)
 
-    async def train(self, request: Request) -> Response:
-        """Begins a training, or stops it, goes on with it or discards it."""
+    async def train_voice(self, request: Request) -> Response:
+        return await self._train(request, self._voices, self._voice, 12 * MOST_LETTERS)
+
+    async def style(self, request: Request) -> Response:
+        """How far the training of the session's style is."""
+        session = await self._session(request)
+        text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
+        return JSONResponse(await run_in_threadpool(self._style, session, text), headers=NOW)
+
+    async def train_style(self, request: Request) -> Response:
+        return await self._train(request, self._styles, self._style)
+
+    async def look(self, request: Request) -> Response:
+        """What the style that is being learned makes of the artist's picture by now."""
+        session = await self._session(request)
+        found = await run_in_threadpool(self._styles.of, session)
+        if found is None:
+            raise StudioError("There is no file {value}.", value=newstyle.LOOK)
+        return Response(await run_in_threadpool(found.preview), media_type="image/jpeg", headers=NOW)
+
+    async def _train(
+        self, request: Request, trainings: Trainings[Any], told: Telling, limit: int = MAX_ASKED
+    ) -> Response:
+        """Begins a training, or stops it, goes on with it or discards it, and answers with how far it is."""
         name = request.path_params["act"]
 
         def act(session: Session, said: dict[str, Any], text: locales.Table) -> dict[str, Any]:
             match name:
                 case "begin":
-                    self._voices.begin(session, said)
+                    trainings.begin(session, said)
                 case "stop":
-                    self._voices.stop(session)
+                    trainings.stop(session)
                 case "go":
-                    self._voices.go(session)
+                    trainings.go(session)
                 case "discard":
-                    self._voices.discard(session)
+                    trainings.discard(session)
                 case _:
                     raise StudioError("There is no file {value}.", value=name[:80])
-            return self._voice(session, text)
+            return told(session, text)
 
-        return await self._asked(request, act, 12 * MOST_LETTERS)
+        return await self._asked(request, act, limit)
+
+    def _style(self, session: Session, text: locales.Table) -> dict[str, Any]:
+        found, settings = self._styles.of(session), labelled(newstyle.choices(), "learn_set_", text)
+        if found is None:
+            return {"status": "none", "settings": settings}
+        error = text.say(found.error) if found.error else ""
+        return {**found.told(), "resting": self._styles.resting(found), "settings": settings, "error": error}
 
     def _voice(self, session: Session, text: locales.Table) -> dict[str, Any]:
         found, mine = self._voices.of(session), authorship.words(own_words(session))
-        settings = [
-            {**each, "label": text(f"own_set_{each['name']}"), "help": text.template(each["help"])}
-            for each in choices()
-        ]
+        settings = labelled(choices(), "own_set_", text)
         if found is None:
             return {"status": "none", "own": mine, "settings": settings}
         error = text.say(found.error) if found.error else ""
@@ -110,6 +143,11 @@ class Owned:
         said = read_json(await received(request, limit, too_long if limit == MAX_ASKED else too_large))
         text = await run_in_threadpool(locales.table, request.query_params.get("lang"))
         return JSONResponse(await run_in_threadpool(answer, session, said, text), headers=NOW)
+
+
+def labelled(settings: list[dict[str, Any]], prefix: str, text: locales.Table) -> list[dict[str, Any]]:
+    """Settings with their names and helps in words."""
+    return [{**each, "label": text(prefix + each["name"]), "help": text.template(each["help"])} for each in settings]
 
 
 def too_large(size: int) -> StudioError:

@@ -48,15 +48,19 @@ def ready_engines(brief: Brief, cancelled: Callable[[], bool]) -> Iterator[Progr
     When cancelled it returns at once; what is under way goes on, for the next round needs it too.
     """
     engines = list(dict.fromkeys(each.engine for each in _chain(brief)))
-    names = [name for engine in engines for name in registry.models(engine)]
-    for name in dict.fromkeys(names):
+    yield from fetched([name for engine in engines for name in registry.models(engine)], cancelled)
+    for engine in engines:  # the first one imports torch, which takes seconds
+        yield from _aside(partial(_load, engine), cancelled)
+
+
+def fetched(models: Sequence[str], cancelled: Callable[[], bool]) -> Iterator[Fetching]:
+    """Pulls those of the models that are not there yet, telling how far it is."""
+    for name in dict.fromkeys(models):
         if not store.present(name):
             wanted = store.entry(name)
             for told in _aside(partial(store.pull, name), cancelled):
                 ready = told.message == store.PREPARING
                 yield Fetching(told.done, told.message, title=wanted.title, size=wanted.size, preparing=ready)
-    for engine in engines:  # the first one imports torch, which takes seconds
-        yield from _aside(partial(_load, engine), cancelled)
 
 
 def _load(engine: str, _: store.Report) -> None:

@@ -112,11 +112,11 @@ class Studio:
             for sha in self.log.forget(id):
                 self.blobs.remove(sha)
         self.downloads.forget(id)
-        shutil.rmtree(self.voices(id), ignore_errors=True)
+        shutil.rmtree(self.unfinished(id), ignore_errors=True)
 
-    def voices(self, id: str) -> Path:
-        """Where a session's training is kept that is not finished."""
-        return self.home / "voices" / id
+    def unfinished(self, id: str) -> Path:
+        """Where a session's trainings are kept that are not finished."""
+        return self.home / "unfinished" / id
 
     def keep(self, session: str, event: Filed, data: bytes) -> None:
         """Stores the blob that the event speaks of, then logs the event: both, or neither."""

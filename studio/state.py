@@ -140,6 +140,7 @@ class State(BaseModel):
     mode: str = "style"  # of the latest act
     pictures: dict[str, Uploaded] = {}
     kept: dict[str, Kept] = {}  # axes, adapters and bank styles of the artist's own, by digest
+    called: dict[str, str] = {}  # what these are called, and those that were put away
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
     teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements
     writing: dict[int, Spliced | Recalled] = {}  # event number -> what it did to the notebook
@@ -276,11 +277,13 @@ def _keep(state: State, number: int, event: Kept | Shelved) -> None:
     """Something of the artist's own comes, gets another name, or is put away."""
     if isinstance(event, Kept):
         state.kept[event.sha256] = event
+        state.called[event.sha256] = event.name
     elif event.sha256 in state.kept:
         state.acts.append(number)
         kept = state.kept.pop(event.sha256)
         if event.name is not None:
             state.kept[event.sha256] = kept.model_copy(update={"name": event.name})
+            state.called[event.sha256] = event.name
 
 
 def _enlarge(state: State, number: int, event: Enlarging | Enlarged) -> None:

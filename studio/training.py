@@ -13,8 +13,9 @@ import typer
 from engines import language, registry, store
 from engines.api import check_options
 
-from . import config, pictures, terminal, textmodel
+from . import pictures, terminal, textmodel
 from .events import StudioError
+from .newstyle import MODELS, photographs, smaller
 from .terminal import Stop, aside, asking, console
 
 MOST_BYTES = 8_000_000  # of one file; how many characters may be learned from, the engine says
@@ -144,15 +145,21 @@ def painter(out: Path, before: Path | None, given: dict[str, Any]) -> dict[str, 
 # ── A style for the bank ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[str, Any]) -> dict[str, Any]:
+def style(
+    picture: Path, out: Path, folder: Path | None, name: str, network: bool, given: dict[str, Any]
+) -> dict[str, Any]:
     """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
     registry.infos()
-    from engines.files import write_whole
-    from engines.style import contents, stylefile, training
-    from engines.style.plan import Plan
+    from engines.style import kinds, stylefile, training
+    from engines.style.plan import NetworkPlan, Plan
 
     with asking():
-        plan = Plan(**check_options(Plan, given))
+        if given.get("from_scratch") and not network:
+            raise StudioError(
+                "--from-scratch goes with --network.", "A row of the bank begins with the nearest of its styles."
+            )
+        kind, what = (NetworkPlan, kinds.NETWORK) if network else (Plan, kinds.ROW)
+        plan = kind(**check_options(kind, given))
         name = style_name(name or picture.stem)
         seen = pictures.to_pixels(read_bytes(picture), picture.name)
         training.check_picture(seen)
@@ -160,18 +167,17 @@ def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[
         make_folder(out)
     if skipped:
         aside.print(f"Skipped, for they cannot be read: {', '.join(skipped)}.", highlight=False, soft_wrap=True)
-    if missing := [each for each in STYLE_MODELS if not store.present(each)]:
+    if missing := [each for each in MODELS if not store.present(each)]:
         terminal.pull(missing)
-    drawn = [contents.read(place) for place in sorted((config.assets() / "contents").glob("*.jpg"))]
-    file, look = out / f"{name}{stylefile.SUFFIX}", out / f"{name}.preview.jpg"
+    file, look = out / f"{name}{kinds.SUFFIXES[what]}", out / f"{name}.preview.jpg"
     facts: dict[str, Any] = {}
     with interrupted() as stopped, terminal.telling() as tell:
-        for event in training.train(seen, own, [*contents.photographs(), *drawn], file, plan, stopped, name):
+        for event in training.train(seen, own, photographs(), file, plan, stopped, name):
             match event:
                 case training.Step():
                     tell(_practice(event))
                 case training.Shown():
-                    write_whole(look, pictures.encode_jpeg(event.pixels))
+                    stylefile.write(look, pictures.encode_jpeg(event.pixels))
                 case training.Paused():
                     raise Stop(_stopped(event))
                 case training.Trained():
@@ -180,7 +186,6 @@ def style(picture: Path, out: Path, folder: Path | None, name: str, given: dict[
     return {**pair, **facts, "contents": {"own": len(own), "skipped": skipped}}
 
 
-STYLE_MODELS = ("style-bank-26", "hed-vgg16", "photographs")
 TOLD_EVERY = 20  # steps after which a line says how far it is, where stderr is no terminal
 MOST_PICTURES = 500  # of an artist's folder that are practised on
 
@@ -225,16 +230,6 @@ def read_pictures(folder: Path) -> tuple[list[Any], list[str]]:
     return found, skipped
 
 
-def smaller(pixels: Any, most: int = 1024) -> Any:
-    """A picture no larger than it takes to practise on its parts: many of them lie in memory together."""
-    import numpy as np
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((most, most), Image.Resampling.LANCZOS)
-    return np.array(picture)
-
-
 def make_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise StudioError("{name} is not a folder.", "Choose another --out.", name=str(out))
@@ -267,9 +262,10 @@ def show_style(facts: dict[str, Any]) -> None:
     loss = facts["style_loss"]
     if facts["stopped"]:
         aside.print(f"{facts['stopped']} The last good one was kept.", highlight=False)
+    again = f", {facts['sittings']} sittings" if facts["sittings"] > 1 else ""
     console.print(
-        f"Style loss {loss['first']:.3f} at first, {loss['last']:.3f} at last; {facts['steps']} steps from {facts['nearest']} in "
-        f"{facts['seconds']:.0f} s. The style is in {facts['file']}.",
+        f"Style loss {loss['first']:.3f} at first, {loss['last']:.3f} at last; {facts['steps']} steps from "
+        f"{facts['nearest'] or 'chance'} in {facts['seconds']:.0f} s{again}. The style is in {facts['file']}.",
         highlight=False,
         soft_wrap=True,
     )
@@ -286,6 +282,16 @@ def setting(name: str, kind: str = "text") -> Any:
     return typer.Option(min=facts["low"], max=facts["high"], help=facts["help"])
 
 
+def planned(name: str) -> Any:
+    """The same for a setting of a style's training whose default depends on what is learned: a row of the bank or a network."""
+    from engines.style.plan import NetworkPlan, Plan
+
+    facts = _settings("style")[name].metadata
+    row, network = (getattr(plan, name) for plan in (Plan, NetworkPlan))
+    about = f"{facts['help']}  [default: {row:g}, with --network {network:g}]"
+    return typer.Option(min=facts["low"], max=facts["high"], help=about, show_default=False)
+
+
 def default(name: str, kind: str = "text") -> Any:
     return _settings(kind)[name].default
 
@@ -293,9 +299,9 @@ def default(name: str, kind: str = "text") -> Any:
 def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
     registry.infos()  # the engines in their order, before a module of theirs is asked for
     if kind == "style":
-        from engines.style.plan import Plan as StylePlan
+        from engines.style.plan import NetworkPlan
 
-        return {each.name: each for each in dataclasses.fields(StylePlan)}
+        return {each.name: each for each in dataclasses.fields(NetworkPlan)}
     if kind == "gan":
         from engines.image.gan.plan import Plan as GanPlan
 

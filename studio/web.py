@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from engines.api import Brief
 
-from . import asides, config, easel, lab, locales, owned, pictures, render, sheets, teaching, texts
+from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
@@ -102,7 +102,7 @@ class Web:
         side = side_of(request, 2048)
         if shown_as_it_is(place, side):
             return FileResponse(place, media_type="image/png", headers=headers)
-        data = await run_in_threadpool(self._thumbnail, place.name, place.read_bytes, side)
+        data = await run_in_threadpool(self._thumbnail, place.name, lambda: own.look_of(place.read_bytes()), side)
         return Response(data, media_type="image/jpeg", headers=headers)
 
     async def sheet(self, request: Request) -> Response:
@@ -175,8 +175,8 @@ class Web:
 
     def _described(self, session: Session, ref: str, data: bytes = b"") -> dict[str, Any]:
         """A picture of the session, and the brief that its file brings along."""
-        known = session.state().pictures
-        kept, brief = known[ref.removeprefix("sha256:")], remade(data, known)
+        state = session.state()
+        kept, brief = state.pictures[ref.removeprefix("sha256:")], remade(data, {*state.pictures, *state.called})
         facts = {"ref": ref, "name": kept.name, "width": kept.width, "height": kept.height}
         return facts | {"brief": brief.to_dict() if brief else None}
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engines.api import Preview
-from studio.desk import WAITING_LIMIT, Desk, Queued, Ticket
+from studio.desk import ASIDES, TRAININGS, WAITING_LIMIT, Desk, Queued, Ticket
 from studio.events import StudioError
 
 
@@ -238,3 +238,80 @@ def test_closing_cancels_everything_and_lets_nobody_in(jobs):
     with pytest.raises(StudioError, match="closing"):
         desk.admit("a")
     assert said(desk.submit("a", 1, jobs.work("late"))) == ["late cancelled"]  # nobody waits for it for ever
+
+
+# ── Long work beside the rounds ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Steps:
+    """A patient job that counts for as long as it is not cancelled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, cancelled: Callable[[], bool]) -> Iterator[object]:
+        while not cancelled():
+            self.count += 1
+            time.sleep(0.002)
+        yield "cancelled"
+
+
+def test_a_patient_job_stands_still_while_a_round_is_made_or_waits(desk, jobs):
+    steps = Steps()
+    ticket = desk.submit("a/beside", -1, steps, TRAININGS)
+    until(lambda: steps.count > 5)
+    rounds = [desk.submit(name, 0, jobs.work(name)) for name in ("a", "b")]
+    until(lambda: jobs.ran == ["a"])  # it holds up nobody
+    time.sleep(0.02)
+    before = steps.count
+    time.sleep(0.1)
+    assert desk.held(TRAININGS)
+    assert steps.count == before
+    jobs.gate.set()
+    assert all(each.wait(5) for each in rounds)
+    until(lambda: steps.count > before)
+    assert not desk.held(TRAININGS)
+    desk.cancel("a")  # its rounds, not what is beside them
+    assert not ticket.done
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_one_that_stands_still_hears_at_once_that_it_is_to_stop(desk, jobs, end):
+    steps = Steps()
+    ticket = desk.submit("a/beside", -1, steps, TRAININGS)
+    until(lambda: steps.count > 0)
+    desk.submit("b", 0, jobs.work("b"))
+    until(lambda: jobs.ran == ["b"])
+    began = time.monotonic()
+    if end == "cancel":
+        assert desk.cancel("a/beside", -1) == [ticket]
+    else:
+        desk.close()
+    assert ticket.wait(5)
+    assert time.monotonic() - began < 0.5
+    assert said(ticket) == ["cancelled"]
+
+
+def test_patient_jobs_come_one_after_the_other_and_know_how_many_are_before_them(desk):
+    works = [Steps() for _ in range(3)]
+    tickets = [desk.submit(f"{at}/beside", -1, work, TRAININGS) for at, work in enumerate(works)]
+    until(lambda: works[0].count > 0)
+    assert [each.ahead for each in tickets] == [0, 1, 2]
+    desk.cancel("0/beside")
+    until(lambda: works[1].count > 0)
+    assert [each.ahead for each in tickets[1:]] == [0, 1]
+    assert works[2].count == 0
+
+
+def test_a_later_line_stands_still_for_an_earlier_one(desk):
+    training, aside = Steps(), Steps()
+    desk.submit("a/style", -1, training, TRAININGS)
+    until(lambda: training.count > 0)
+    desk.submit("b/large", -1, aside, ASIDES)
+    until(lambda: aside.count > 0)
+    time.sleep(0.02)
+    before = training.count, aside.count
+    until(lambda: aside.count > before[1] + 5)
+    assert training.count == before[0]
+    desk.cancel("b/large")
+    until(lambda: training.count > before[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import zipfile
 
@@ -65,18 +66,21 @@ def test_without_a_size_it_is_large_and_twice_as_large_at_least(session, larger)
     until(lambda: of(larger, session, status="done", size=large.LARGE))
 
 
-def test_a_round_does_not_wait_for_it(studio, session, larger, monkeypatch):
-    monkeypatch.setattr(large, "SLICE", 0.0)
+def test_it_stands_still_for_every_round(studio, session, larger):
     list(session.propose(SLOW))
     larger.begin(session, 0, 0, 256)
     until(lambda: of(larger, session, status="running"))
-    before = []
+    goes, before = threading.Event(), []
 
     def work(cancelled):
-        before.append(of(larger, session, status="waiting"))
+        goes.wait(30)
+        before.append(of(larger, session, status="running"))
         yield from ()
 
-    assert studio.desk.submit("another", 0, work).wait(30)
+    ticket = studio.desk.submit("another", 0, work)
+    time.sleep(0.7)  # longer than it takes by itself
+    goes.set()
+    assert ticket.wait(30)
     assert before == [True]
     until(lambda: of(larger, session, status="done"))
 
@@ -87,6 +91,7 @@ def test_it_is_stopped_and_taken_up_also_by_another_studio(studio, session, larg
     with pytest.raises(StudioError, match="already"):
         larger.begin(session, 0, 0, 256)
     larger.stop(session, 0, 0)
+    until(lambda: of(larger, session, status="stopped"))
     assert of(larger, session, status="stopped", size=256)
     later = Studio(studio.home)
     try:

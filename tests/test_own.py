@@ -132,7 +132,7 @@ def test_a_voice_is_trained_and_becomes_a_file_of_the_session(studio, session, v
     assert (kept.what, kept.name) == ("adapter", "mine")
     assert kept.about["after"] < kept.about["before"]
     assert adapter.load(session.files.data(f"sha256:{found.sha256}")).facts["name"] == "mine"
-    assert not studio.voices(session.id).exists()
+    assert not (studio.unfinished(session.id) / "voice").exists()
     told = json.loads(json.dumps(found.told()))
     assert told["step"] == told["total"] == told["losses"][-1][0]
     assert len(told["scores"]) > 1
@@ -159,13 +159,12 @@ def test_what_was_stopped_is_taken_up_by_another_studio(studio, session, voices)
     until(lambda: left.step > found.step)
     later.discard(again.session(session.id))
     assert later.of(again.session(session.id)) is None
-    assert not again.voices(session.id).exists()
+    assert not (again.unfinished(session.id) / "voice").exists()
     assert not again.session(session.id).state().kept
     again.close()
 
 
-def test_a_training_gives_way_to_whoever_waits(studio, session, voices, monkeypatch):
-    monkeypatch.setattr(voice, "SLICE", 0.0)
+def test_a_training_gives_way_to_whoever_waits(studio, session, voices):
     found = voices.begin(session, ASKED | {"settings": SETTINGS | {"epochs": 200}})
     until(lambda: found.step > 2)
     done = threading.Event()
@@ -188,7 +187,7 @@ def test_rounds_of_the_session_are_not_stopped_with_its_training(studio, session
     until(lambda: found.step > 0)
     studio.forget(session.id)
     until(lambda: not found.active)
-    assert not studio.voices(session.id).exists()
+    assert not (studio.unfinished(session.id) / "voice").exists()
     assert not studio.desk.jobs(beside(session.id, "voice"))
 
 
@@ -207,7 +206,7 @@ def test_what_no_voice_can_be_trained_from_is_told_at_once(studio, session, voic
     with pytest.raises(UserError, match=told):
         voices.begin(session, ASKED | change)
     assert voices.of(session) is None
-    assert not studio.voices(session.id).exists()
+    assert not (studio.unfinished(session.id) / "voice").exists()
 
 
 def test_only_the_artists_own_words_are_learned_from_the_notebook(session):

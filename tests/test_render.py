@@ -53,7 +53,7 @@ def panels(scene, session, looking=0):
     past = next(each for each in view["rounds"] if each["round"] == looking)
     return {
         "header": render.header(scene, ("style",)),
-        "brief": render.brief(scene, view, ["still-life"], ["ink-wash"]),
+        "brief": render.brief(scene, view, ["still-life"], ["ink-wash"], {}),
         "round": render.round_panel(scene, view, past),
         "learned": render.learned(scene, view),
         "history": render.history(scene, view),
@@ -290,7 +290,7 @@ def test_sliders_derive_from_the_options(scene, session):
 def test_an_engine_that_somebody_added_is_drawn_with_its_own_names(scene, session, add_engine):
     add_engine()
     fresh = render.Scene(scene.session, scene.text, registry.infos())
-    value = render.brief(fresh, session.view(), ["still-life", "my-dog"], [])
+    value = render.brief(fresh, session.view(), ["still-life", "my-dog"], [], {})
     added = {each["name"]: each for each in value["engines"]}["screen-print"]
     assert added["label"] == "Screen print"
     assert [style["label"] for style in added["styles"]] == ["riso blue", "riso red"]
@@ -332,3 +332,10 @@ def test_the_model_that_writes_is_told_in_a_line(scene, count, size):
     assert told.count(" · ") == (2 if count else 1)
     assert size in told
     assert scene.text("model_hub") in told
+
+
+def test_styles_of_ones_own_stand_among_those_of_the_engine_that_takes_them(scene, session):
+    kept = {"a" * 64: {"what": "style", "name": "dunes", "about": {}}}
+    value = render.brief(scene, session.view(), ["still-life"], ["ink-wash"], kept)
+    assert value["kept"] == [{"ref": "sha256:" + "a" * 64, "what": "style", "name": "dunes", "about": {}}]
+    assert [each["name"] for each in value["engines"] if each["files"]] == ["style-bank"]

@@ -154,7 +154,7 @@ GAN = EngineInfo(
     summary="Breeds small pictures of a GAN that you trained.",
     options=GanOptions,
     needs=("styles",),
-    file_styles=True,
+    file_styles="gan",
     models=("hed-vgg16",),
     random=True,
 )

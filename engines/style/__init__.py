@@ -1,5 +1,5 @@
-"""Style engines: the bank of 26 painting styles, any picture as a style, and any picture as a style by optimisation. Facts only;
-torch loads with the engines."""
+"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, and styles with a
+network of their own. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..api import Engine, EngineInfo, option
 from ..registry import register
+from . import kinds
 
 # In the order of the network's 26 rows, named for what one sees.
 BANK_STYLES = (
@@ -136,7 +137,7 @@ BANK = EngineInfo(
     options=StyleOptions,
     needs=("content", "styles"),
     styles=BANK_STYLES,
-    file_styles=True,
+    file_styles=kinds.ROW,
     masks=("style",),
     models=("style-bank-26",),
 )
@@ -167,6 +168,16 @@ GATYS = EngineInfo(
     continues=True,
     explains=True,
 )
+NETWORK = EngineInfo(
+    name="style-network",
+    mode="style",
+    version="1",
+    summary="Styles of your own with a whole network each, as near to their picture as a fast painter comes.",
+    options=StyleOptions,
+    needs=("content", "styles"),
+    file_styles=kinds.NETWORK,
+    masks=("style",),
+)
 
 
 def _bank() -> Engine:
@@ -187,6 +198,13 @@ def _gatys() -> Engine:
     return Gatys()
 
 
+def _networks() -> Engine:
+    from .owned import StyleNetworks
+
+    return StyleNetworks()
+
+
 register(BANK, _bank)
 register(CODES, _codes)
 register(GATYS, _gatys)
+register(NETWORK, _networks)

@@ -13,9 +13,10 @@ from torch import Tensor
 from .. import store
 from ..api import Pixels
 from ..vision import planes
+from .plan import Plan
 
 PHOTOGRAPHS = "photographs"  # in the store
-DIFFERENT = 48  # parts that are practised on in turn: what is seen in them is remembered
+SIZES = (5 / 8, 1, 11 / 8)  # of parts, so that a style paints well at any
 LEAST = 0.55  # of a picture's short side that a part has
 RECOLOURED = 0.5  # of the parts
 OWN = 0.5  # of the parts that come from the artist's own pictures, where there are any
@@ -32,17 +33,21 @@ def read(place: Path) -> Pixels:
 
 
 class Parts:
-    """`DIFFERENT` squares of `size` pixels, cut out of pictures. `own` are the artist's."""
+    """`different` squares of about `size` pixels, cut out of pictures. `own` are the artist's."""
 
-    def __init__(self, own: Sequence[Pixels], others: Sequence[Pixels], size: int, seed: int) -> None:
+    def __init__(
+        self, own: Sequence[Pixels], others: Sequence[Pixels], size: int, seed: int, different: int = Plan.different
+    ) -> None:
         self._own, self._others, self._size, self._seed = list(own), list(others), size, seed
+        self.different = different
 
     def __call__(self, at: int) -> Tensor:
-        """One of them, (1, 3, size, size) in 0-1; after `DIFFERENT` they come again."""
-        chance = np.random.default_rng([self._seed, at % DIFFERENT])
+        """One of them, (1, 3, side, side) in 0-1, the side one of `SIZES` and a multiple of 16; after `different` they come again."""
+        at %= self.different
+        chance = np.random.default_rng([self._seed, at])
         pictures = self._own if self._own and (not self._others or chance.random() < OWN) else self._others
         pixels = pictures[int(chance.integers(len(pictures)))]
-        part = cut(pixels, self._size, chance)
+        part = cut(pixels, 16 * round(self._size * SIZES[at % len(SIZES)] / 16), chance)
         return recoloured(part, chance) if chance.random() < RECOLOURED else part
 
 

@@ -56,6 +56,16 @@ class Kernels:
     expand: tuple[Tensor, Tensor, Tensor]
     contract_bias: tuple[Tensor, Tensor, Tensor] | None = None  # then the contracting part is not normalised
 
+    def each(self) -> list[Tensor]:
+        """All in the order in which they come."""
+        return [*self.contract, *(kernel for pair in self.residual for kernel in pair), *self.expand]
+
+    @classmethod
+    def of(cls, each: Sequence[Tensor]) -> Kernels:
+        """From all in their order: the residual blocks lie between three that contract and three that expand."""
+        (one, two, three), between, (four, five, six) = each[:3], each[3:-3], each[-3:]
+        return cls((one, two, three), tuple(zip(between[::2], between[1::2], strict=True)), (four, five, six))
+
 
 @dataclass(frozen=True)
 class Prepared:

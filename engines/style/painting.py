@@ -1,4 +1,4 @@
-"""What the two style engines share: a picture in, a stream of events out, strength, kept colours and the style brush."""
+"""What the fast style engines share: a picture in, a stream of events out, strength, kept colours and the style brush."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from ..api import (
     Setting,
     Started,
 )
-from ..unfinished import Stopped
 from . import StyleOptions
 from .arithmetic import Norm
 from .network import StyleNetwork
@@ -44,6 +43,10 @@ SOFT = 64  # a brush's edge fades over about one part in so many of the long sid
 PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
 TOGETHER = 1024  # long side up to which variants are painted at the same time, and memory stays reserved between rounds
 GROUP = 2**18  # pixels of previews that are painted as one batch at most
+
+
+class Stopped(Exception):
+    """Leaves the network when the artist pressed Stop."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ class StyleEngine:
     def load(self) -> StyleNetwork:
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """Gives back the memory that is kept between two pictures of the same size."""
+        if self._network is not None:
+            self._network.forget()
+
     def norms(self, brief: Brief, own: Callable[[], Tensor], pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
         """Each style of the brief as the parameters of all normalised layers, each (C,). `own` is the content's own style."""
         raise NotImplementedError
@@ -121,8 +129,8 @@ class StyleEngine:
             yield Cancelled(finished)
             return
         finally:
-            if self._network is not None and brief.size > TOGETHER:
-                self._network.forget()
+            if brief.size > TOGETHER:
+                self.forget()
         yield Done(time.perf_counter() - began, device.peak_memory_mb())
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
@@ -150,10 +158,7 @@ class StyleEngine:
         network, pixels = self.network(), fitted(source, size)
         content = torch.from_numpy(pixels).float().div_(255)  # (H, W, 3)
         features = network.prepare(content, check)
-        masks = {
-            key.removeprefix("style:"): brush(pictures(ref), (content.shape[0], content.shape[1]))
-            for key, ref in brief.masks.items()
-        }
+        masks = brushes(brief, pictures, (content.shape[0], content.shape[1]))
 
         @cache
         def own() -> Tensor:  # not by the content's reference: in a `then` that stands for another picture each time
@@ -212,13 +217,7 @@ def brushed(
 ) -> tuple[list[Norm], Tensor]:
     """Styles that vary over the picture, and how much of it they cover, (H, W) in 0-1. A style without a mask is everywhere."""
     used = [name for name, weight in weights.items() if weight > 0]
-    size = next(iter(masks.values())).shape
-    everywhere = torch.ones(size)
-    shares = torch.stack([weights[name] * masks.get(name, everywhere) for name in used])  # (S, H, W)
-    cover = torch.stack([masks.get(name, everywhere) for name in used]).amax(0)
-    plain = torch.tensor([weights[name] for name in used])[:, None, None]
-    total = shares.sum(0, keepdim=True)
-    shares = torch.where(total > 1e-3, shares / total.clamp(min=1e-3), plain)  # where nothing covers, nothing shows
+    shares, cover = shared({name: weights[name] for name in used}, masks)
     made: dict[tuple[int, int], Tensor] = {}
     style: list[Norm] = []
     for layer, resolution in enumerate(resolutions):
@@ -229,6 +228,23 @@ def brushed(
         stacked = [torch.stack([norms[name][layer][which] for name in used]) for which in (0, 1)]  # (S, C)
         style.append((made[resolution] @ stacked[0], made[resolution] @ stacked[1]))
     return style, cover
+
+
+def shared(weights: Mapping[str, float], masks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Each style's share of every place, (S, H, W) of sum 1, and how much of it they cover, (H, W) in 0-1."""
+    everywhere = torch.ones(next(iter(masks.values())).shape)
+    shares = torch.stack([weight * masks.get(name, everywhere) for name, weight in weights.items()])
+    cover = torch.stack([masks.get(name, everywhere) for name in weights]).amax(0)
+    plain = torch.tensor(list(weights.values()))[:, None, None]
+    total = shares.sum(0, keepdim=True)
+    return torch.where(
+        total > 1e-3, shares / total.clamp(min=1e-3), plain
+    ), cover  # where nothing covers, nothing shows
+
+
+def brushes(brief: Brief, pictures: Pictures, size: tuple[int, int]) -> dict[str, Tensor]:
+    """The brief's masks by style, (H, W) each."""
+    return {key.removeprefix("style:"): brush(pictures(ref), size) for key, ref in brief.masks.items()}
 
 
 def brush(mask: Pixels, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The settings of a new bank style's training. No torch here: the command line reads them."""
+"""The settings of a new style's training. No torch here: the command line reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..api import option
 
 @dataclass(frozen=True)
 class Plan:
-    """How a style is learned. The defaults were chosen for two processor cores, and so that what a picture shows is still seen."""
+    """How a row of the bank is learned. The defaults suit two processor cores, and leave what a picture shows to be seen."""
 
     minutes: float = option(8.0, low=0.01, high=1440, step=0.5, help="Minutes that the training may take.")
     steps: int = option(600, low=1, high=100_000, step=1, help="Steps after which it ends in any case.")
@@ -31,3 +31,17 @@ class Plan:
     seed: int = option(
         0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same style."
     )
+    different = 48  # parts that are practised on in turn: what is seen in them is remembered
+
+
+@dataclass(frozen=True)
+class NetworkPlan(Plan):
+    """How a whole network is learned. Minutes and steps are those of one sitting, of which there may be any number."""
+
+    minutes: float = option(1440.0, low=0.01, high=1440, step=0.5, help="Minutes that a sitting may take.")
+    steps: int = option(3000, low=1, high=100_000, step=1, help="Steps after which a sitting ends in any case.")
+    learning_rate: float = option(
+        0.02, low=1e-5, high=0.5, step=1e-3, help="How fast it learns; too fast never settles."
+    )
+    from_scratch: bool = option(False, help="Begin with chance instead of the bank's network.")
+    different = 96_000  # hardly any part comes twice: a network would learn them by heart

@@ -1,10 +1,13 @@
-"""A style of one's own as one small file: the scales and shifts of the bank's layers, a name, a thumbnail, and what network they fit."""
+"""A style of one's own as one small file, with a name, a thumbnail and facts: the scales and shifts of the bank's layers with what network
+they fit, or a whole network."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +17,15 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from ..errors import EngineError
-from ..files import KEY, holds_tensors, is_pickle
 from .arithmetic import Norm
+from .kinds import KEY, NETWORK, ROW, SUFFIXES, about, is_pickle, is_trained, kind
+from .network import Kernels
 
-SUFFIX = ".style.safetensors"
+SUFFIX = SUFFIXES[ROW]
 VERSION = 1  # of the file
 THUMBNAIL = "thumbnail"
-MOST_BYTES = 2**22
+MOST_BYTES = 2**23
+MOST_CHANNELS, MOST_BLOCKS = 512, 16
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,24 @@ class Style:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Own:
+    """A style that has a whole network: `kernels` and the row that goes with them."""
+
+    name: str
+    kernels: Kernels
+    row: Sequence[Norm]
+    thumbnail: bytes = b""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ── A row of the bank ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def pack(style: Style, layers: Sequence[str]) -> bytes:
     """The file's bytes. The same style gives the same bytes."""
-    tensors = named(style.row, layers)
-    if style.thumbnail:
-        tensors[THUMBNAIL] = torch.frombuffer(bytearray(style.thumbnail), dtype=torch.uint8)
-    about = {"version": VERSION, "name": style.name, "network": style.network, "facts": style.facts}
-    return bytes_of(tensors, {KEY: json.dumps(about, sort_keys=True, ensure_ascii=False)})
+    said = {"name": style.name, "network": style.network, "facts": style.facts}
+    return packed(named(style.row, layers), style.thumbnail, said)
 
 
 def named(row: Sequence[Norm], layers: Sequence[str]) -> dict[str, Tensor]:
@@ -52,34 +68,91 @@ def named(row: Sequence[Norm], layers: Sequence[str]) -> dict[str, Tensor]:
     return found
 
 
-def is_one(data: bytes) -> bool:
-    """Whether it may be a file of tensors, rather than a picture: how it begins says so."""
-    return holds_tensors(data) or is_pickle(data)
-
-
 def load(data: bytes, layers: Sequence[str], widths: Sequence[int], network: str, name: str = "") -> Style:
     """The style of a file's bytes, held against the bank: its layers, their channels, and the SHA-256 of its weights.
 
-    Raises `EngineError` where it is none, damaged, a format that may hold code, of another version, or of another network.
+    Raises `EngineError` where it is none, damaged, a format that may hold code, of another version, of another kind, or of another network.
     """
-    if is_pickle(data):
+    tensors, said = opened(data, ROW, name)
+    if said.get("network") != network:
         raise EngineError(
-            "{name} is a pickle, a format that may hold code. It is not opened.",
-            "Styles are safetensors files, as studio train style writes them.",
-            name=name or "The style file",
+            "The style {name} was trained for other weights of the bank.", "Train it again.", name=name or said["name"]
         )
-    if len(data) > MOST_BYTES or not is_one(data):
-        raise EngineError(
-            "{name} is no style file.",
-            "The bank paints in its own styles and in those that studio train style makes. With a picture as a style, choose "
-            "style-codes, or train a style from it: studio train style PICTURE --out DIR",
-            name=name or "What was given as a style",
+    row = row_of(tensors, layers, widths, name)
+    if tensors:
+        raise damaged(name)
+    return Style(said["name"], row, network, said["thumbnail"], said["facts"])
+
+
+def row_of(tensors: dict[str, Tensor], layers: Sequence[str], widths: Sequence[int], name: str) -> list[Norm]:
+    """Takes the scales and shifts of all layers out of the tensors."""
+    return [
+        (
+            taken(tensors, f"{layer}.norm.gamma", (width,), torch.float32, name),
+            taken(tensors, f"{layer}.norm.beta", (width,), torch.float32, name),
         )
+        for layer, width in zip(layers, widths, strict=True)
+    ]
+
+
+# ── A whole network ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pack_network(own: Own) -> bytes:
+    """The file's bytes: convolutions in float16, half of what they would take, scales and shifts in float32."""
+    layers = layers_of(len(own.kernels.residual))
+    tensors = {
+        f"{layer}.w": kernel.detach().half().cpu().contiguous()
+        for layer, kernel in zip(layers, own.kernels.each(), strict=True)
+    }
+    said = {"kind": NETWORK, "name": own.name, "facts": own.facts}
+    return packed(tensors | named(own.row, layers), own.thumbnail, said)
+
+
+def load_network(data: bytes, name: str = "") -> Own:
+    """The network of a file's bytes. Raises `EngineError` where it is none, damaged, a format that may hold code, of another version,
+    or of another kind."""
+    tensors, said = opened(data, NETWORK, name)
+    blocks = sum(key.startswith("res.") and key.endswith(".0.w") for key in tensors)
+    ends = [tensors.get(f"{part}.{at}.w", torch.empty(0)) for part in ("contract", "expand") for at in range(3)]
+    widths = [kernel.shape[0] if kernel.ndim == 4 else 0 for kernel in ends]
+    if not (1 <= blocks <= MOST_BLOCKS and all(1 <= width <= MOST_CHANNELS for width in widths) and widths[-1] == 3):
+        raise damaged(name)
+    outs = [*widths[:3], *[widths[2]] * (2 * blocks), *widths[3:]]
+    layers = layers_of(blocks)
+    kernels = []
+    for at, (layer, out, into) in enumerate(zip(layers, outs, [3, *outs], strict=False)):
+        side = 9 if at in (0, len(layers) - 1) else 3
+        kernels.append(taken(tensors, f"{layer}.w", (out, into, side, side), torch.float16, name).float())
+    row = row_of(tensors, layers, outs, name)
+    if tensors:
+        raise damaged(name)
+    return Own(said["name"], Kernels.of(kernels), row, said["thumbnail"], said["facts"])
+
+
+def layers_of(blocks: int) -> list[str]:
+    """The layers of a network with so many residual blocks, as the bank's file names them."""
+    residual = [f"res.{block}.{at}" for block in range(blocks) for at in range(2)]
+    return [*(f"contract.{at}" for at in range(3)), *residual, *(f"expand.{at}" for at in range(3))]
+
+
+# ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def packed(tensors: Mapping[str, Tensor], thumbnail: bytes, said: Mapping[str, Any]) -> bytes:
+    look = {THUMBNAIL: torch.frombuffer(bytearray(thumbnail), dtype=torch.uint8)} if thumbnail else {}
+    return bytes_of(
+        {**tensors, **look}, {KEY: json.dumps({"version": VERSION, **said}, sort_keys=True, ensure_ascii=False)}
+    )
+
+
+def opened(data: bytes, wanted: str, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A file's tensors without the thumbnail, and what it says of itself, with that. Raises `EngineError` as `load` does."""
+    refuse_foreign(data, name)
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about = json.loads(header["__metadata__"][KEY])
+        said = about(data)
         tensors = tensors_of(data)
-        version, called, of, facts = (about[key] for key in ("version", "name", "network", "facts"))
+        version, called, facts = said["version"], said["name"], said["facts"]
     except (ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
         raise damaged(name) from error
     if version != VERSION:
@@ -90,29 +163,72 @@ def load(data: bytes, layers: Sequence[str], widths: Sequence[int], network: str
             version=str(version),
             known=VERSION,
         )
-    if of != network:
+    if kind(data) != wanted:
         raise EngineError(
-            "The style {name} was trained for other weights of the bank.", "Train it again.", name=name or str(called)
+            "The style {name} has a network of its own."
+            if wanted == ROW
+            else "The style {name} has no network of its own: it belongs to the bank.",
+            "Leave the engine out, or choose style-network."
+            if wanted == ROW
+            else "Leave the engine out, or choose style-bank.",
+            name=name or str(called),
         )
-    row = _row(tensors, layers, widths, name)
-    thumbnail = tensors.get(THUMBNAIL, torch.zeros(0, dtype=torch.uint8))
+    thumbnail = tensors.pop(THUMBNAIL, torch.zeros(0, dtype=torch.uint8))
     if not isinstance(called, str) or not isinstance(facts, dict) or thumbnail.dtype != torch.uint8:
         raise damaged(name)
-    return Style(called, row, network, thumbnail.numpy().tobytes(), facts)
+    return tensors, {**said, "thumbnail": thumbnail.numpy().tobytes()}
 
 
-def _row(tensors: Mapping[str, Tensor], layers: Sequence[str], widths: Sequence[int], name: str) -> list[Norm]:
-    wanted = {f"{layer}.norm.{part}": width for layer, width in zip(layers, widths, strict=True) for part in PARTS}
-    for key, width in wanted.items():
-        found = tensors.get(key)
-        if found is None or found.shape != (width,) or found.dtype != torch.float32 or not found.isfinite().all():
-            raise damaged(name)
-    if set(tensors) - set(wanted) - {THUMBNAIL}:
+def refuse_foreign(data: bytes, name: str) -> None:
+    """Raises `EngineError` for pickles, pictures and whatever else is no file of tensors."""
+    if is_pickle(data):
+        raise EngineError(
+            "{name} is a pickle, a format that may hold code. It is not opened.",
+            "Styles are safetensors files, as studio train style writes them.",
+            name=name or "The style file",
+        )
+    if len(data) > MOST_BYTES or not is_trained(data):
+        raise EngineError(
+            "{name} is no style file.",
+            "The bank paints in its own styles and in those that studio train style makes. With a picture as a style, choose "
+            "style-codes, or train a style from it: studio train style PICTURE --out DIR",
+            name=name or "What was given as a style",
+        )
+
+
+def taken(tensors: dict[str, Tensor], key: str, shape: tuple[int, ...], dtype: torch.dtype, name: str) -> Tensor:
+    """A tensor, which is none of the others then. Raises `EngineError` where it is missing, of another shape or type, or no number."""
+    found = tensors.pop(key, None)
+    if found is None or found.shape != shape or found.dtype != dtype or not found.isfinite().all():
         raise damaged(name)
-    return [(tensors[f"{layer}.norm.gamma"], tensors[f"{layer}.norm.beta"]) for layer in layers]
+    return found
 
 
-PARTS = ("gamma", "beta")
+def write(place: Path, data: bytes) -> None:
+    """Puts the file into its place whole or not at all. Raises `EngineError` where it cannot be written."""
+    part = place.with_name(f".{place.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, place)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise EngineError(
+            "The style could not be written to {path}: {why}.",
+            "Make room or choose another folder; what was there before is as it was.",
+            path=str(place),
+            why=error.strerror or str(error),
+        ) from error
+
+
+def thumbnail(data: bytes) -> bytes:
+    """The picture in a style's file, a JPEG that nobody has checked; nothing where there is none."""
+    try:
+        return tensors_of(data)[THUMBNAIL].numpy().tobytes()
+    except (KeyError, SafetensorError):
+        return b""
 
 
 def damaged(name: str) -> EngineError:

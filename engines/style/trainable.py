@@ -1,7 +1,6 @@
-"""The bank's network as gradients see it: every scale and shift is an input, the convolutions stay as they are.
+"""The bank's network as gradients see it: every scale and shift is an input; to the convolutions gradients flow where they ask for them.
 
-It computes what `network.py` does (Dumoulin, Shlens, Kudlur 2017, table 1), written plainly so that autograd follows. Only the scales
-and shifts of one style are learned, as in section 3.2 of the paper, where a new style joins a trained network.
+It computes what `network.py` does (Dumoulin, Shlens, Kudlur 2017, table 1), written plainly so that autograd follows.
 """
 
 from __future__ import annotations
@@ -22,25 +21,18 @@ Check = Callable[[], None]
 
 @dataclass(frozen=True)
 class Trainable:
-    """The convolutions of a bank on one device; `paint` with any row of scales and shifts."""
+    """The convolutions on one device, in the number type that is fast there; `paint` with any row of scales and shifts."""
 
     kernels: Kernels
     choice: Choice
 
     def __post_init__(self) -> None:
-        kernels = self.kernels
-        one, two, three = (placed(kernel, self.choice) for kernel in kernels.contract)
-        residual = tuple(
-            (placed(first, self.choice), placed(second, self.choice)) for first, second in kernels.residual
-        )
-        four, five, six = (placed(kernel, self.choice) for kernel in kernels.expand)
-        object.__setattr__(self, "kernels", Kernels((one, two, three), residual, (four, five, six)))
+        placed_ones = [placed(kernel, self.choice) for kernel in self.kernels.each()]
+        object.__setattr__(self, "kernels", Kernels.of(placed_ones))
 
     def widths(self) -> list[int]:
         """How many channels each normalised layer has, in the order in which they come."""
-        kernels = self.kernels
-        pairs = [kernel for pair in kernels.residual for kernel in pair]
-        return [kernel.shape[0] for kernel in (*kernels.contract, *pairs, *kernels.expand)]
+        return [kernel.shape[0] for kernel in self.kernels.each()]
 
     def paint(self, pictures: Tensor, row: Sequence[Norm], check: Check) -> Tensor:
         """pictures: (N, 3, H, W) in 0-1, sides multiples of 4; row: gamma and beta of each layer, (C,) float32. (N, 3, H, W) in 0-1.

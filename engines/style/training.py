@@ -1,15 +1,15 @@
-"""A new style for the bank from one picture: only its scales and shifts are learned, the convolutions stay as they are.
+"""A new style from one picture: a row of the bank, or a network of its own; `learned.py` says what of it changes.
 
-Dumoulin, Shlens, Kudlur 2017, "A learned representation for artistic style", section 3.2 (a new style joins a trained network), by the
-perceptual losses of section 2.1, which here are those of the engine `gatys`: its layers, its weights, its shares of the target.
-Departures: it begins with that of the bank's styles whose paintings are nearest by that loss, instead of values drawn by chance.
+Dumoulin, Shlens, Kudlur 2017, "A learned representation for artistic style", and Johnson, Alahi, Fei-Fei 2016, "Perceptual losses for
+real-time style transfer and super-resolution": both by perceptual losses, which here are those of the engine `gatys`: its layers, its
+weights, its shares of the target. Departures: it begins with that of the bank's styles whose paintings are nearest by that loss. A
+network learns in sittings, each with a learning rate that goes up and comes down (Loshchilov and Hutter 2017, "SGDR: stochastic
+gradient descent with warm restarts"), so that each ends with a style that can be used.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,18 +22,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import device, files, store, unfinished, vision
+from .. import vision
 from ..api import EngineError, Pixels, check_options
-from . import BANK_STYLES, bank, stylefile
-from .arithmetic import Norm
+from . import bank, kinds, unfinished
 from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
-from .contents import DIFFERENT, Parts
+from .contents import Parts
+from .learned import Bank, Learned, Network, Row
 from .losses import Objective, Region, Weights, gram
-from .painting import fitted, to_pixels
-from .plan import Plan
+from .painting import Stopped, fitted, to_pixels
+from .plan import NetworkPlan, Plan
 from .statistics import resized, rounded
-from .stylefile import Style
-from .trainable import Trainable
+from .stylefile import write
 
 SMOOTH = 0.32  # weight of the variation beside a style of 1, as at the smoothness that `gatys` has by default
 TIMED = 3  # steps after which it is known how many fit into the minutes
@@ -82,23 +81,6 @@ class Trained:
 Event = Step | Shown | Paused | Trained
 
 
-@dataclass(frozen=True)
-class Bank:
-    """The network that gains a style: its convolutions, the rows of its styles by name, and the SHA-256 of its weights."""
-
-    network: Trainable
-    rows: Mapping[str, Sequence[Norm]]
-    layers: Sequence[str]
-    sha256: str
-
-    @classmethod
-    def of_store(cls) -> Bank:
-        """Raises `EngineError` where the weights are missing or damaged."""
-        found = store.tensors(bank.MODEL, bank.FILE)
-        rows = dict(zip(BANK_STYLES, bank.rows(found), strict=True))
-        return cls(Trainable(bank.kernels(found), device.choose()), rows, bank.LAYERS, store.sha256(bank.MODEL))
-
-
 @dataclass
 class Log:
     """What is known of a training so far; with the tensors, all that it takes to go on."""
@@ -109,6 +91,9 @@ class Log:
     nearest: str = ""
     stopped: str = ""  # why it ended early
     curve: list[list[float]] = field(default_factory=list)  # step, seconds, loss, style, content
+    sittings: int = 1
+    begun: int = 0  # the step at which the last of them began
+    before: float = 0.0  # and the seconds until then
 
 
 def train(
@@ -122,23 +107,24 @@ def train(
     eyes: vision.Eyes = vision.shared,
     found: Bank | None = None,
 ) -> Iterator[Event]:
-    """Learns the style of a picture, practising on the artist's `own` pictures and on `others`, and writes it to the file `out`.
+    """Learns the style of a picture, practising on the artist's `own` pictures and on `others`, and writes it to the file `out`: a row of
+    the bank, or with a `NetworkPlan` a network, which the same call goes on with in another sitting.
 
     Yields a `Step` for each step and a `Shown` now and then, then `Trained`; or `Paused`, within half a second after `cancelled` says
     so. Where the loss is no number it ends, and what is written is the last that was good. Raises `EngineError` where there is nothing
     to learn from or the file cannot be written; whatever was in `out` is then as it was.
     """
     plan = plan or Plan()
-    check_options(Plan, asdict(plan))
+    check_options(type(plan), asdict(plan))
     check_picture(picture)
     if not own and not others:
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
-    parts, shown = Parts(own, others, plan.size, plan.seed), (own or others)[0]
+    parts, shown = Parts(own, others, plan.size, plan.seed, plan.different), (own or others)[0]
     course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
-    course.mark = marked(course.found, picture, [*own, *others], plan, eyes)
+    course.mark = unfinished.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice)
     try:
         yield from course.run()
-    except unfinished.Stopped:
+    except Stopped:
         yield Paused(course.pause(), course.log.total)
 
 
@@ -149,16 +135,6 @@ def check_picture(picture: Pixels) -> None:
             "The style picture has one colour only: there is no style to learn.",
             "Choose a picture with strokes or a pattern.",
         )
-
-
-def marked(found: Bank, picture: Pixels, contents: Sequence[Pixels], plan: Plan, eyes: vision.Eyes) -> str:
-    """Tells one training from another: only the same may be gone on with."""
-    digest = hashlib.sha256()
-    for pixels in (picture, *contents):
-        digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
-    choice = eyes.vgg.choice
-    facts = [found.sha256, asdict(plan), digest.hexdigest(), choice.device, choice.dtype]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 class Course:
@@ -180,12 +156,16 @@ class Course:
     ) -> None:
         self.found = found = found or Bank.of_store()
         self.picture, self.parts, self.out, self.plan, self.shown = picture, parts, out, plan, shown
-        self.cancelled, self.name, self.log = cancelled, name or out.name.removesuffix(stylefile.SUFFIX), Log()
+        self.learned: Learned = (
+            Network(found, plan.from_scratch, plan.seed) if isinstance(plan, NetworkPlan) else Row(found)
+        )
+        self.cancelled, self.log = cancelled, Log()
+        self.name = name or out.name.removesuffix(kinds.SUFFIXES[self.learned.kind])
         self.vgg = replace(eyes.vgg, pool="average")
-        self.widths = found.network.widths()
         self._contents: dict[int, Mapping[str, Tensor]] = {}  # what is seen of each part
-        self._row: torch.nn.Parameter | None = None
-        self._good = torch.empty(0)  # the last row of which the loss is known to be a number
+        self._vector: torch.nn.Parameter | None = None
+        self._good = torch.empty(0)  # the last weights of which the loss is known to be a number
+        self._pace = 0.0  # seconds a step
         self._started = self._kept = self._showed = time.perf_counter()
 
     def run(self) -> Iterator[Event]:
@@ -195,10 +175,7 @@ class Course:
         yield self._told()
         yield self._show()
         first, began = self.log.step, self._seconds()
-        while self.log.step < self.log.total and not self.log.stopped:
-            values = self._step()
-            if values is None:
-                break
+        while self.log.step < self.log.total and not self.log.stopped and (values := self._step()):
             self._plan((self._seconds() - began) / (self.log.step - first))
             yield self._told(values)
             if time.perf_counter() - self._showed > SHOWN_EVERY:
@@ -209,7 +186,7 @@ class Course:
 
     def pause(self) -> int:
         """Keeps what there is, and says of which step that is."""
-        if self._row is None or not self.log.step:
+        if self._vector is None or not self.log.step:
             return 0
         self._keep()
         return self.log.step
@@ -217,10 +194,10 @@ class Course:
     @torch.no_grad()
     def painted(self, pixels: Pixels, size: int) -> Pixels:
         """A picture in the style by now, `size` on its long side, its sides cut to multiples of 4."""
-        assert self._row is not None
+        assert self._vector is not None
         picture = vision.planes([fitted(pixels, size)])
         height, width = (side // 4 * 4 for side in picture.shape[2:])
-        painted = self.found.network.paint(picture[..., :height, :width], self._norms(self._row), self._check)
+        painted = self.learned.paint(self._vector, picture[..., :height, :width], self._check)
         return to_pixels(painted[0].permute(1, 2, 0).cpu())
 
     def rest(self, seconds: float) -> None:
@@ -230,21 +207,29 @@ class Course:
     # ── Its stations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self) -> None:
-        """Goes on where an earlier run was stopped, or begins with the bank's nearest style."""
-        kept = unfinished.read(self.out, self.mark, Log, {"row", "good", *unfinished.MOMENTS})
+        """Goes on where an earlier run was stopped, or begins: with the bank's nearest style, or with chance."""
+        kept = unfinished.read(self.out, self.mark, Log)
         if kept is None:
-            self.log.total, self.log.nearest = self.plan.steps, self._nearest()
-            start = flattened(self.found.rows[self.log.nearest])
+            self.log.total, self.log.nearest = self.plan.steps, "" if self.learned.chance else self._nearest()
+            start = self.learned.start(self.found.rows.get(self.log.nearest))
         else:
-            start, self.log = kept[0]["row"], kept[1]
-        self._row = torch.nn.Parameter(start.clone().to(self.found.network.choice.device))
+            start, self.log = kept[0]["weights"], kept[1]
+            if self.log.step >= self.log.total or self.log.stopped:
+                self._sit_again()
+        self._vector = torch.nn.Parameter(start.clone().to(self.found.network.choice.device))
         self._good = start if kept is None else kept[0]["good"]
-        self._adam = torch.optim.Adam([self._row], self.plan.learning_rate, betas=(0.9, 0.99))
+        self._adam = torch.optim.Adam([self._vector], self.plan.learning_rate, betas=(0.9, 0.99))
         if kept is not None:
             moments: dict[str, Any] = {key: kept[0][key] for key in unfinished.MOMENTS}
             state = self._adam.state_dict()
             self._adam.load_state_dict({**state, "state": {0: moments}})
             self._started = time.perf_counter() - self.log.seconds
+
+    def _sit_again(self) -> None:
+        """The last sitting came to its end: here is the next."""
+        log = self.log
+        log.sittings, log.begun, log.before, log.stopped = log.sittings + 1, log.step, log.seconds, ""
+        log.total = log.step + self.plan.steps
 
     @torch.no_grad()
     def _nearest(self) -> str:
@@ -261,14 +246,14 @@ class Course:
         return min(losses, key=losses.__getitem__)
 
     def _step(self) -> dict[str, float] | None:
-        """One step. None where the loss was no number: the row that is good is then the one from before."""
-        assert self._row is not None
+        """One step. None where the loss was no number: the weights that are good are then those from before."""
+        assert self._vector is not None
         batch, values = self.plan.batch, dict.fromkeys(("loss", "style", "content"), 0.0)
         self._adam.zero_grad(set_to_none=True)
         for at in range(self.log.step * batch, (self.log.step + 1) * batch):
             part = self.parts(at)
             objective = Objective(self._seen(at, part), [Region(self._style)], self._weights())
-            painted = self.found.network.paint(part, self._norms(self._row), self._check)
+            painted = self.learned.paint(self._vector, part, self._check)
             told = objective(painted, self.vgg(painted, objective.layers, self._check))
             total = objective.total(told)
             (total / batch).backward()  # type: ignore[no-untyped-call]
@@ -276,11 +261,11 @@ class Course:
                 if key in values:
                     weight = 1 / len(STYLE_LAYERS) if key == "style" else 1.0
                     values[key] += weight * float(value.detach()) / batch
-        gradient = self._row.grad
+        gradient = self._vector.grad
         if not math.isfinite(values["loss"]) or gradient is None or not bool(gradient.isfinite().all()):
             self.log.stopped = f"At step {self.log.step + 1} the loss was no number."
             return None
-        self._good = self._row.detach().clone()
+        self._good = self._vector.detach().clone()
         self._adam.param_groups[0]["lr"] = self._rate()
         self._adam.step()
         self.log.step += 1
@@ -288,7 +273,7 @@ class Course:
         return values
 
     def _end(self) -> Iterator[Event]:
-        assert self._row is not None
+        assert self._vector is not None
         if self.log.stopped:
             if not self.log.step:
                 raise EngineError(
@@ -296,28 +281,31 @@ class Course:
                     "Choose a smaller learning rate, or another picture.",
                 )
             with torch.no_grad():
-                self._row.copy_(self._good)
+                self._vector.copy_(self._good)
         yield self._show()
         facts = self._facts()
-        row = [(gamma.detach(), beta.detach()) for gamma, beta in self._norms(self._row)]
-        style = Style(self.name, row, self.found.sha256, self._thumbnail(), facts)
-        files.write_whole(self.out, stylefile.pack(style, self.found.layers))
-        unfinished.place(self.out).unlink(missing_ok=True)
+        write(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        if self.learned.kind == kinds.NETWORK:  # for the next sitting
+            self._keep()
+        else:
+            unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
 
     def _plan(self, pace: float) -> None:
         """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
-        left = 60 * self.plan.minutes - self._seconds()
-        if self.log.step == TIMED:
-            self.log.total = min(self.log.total, TIMED + max(0, int(left / pace)))
+        self._pace, left = pace, self._still()
+        if self.log.step - self.log.begun == TIMED:
+            self.log.total = min(self.log.total, self.log.step + max(0, int(left / pace)))
         elif left < 0:  # it has become slower since
             self.log.total = self.log.step
 
     # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _check(self) -> None:
-        if self.cancelled():
-            raise unfinished.Stopped
+        asked, stopped = time.perf_counter(), self.cancelled()
+        self.rest(time.perf_counter() - asked)  # whoever answers may let it wait while others are at work
+        if stopped:
+            raise Stopped
 
     def _weights(self) -> Weights:
         return Weights(1 / self.plan.style_weight, emphasised(STYLE_LAYERS, 0), SMOOTH)
@@ -329,29 +317,29 @@ class Course:
 
     @torch.no_grad()
     def _seen(self, at: int, part: Tensor) -> Mapping[str, Tensor]:
-        at %= DIFFERENT
-        if at not in self._contents:
-            self._contents[at] = self.vgg(part, [CONTENT_LAYER], self._check)
-        return self._contents[at]
-
-    def _norms(self, row: Tensor) -> list[Norm]:
-        parts = iter(torch.split(row, [width for width in self.widths for _ in range(2)]))
-        return list(zip(parts, parts, strict=True))
+        at %= self.parts.different
+        seen = self._contents.get(at) or self.vgg(part, [CONTENT_LAYER], self._check)
+        if self.learned.kind == kinds.ROW:  # a network hardly sees a part twice
+            self._contents[at] = seen
+        return seen
 
     def _rate(self) -> float:
-        """Up in a few steps, then down along a cosine."""
-        step, total = self.log.step, max(1, self.log.total)
+        """Up in a few steps, then down along a cosine, in each sitting."""
+        step, total = self.log.step - self.log.begun, max(1, self.log.total - self.log.begun)
         warm = min(1.0, (step + 1) / WARM)
         return self.plan.learning_rate * warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * step / total)))
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
 
+    def _still(self) -> float:
+        """Seconds that are left of the minutes; of a network, of this sitting's."""
+        return 60 * self.plan.minutes - (self._seconds() - self.log.before)
+
     def _told(self, values: Mapping[str, float] | None = None) -> Step:
         log, seconds = self.log, self._seconds()
-        last = log.curve[-1][2:] if log.curve else [None, None, None]
-        loss, style, content = list(values.values()) if values else last
-        left = seconds / log.step * (log.total - log.step) if log.step else None
+        loss, style, content = list(values.values()) if values else log.curve[-1][2:] if log.curve else [None] * 3
+        left = min(self._pace * (log.total - log.step), max(0.0, self._still())) if self._pace else None
         return Step(log.step, log.total, loss, style, content, seconds, left)
 
     def _show(self) -> Shown:
@@ -367,10 +355,12 @@ class Course:
         log, few = self.log, max(1, len(self.log.curve) // 100)
         return {
             "name": self.name,
+            "kind": self.learned.kind,
             "network": {"name": bank.MODEL, "sha256": self.found.sha256},
             "plan": asdict(self.plan),
             "nearest": log.nearest,
             "steps": log.step,
+            "sittings": log.sittings,
             "seconds": round(self._seconds(), 1),
             "stopped": log.stopped,
             "style_loss": {"first": round(log.curve[0][3], 5), "last": round(recent(log.curve, 3), 5)},
@@ -382,10 +372,10 @@ class Course:
     # ── Its state ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _keep(self) -> None:
-        assert self._row is not None
+        assert self._vector is not None
         self.log.seconds, self._kept = self._seconds(), time.perf_counter()
-        moments = {key: self._adam.state[self._row][key] for key in unfinished.MOMENTS}
-        tensors = {"row": self._row.detach(), "good": self._good, **moments}
+        moments = {key: self._adam.state[self._vector][key] for key in unfinished.MOMENTS}
+        tensors = {"weights": self._vector.detach(), "good": self._good, **moments}
         unfinished.write(self.out, self.mark, asdict(self.log), tensors)
 
 
@@ -393,8 +383,3 @@ def recent(curve: Sequence[Sequence[float]], at: int, count: int = 20) -> float:
     """The mean of the last few values of a curve."""
     last = [point[at] for point in curve[-count:]]
     return sum(last) / len(last)
-
-
-def flattened(row: Sequence[Norm]) -> Tensor:
-    """Gamma and beta of each layer one after another."""
-    return torch.cat([part.float().cpu() for norm in row for part in norm])

@@ -118,7 +118,7 @@ class Course:
         name: str,
     ) -> None:
         self.folder, self.texts, self.out, self.training = folder, texts, out, training
-        self.cancelled, self.name = cancelled, name
+        self._ask, self.name = cancelled, name
         self.log, self.best = Log(), dict[str, Tensor]()
         self._started = self._kept = time.perf_counter()
         self._learner: Learner | None = None
@@ -148,6 +148,12 @@ class Course:
             return 0
         self._keep(self._learner)
         return self.log.step
+
+    def cancelled(self) -> bool:
+        """Whether it is to stop. Whoever answers may let it wait while others are at work, which does not count."""
+        asked, stopped = time.perf_counter(), self._ask()
+        self._started += time.perf_counter() - asked
+        return stopped
 
     # ── Its stations ─────────────────────────────────────────────────────────────────────────────────────────────────
 

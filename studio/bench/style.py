@@ -30,6 +30,10 @@ EVERY = 60.0  # seconds of training between two looks
 # The weight is that of `gatys`, which it is held against; the default keeps more of the content.
 STYLE_WEIGHT, LEARNING_RATE = 12.5, 0.1
 SIZE = 256  # pixels of the long side, at which both paint and are judged
+PRACTISED = (
+    192  # pixels of the pictures that it practises on: twice as many steps, of strokes as large as they are judged
+)
+STEPS = 3000  # more than fit into the minutes
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,14 @@ def minutes(style: str, tell: Tell, most: float) -> tuple[float | None, list[tup
     held = {name: read("contents", name) for name in HELD_OUT}
     judge = Judge(shown)
     slow = {name: judge(painted_slowly(content, shown)) for name, content in held.items()}
-    plan = Plan(minutes=most, style_weight=STYLE_WEIGHT, learning_rate=LEARNING_RATE)
+    plan = Plan(
+        minutes=most,
+        steps=STEPS,
+        size=PRACTISED,
+        scale=round(SIZE / PRACTISED, 2),
+        style_weight=STYLE_WEIGHT,
+        learning_rate=LEARNING_RATE,
+    )
     reached, curve = None, list[tuple[float, float]]()
 
     def look(course: Course, seconds: float) -> float:

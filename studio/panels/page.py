@@ -254,12 +254,12 @@ class Page:
             "learned": render.learned(scene, view | {"rounds": list(rounds.values())}, self._offers(view, memory)),
             "history": render.history(scene, view),
         }
+        kept = {
+            sha: {"what": each.what, "name": each.name, "about": each.about}
+            for sha, each in state.kept.items()
+            if (each.what == "style") == (mode == "style")
+        }
         if mode == "text":
-            kept = {
-                sha: {"what": each.what, "name": each.name, "about": each.about}
-                for sha, each in state.kept.items()
-                if each.what != "style"
-            }
             document = session.document(state)
             newest = writing.newest(state)
             return values | {
@@ -268,7 +268,7 @@ class Page:
             }
         if mode == "image":
             return values | {"brief": render.easel(scene, view)}
-        return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles)}
+        return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles, kept)}
 
     def _offers(self, view: Values, memory: Memory) -> list[str]:
         """Where nothing was learned yet, what an artist could begin with: what they taught before, or what others like."""

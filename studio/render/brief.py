@@ -112,8 +112,15 @@ def options(scene: Scene, info: EngineInfo) -> list[Value]:
     ]
 
 
-def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn: Sequence[str]) -> Value:
-    """The form: what the next round would be asked, and everything there is to choose from."""
+def brief(
+    scene: Scene,
+    view: Mapping[str, Any],
+    examples: Sequence[str],
+    drawn: Sequence[str],
+    kept: Mapping[str, Mapping[str, Any]],
+) -> Value:
+    """The form: what the next round would be asked, and everything there is to choose from. `kept` are the artist's own styles by
+    digest: what each is called, and facts."""
     text = scene.text
     known = {
         f"sha256:{sha}": {"name": kept["name"], "width": kept["width"], "height": kept["height"]}
@@ -124,6 +131,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         next=view["next"],
         pictures=known,
         own=list(dict.fromkeys(used)),
+        kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
         engines=[engine(scene, info, drawn) for info in scene.engines.values() if info.mode == "style" and info.styles],
         common=common(scene, [spec.name for spec in dataclasses.fields(Brief) if spec.metadata]),
         examples=[
@@ -138,7 +146,7 @@ def brief(scene: Scene, view: Mapping[str, Any], examples: Sequence[str], drawn:
         )
         | text.texts("begins_with", "begin_afresh")
         | text.texts("close", "pixels", "undo", "redo", "eraser")
-        | {key: words for key, words in text.words["page"].items() if key.startswith("brush_")},
+        | {key: words for key, words in text.words["page"].items() if key.startswith(("brush_", "learn_"))},
     )
 
 
@@ -150,6 +158,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "label": text.called("shelf", info.name),
         "summary": text.template(info.summary),
         "own": info.picture_styles,
+        "files": info.file_styles,
         "brush": "style" in info.masks,
         "continues": info.continues,
         "styles": [

@@ -52,5 +52,6 @@ def change(scene: Scene, before: Mapping[str, float | str], after: Mapping[str, 
 
 
 def names(state: State) -> dict[str, str]:
-    """What the session's pictures are called, by `sha256:…`."""
-    return {f"sha256:{sha}": kept.name.rpartition(".")[0] or kept.name for sha, kept in state.pictures.items()}
+    """What the session's pictures and the artist's own styles, axes and voices are called, by `sha256:…`."""
+    pictures = {sha: kept.name.rpartition(".")[0] or kept.name for sha, kept in state.pictures.items()}
+    return {f"sha256:{sha}": name for sha, name in {**pictures, **state.called}.items()}

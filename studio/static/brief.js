@@ -8,10 +8,13 @@
   let extra = {};        // pictures uploaded since the last answer
   let reading = '';      // name of the file that is being read
   let restored = null;   // the picture that was dropped, where it brought its brief along
+  let seen = null;       // the last value of this mode
   let sheets = false;    // whether thumbnails of the bank may be asked for: not before the first round is painted
 
   // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
   const key = session => `duet-draft-${session}`;
+  const shown = () => (Duet.value('brief')?.mode === MODE ? Duet.value('brief') : seen);
+  const bank = () => shown().engines.find(each => each.files).name; // the engine that takes styles of the artist's own
   const facts = (value, name) => value.engines.find(each => each.name === name) || value.engines[0];
   const round6 = number => Math.round(number * 1e6) / 1e6;
 
@@ -112,6 +115,11 @@
     return fetched('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'picture') }, body: file }, file.name);
   }
 
+  function dropped(file, take) { // a style's file is one wherever it is dropped
+    if (file?.name.endsWith('.safetensors')) Duet.learn.bring(file);
+    else take(file);
+  }
+
   async function setContent(ref) { // a picture of ours brings back the brief that made it
     if (!(ref = await ref)) return;
     const brief = extra[ref].brief?.mode === MODE ? extra[ref].brief : null; // a painting of another mode is a picture like any other
@@ -155,6 +163,8 @@
   }
 
   function styleOf(value, name) {
+    const mine = value.kept.find(each => each.ref === name);
+    if (mine) return { name, label: mine.name, src: mine.about.bare ? null : address(name, 160) };
     const found = facts(value, draft.engine).styles.find(each => each.name === name);
     const picture = name.startsWith('sha256:') && known(name);
     const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
@@ -211,15 +221,18 @@
           h('img', { src: each.src, alt: '', loading: 'lazy' })))));
   }
 
+  const owned = value => [...new Set([...draft.own, ...value.own])];
+
   function shelf(value) {
     const text = value.text, engine = facts(value, draft.engine), mix = draft.mixes[draft.engine];
-    const own = engine.own ? [...new Set([...draft.own, ...value.own])] : [];
+    const own = engine.own ? owned(value) : engine.files ? value.kept.map(each => each.ref) : [];
     const names = [...own, ...engine.styles.map(each => each.name)];
     return [
       h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.map(each =>
         h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary,
           value: each.name, data: { click: 'shelf' } }, each.label))),
-      h('div.shelf', { data: { key: `shelf-${engine.name}` }, tabindex: '-1' },
+      h('div.shelf', { data: { key: `shelf-${engine.name}`, dragover: 'over', dragleave: 'leave', drop: 'receive' }, tabindex: '-1' },
+        engine.files && h('button.thumb.add', { type: 'button', title: text.learn_open_shelf, 'aria-label': text.learn_open_shelf, data: { click: 'learn' } }, icon('plus')),
         engine.own && h('label.thumb.add', { title: text.own_style_add }, icon('plus'),
           h('input', { type: 'file', accept: 'image/*', 'aria-label': text.own_style_add, data: { change: 'own' } })),
         names.map(name => {
@@ -227,6 +240,7 @@
           return h('button.thumb', { type: 'button', 'aria-pressed': String(name in mix), title: style.label, 'aria-label': style.label,
             data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '' }), h('span.name', {}, style.label));
         })),
+      Duet.learn.card() || Duet.learn.offer(engine.own ? Object.keys(mix) : []),
     ];
   }
 
@@ -280,6 +294,8 @@
         extra = {};
         restored = null;
       }
+      seen = value;
+      Duet.learn.adopt(value);
       const before = adopted ? JSON.parse(adopted) : null;
       if (before && alike(before, value.next, value)) return; // said once more, perhaps in another order: what was changed since stays
       if (!alike(asked(), value.next, value)) take(value.next, value, before || {});
@@ -291,10 +307,12 @@
       itself() { show(restored); restored = null; change(); },
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
+      receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], addOwn); },
+      ...Duet.learn.handlers,
       own(input) { addOwn(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
-      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); setContent(upload(event.dataTransfer.files[0])); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], file => setContent(upload(file))); },
       shelf(button) { draft.engine = button.value; change(); },
       style(button) { add(button.dataset.name); }, brush(button) { brush(button.dataset.name); },
       lock(button) { lock(button.dataset.name); },
@@ -327,10 +345,29 @@
 
   document.addEventListener('paste', event => {
     const file = [...(event.clipboardData?.files || [])].find(each => each.type.startsWith('image/'));
-    if (file && draft && Duet.mode() === MODE) { event.preventDefault(); setContent(upload(file)); }
+    if (!file || !draft || Duet.mode() !== MODE) return;
+    event.preventDefault();
+    if (Duet.panels.learn.isOpen()) Duet.learn.add(file);
+    else setContent(upload(file));
   });
   document.addEventListener('dragover', event => event.preventDefault()); // a picture that misses the box must not leave the page
   document.addEventListener('drop', event => event.preventDefault());
+
+  // What the sheet of one's own styles asks of the form.
+  Duet.styleForm = {
+    known, address,
+    content: () => draft.content,
+    kept: () => shown().kept,
+    pictures: () => owned(shown()),
+    own(ref) { if (!draft.own.includes(ref)) { draft.own.push(ref); change(); } },
+    async upload(file) { // says what went wrong instead of showing it behind the sheet
+      const ref = await upload(file), error = ref ? '' : Duet.value('notice')?.message;
+      if (error) say('');
+      return { ref, error };
+    },
+    choose(name) { draft.engine = bank(); if (!(name in draft.mixes[draft.engine])) add(name); },
+    drop(name) { for (const each of [draft.mixes, draft.masks]) delete each[bank()][name]; change(); },
+  };
 
   Object.assign(Duet, {
     goOn(round, variant) { // from a variant's own picture

@@ -52,7 +52,7 @@
   }
 
   async function bring(file) {
-    const found = await act(() => ask('keep', file, { 'X-Name': encodeURIComponent(file.name) }));
+    const found = await act(() => ask('keep', file, { 'X-Name': encodeURIComponent(file.name), 'X-Mode': 'text' }));
     if (!found) return;
     await tell('history', 'look');
     const kept = value().kept.find(each => each.sha256 === found.sha256);
@@ -160,5 +160,5 @@
   }
   hear(root, 'own');
 
-  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers, isOpen: () => open || panels.voice.isOpen(), close() { close(); panels.voice.on.close(); } };
+  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers, isOpen: () => open || panels.voice.isOpen() || panels.learn.isOpen(), close() { close(); panels.voice.on.close(); panels.learn.on.close(); } };
 })();
