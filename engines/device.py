@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ import torch
 
 from .errors import EngineError
 
+CPUINFO = Path("/proc/cpuinfo")
 CONTAINER = Path("/sys/fs/cgroup")  # where Linux tells what this process may use
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -52,13 +54,27 @@ def _found() -> tuple[str, str, str]:
         return "mps", "float32", "an Apple GPU; float32 keeps the normalisation exact there"
     if fast_bfloat16():
         return "cpu", "bfloat16", "no GPU; this processor multiplies bfloat16 itself, several times faster than float32"
-    return "cpu", "float32", "no GPU; this processor would only emulate bfloat16, many times slower than float32"
+    return "cpu", "float32", "no GPU; this processor is faster in float32"
 
 
 def fast_bfloat16() -> bool:
-    """Whether the CPU has instructions for bfloat16: AVX512-BF16 or AMX. Asking PyTorch whether bfloat16 *works* says yes too often."""
-    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
+    """Whether the CPU is faster in bfloat16: by AMX, or on AMD by AVX512-BF16. Asking PyTorch whether bfloat16 *works* says yes too often.
+
+    Measured on two cores: an AMD EPYC with AVX512-BF16 convolves five times as fast as in float32, an Intel Xeon with it but without
+    AMX half as fast. It is not tried out each time: what a brief becomes must not depend on how busy the machine is.
+    """
+    amx, avx = (
+        getattr(torch.cpu, name, lambda: False)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )
+    return bool(amx or (avx and "AuthenticAMD" in processor()))
+
+
+def processor() -> str:
+    """What the system says of its first processor, the maker among it."""
+    try:
+        return CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:  # no Linux
+        return platform.processor()
 
 
 def _devices() -> list[str]:

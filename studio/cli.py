@@ -14,7 +14,7 @@ from typer.exceptions import Abort, TyperException
 from engines.api import UserError
 from engines.language import EMBEDDED, VARIABLE
 
-from . import __version__, gans, measuring, terminal, textmodel, training
+from . import __version__, gans, measuring, terminal, textmodel, training, translation
 from .events import StudioError
 from .terminal import Json, Stop, asking, console, fail, print_json
 
@@ -35,6 +35,7 @@ models = typer.Typer(
 train = typer.Typer(help="Training on work of your own.", rich_markup_mode=None)
 app.add_typer(models, name="models", short_help="List, fetch and check the models.")
 app.add_typer(train, name="train", short_help="Train on work of your own.")
+train.command(short_help="Teach other hands from folders of pictures.")(translation.translator)
 app.add_typer(measuring.bench, name="bench", short_help="Measure this machine against the goals.")
 
 Database = Annotated[

@@ -1,4 +1,4 @@
-"""Sheets of small pictures: the same content in every style of the bank, or in every cell of a plane, to choose by eye."""
+"""Sheets of small pictures: the same content in every style of an engine, or in every cell of a plane, to choose by eye."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engines.api import Brief, Knobs, Pictures, Previewer, Setting, UserError
 from . import pictures
 from .events import StudioError
 
-ENGINE = "style-bank"
+ENGINES = ("style-bank", "translator")  # whose styles are shown on the artist's own picture
 SIDE = 160  # pixels of a thumbnail's long side
 CELL = 128  # the same of a cell of a plane
 CELLS = 25  # of a plane; what a preview takes is measured on as many
@@ -21,26 +21,25 @@ QUICK = 80.0  # milliseconds that a preview may take where planes are offered
 HOPELESS = 2.0  # seconds for the first picture, after which no more are painted to measure
 
 _turn = threading.Lock()  # 26 thumbnails are asked for at once, and one sheet answers them all
-_latest: tuple[str, dict[str, bytes]] | None = None
+_latest: dict[str, tuple[str, dict[str, bytes]]] = {}  # by engine
 
 
-def styles() -> tuple[str, ...]:
-    """The names that a sheet has a picture for."""
-    return registry.info(ENGINE).styles
+def engine_of(style: str) -> str | None:
+    """Whose sheet has a picture for a style, None where there is none."""
+    return next((name for name in ENGINES if style in registry.info(name).styles), None)
 
 
-def sheet(content: str, pixels: Pictures) -> dict[str, bytes]:
+def sheet(engine: str, content: str, pixels: Pictures) -> dict[str, bytes]:
     """Style -> JPEG of the content in it, at full strength."""
-    global _latest
     with _turn:
-        if _latest is None or _latest[0] != content:
-            info = registry.info(ENGINE)
+        if engine not in _latest or _latest[engine][0] != content:
+            info = registry.info(engine)
             settings = [Setting({f"style:{name}": 1.0, "strength": 1.0}, 0) for name in info.styles]
-            brief = Brief(mode="style", engine=ENGINE, content=content, styles={info.styles[0]: 1.0})
-            painted = cast(Previewer, registry.load(ENGINE)).preview(brief, settings, pixels, SIDE)
+            brief = Brief(mode="style", engine=engine, content=content, styles={info.styles[0]: 1.0})
+            painted = cast(Previewer, registry.load(engine)).preview(brief, settings, pixels, SIDE)
             made = {name: pictures.encode_jpeg(image) for name, image in zip(info.styles, painted, strict=True)}
-            _latest = (content, made)
-        return _latest[1]
+            _latest[engine] = (content, made)
+        return _latest[engine][1]
 
 
 # ── Planes ───────────────────────────────────────────────────────────────────────────────────────────────────────────

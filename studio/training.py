@@ -41,7 +41,7 @@ def lora(files: list[Path], out: Path, name: str, model: str, quiet: bool, given
                 case Sample() if not quiet:
                     _show(event)
                 case Paused():
-                    raise Stop(_stopped(event))
+                    raise Stop(stopped_at(event))
                 case Trained():
                     facts = event.facts
     return facts
@@ -179,7 +179,7 @@ def style(
                 case training.Shown():
                     stylefile.write(look, pictures.encode_jpeg(event.pixels))
                 case training.Paused():
-                    raise Stop(_stopped(event))
+                    raise Stop(stopped_at(event))
                 case training.Trained():
                     facts = event.facts
     pair = {"file": str(file), "preview": str(look)}
@@ -206,8 +206,9 @@ def read_bytes(file: Path) -> bytes:
         ) from error
 
 
-def read_pictures(folder: Path) -> tuple[list[Any], list[str]]:
-    """The pictures of a folder, and the names of files there that are none. Raises `StudioError` where there is no picture."""
+def read_pictures(folder: Path, most: int = MOST_PICTURES, side: int = 1024) -> tuple[list[Any], list[str]]:
+    """The pictures of a folder, `side` pixels large at most, and the names of files there that are none. Raises `StudioError` where there
+    is no picture."""
     try:
         files = sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith("."))
     except OSError as error:
@@ -215,15 +216,15 @@ def read_pictures(folder: Path) -> tuple[list[Any], list[str]]:
             "{name} cannot be read: {why}.", "Check the path.", name=str(folder), why=error.strerror or str(error)
         ) from error
     found, skipped = [], []
-    for file in files[:MOST_PICTURES]:
+    for file in files[:most]:
         try:
-            found.append(smaller(pictures.to_pixels(read_bytes(file), file.name)))
+            found.append(smaller(pictures.to_pixels(read_bytes(file), file.name), side))
         except StudioError:
             skipped.append(file.name)
     if not found:
         raise StudioError(
             "{name} holds no picture that can be read ({count} other files).",
-            "Name a folder with pictures, or leave --contents out.",
+            "Name a folder with pictures.",
             name=str(folder),
             count=len(skipped),
         )
@@ -252,7 +253,7 @@ def _practice(step: Any) -> object:
     return Progress(step.step / max(step.total, 1), words)
 
 
-def _stopped(event: Any) -> str:
+def stopped_at(event: Any) -> str:
     if not event.step:
         return "Stopped before the first step; nothing was kept. Begin again with the same command."
     return f"Stopped. Step {event.step} of {event.total} is kept; the same command goes on from there."
@@ -298,10 +299,11 @@ def default(name: str, kind: str = "text") -> Any:
 
 def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
     registry.infos()  # the engines in their order, before a module of theirs is asked for
-    if kind == "style":
-        from engines.style.plan import NetworkPlan
+    if kind in ("style", "translator"):
+        from engines.style import plan
 
-        return {each.name: each for each in dataclasses.fields(NetworkPlan)}
+        found = plan.NetworkPlan if kind == "style" else plan.TranslatorPlan
+        return {each.name: each for each in dataclasses.fields(found)}
     if kind == "gan":
         from engines.image.gan.plan import Plan as GanPlan
 

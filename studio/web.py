@@ -106,14 +106,15 @@ class Web:
         return Response(data, media_type="image/jpeg", headers=headers)
 
     async def sheet(self, request: Request) -> Response:
-        """The session's picture, small, in one style of the bank."""
+        """The session's picture, small, in one style of an engine that knows it by name."""
         session, style = await self._session(request), request.path_params["style"]
-        if style not in sheets.styles():  # before 26 pictures are painted for nothing
+        engine = sheets.engine_of(style)
+        if engine is None:  # before 26 pictures are painted for nothing
             raise StudioError("Unknown style {key!r}.", key=style[:80])
         place = await run_in_threadpool(session.blob, request.path_params["sha"])
         data = self._thumbnails.get(f"sheet {place.name} {style}")
         if data is None:
-            made = await run_in_threadpool(sheets.sheet, f"sha256:{place.name}", session.files)
+            made = await run_in_threadpool(sheets.sheet, engine, f"sha256:{place.name}", session.files)
             for name, each in made.items():
                 self._thumbnails.put(f"sheet {place.name} {name}", each)
             data = made[style]

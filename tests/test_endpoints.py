@@ -381,7 +381,7 @@ def test_a_log_that_is_slow_to_read_holds_up_nobody(running, client, monkeypatch
 
 def test_nothing_is_painted_for_a_style_that_is_not_there(running, client, monkeypatch):
     asked: list[str] = []
-    monkeypatch.setattr("studio.sheets.sheet", lambda content, _: asked.append(content) or {})
+    monkeypatch.setattr("studio.sheets.sheet", lambda engine, content, _: asked.append(content) or {})
     session = call(client, "/new_session")
     _, kept = posted(running, session, bytes_of((64, 48)))
     assert status(running, f"duet/{session}/sheet/{kept['ref'].removeprefix('sha256:')}/nobody")[0] == 404

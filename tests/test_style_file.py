@@ -98,7 +98,7 @@ def test_what_is_no_network_is_refused(packed, whole, tmp_path, toy):
     for data, said in wrong:
         with pytest.raises(EngineError, match=said):
             stylefile.load_network(data, "whole")
-    with pytest.raises(EngineError, match="has a network of its own"):
+    with pytest.raises(EngineError, match="belongs to the engine style-network"):
         stylefile.load(whole, toy.layers, toy.network.widths(), toy.sha256)
 
 

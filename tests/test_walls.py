@@ -34,7 +34,7 @@ FLOORS = [
     {"bench", "terminal"},
     {"textmodel"},
     {"measuring", "server", "training"},
-    {"gans"},
+    {"gans", "translation"},
     {"cli"},
     {"__main__"},
 ]
@@ -59,6 +59,7 @@ MODELS_ALLOWED = {
     "server",
     "training",
     "gans",
+    "translation",
     "textmodel",
     "config",
 }  # registry and store

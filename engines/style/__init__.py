@@ -1,5 +1,5 @@
-"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, and styles with a
-network of their own. Facts only; torch loads with the engines."""
+"""Style engines: the bank of 26 painting styles, any picture as a style, any picture as a style by optimisation, styles with a network
+of their own, and other hands that draw a picture again. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ DRAWN_STYLES = (
     "wet-watercolour",
     "woodblock-waves",
 )
+
+
+# The hands of the translator that comes with the studio: the houses whose drawings it learned from.
+HANDS = ("noto", "fluent-emoji-flat", "twemoji")
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,56 @@ class GatysOptions:
     )
 
 
+@dataclass(frozen=True)
+class TranslatorOptions:
+    strength: float = option(
+        1.0,
+        low=0,
+        high=2,
+        step=0.01,
+        knob=True,
+        help="How far the picture goes from itself towards the drawing; beyond 1 it exaggerates.",
+    )
+    preserve_color: float = option(
+        0.0, low=0, high=1, step=0.01, knob=True, help="How much of the picture's own colours is kept."
+    )
+    variety: float = option(
+        1.0, low=0, high=2, step=0.05, knob=True, help="How freely chance draws a way of the hand; at 0 it is its mean."
+    )
+    way_1: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    way_2: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    way_3: float = option(
+        0.0,
+        low=-3,
+        high=3,
+        step=0.05,
+        knob=True,
+        help="One of the ways in which a hand's drawings differ, the first the most.",
+    )
+    detail: int = option(
+        96,
+        low=64,
+        high=256,
+        step=16,
+        advanced=True,
+        help="At how many pixels of the long side it draws: few are bold, many keep more. What is larger follows your picture's edges.",
+    )
+
+
 BANK = EngineInfo(
     name="style-bank",
     mode="style",
@@ -178,6 +232,19 @@ NETWORK = EngineInfo(
     file_styles=kinds.NETWORK,
     masks=("style",),
 )
+TRANSLATOR = EngineInfo(
+    name="translator",
+    mode="style",
+    version="1",
+    summary="A drawing in another hand: the thing stays, its colours and shading change. Best for drawings on white.",
+    options=TranslatorOptions,
+    needs=("content", "styles"),
+    styles=HANDS,
+    picture_styles=True,
+    file_styles=kinds.HAND,
+    masks=("style",),
+    random=True,
+)
 
 
 def _bank() -> Engine:
@@ -204,7 +271,14 @@ def _networks() -> Engine:
     return StyleNetworks()
 
 
+def _translator() -> Engine:
+    from .stargan import StarGan
+
+    return StarGan()
+
+
 register(BANK, _bank)
 register(CODES, _codes)
 register(GATYS, _gatys)
 register(NETWORK, _networks)
+register(TRANSLATOR, _translator)

@@ -1,12 +1,13 @@
-"""Which kind of trained style a file is, told from how it begins: a row of the bank, or a whole network. No torch here."""
+"""Which kind of trained style a file is, told from how it begins: a row of the bank, a whole network, or a hand. No torch here."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-ROW, NETWORK = "row", "network"
-SUFFIXES = {ROW: ".style.safetensors", NETWORK: ".network.safetensors"}
+ROW, NETWORK, HAND = "row", "network", "hand"
+SUFFIXES = {ROW: ".style.safetensors", NETWORK: ".network.safetensors", HAND: ".translator.safetensors"}
+ENGINES = {ROW: "style-bank", NETWORK: "style-network", HAND: "translator"}
 KEY = "duet"  # the one key of the files' metadata: several would come in any order
 PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive of one
 
@@ -27,7 +28,7 @@ def begins_as_tensors(data: bytes) -> bool:
 
 
 def kind(data: bytes) -> str | None:
-    """`ROW` or `NETWORK`, as the file says; None where it is no style that was trained."""
+    """`ROW`, `NETWORK` or `HAND`, as the file says; None where it is no style that was trained."""
     try:
         said = about(data)
         return (

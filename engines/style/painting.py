@@ -1,15 +1,16 @@
-"""What the fast style engines share: a picture in, a stream of events out, strength, kept colours and the style brush."""
+"""What the style engines share that paint in one pass: a picture in, a stream of events out, strength, kept colours and the style brush."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -34,8 +35,7 @@ from ..api import (
     Started,
 )
 from . import StyleOptions
-from .arithmetic import Norm
-from .network import StyleNetwork
+from .arithmetic import Check, Norm
 from .painters import divided, paint_each
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -43,6 +43,12 @@ SOFT = 64  # a brush's edge fades over about one part in so many of the long sid
 PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
 TOGETHER = 1024  # long side up to which variants are painted at the same time, and memory stays reserved between rounds
 GROUP = 2**18  # pixels of previews that are painted as one batch at most
+
+
+REMEMBERED = 64  # values that an engine remembers of each kind
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class Stopped(Exception):
@@ -64,32 +70,45 @@ class Painted:
     seconds: float
 
 
+class Network(Protocol):
+    """What paints: see `StyleNetwork`. What it prepares is its own affair."""
+
+    def prepare(self, picture: Tensor, check: Check) -> Any: ...
+    def paint(self, prepared: Any, styles: Sequence[Sequence[Norm]], check: Check) -> Tensor: ...
+    def resolutions(self, height: int, width: int) -> list[tuple[int, int]]: ...
+    def forget(self) -> None: ...
+
+
 class StyleEngine:
     """The loop over variants. Subclasses bring a network and say what a mix of styles means to it."""
 
     info: EngineInfo
 
     def __init__(self) -> None:
-        self._network: StyleNetwork | None = None
+        self._network: Network | None = None
         self._lock = threading.Lock()
 
     def models(self) -> dict[str, str]:
         return {name: store.sha256(name) for name in self.info.models}
 
-    def network(self) -> StyleNetwork:
+    def network(self) -> Network:
         """The network, loaded on first use. Raises `EngineError` where its weights are missing or damaged."""
         with self._lock:
             if self._network is None:
                 self._network = self.load()
             return self._network
 
-    def load(self) -> StyleNetwork:
+    def load(self) -> Network:
         raise NotImplementedError
 
     def forget(self) -> None:
         """Gives back the memory that is kept between two pictures of the same size."""
         if self._network is not None:
             self._network.forget()
+
+    def network_of(self, brief: Brief, pictures: Pictures) -> Network:
+        """The network that paints a brief, for engines that have several."""
+        return self.network()
 
     def norms(self, brief: Brief, own: Callable[[], Tensor], pictures: Pictures) -> Mapping[str, Sequence[Norm]]:
         """Each style of the brief as the parameters of all normalised layers, each (C,). `own` is the content's own style."""
@@ -155,7 +174,7 @@ class StyleEngine:
 
         `in_groups` is faster, but then a picture's last bits depend on its company: not for what is kept.
         """
-        network, pixels = self.network(), fitted(source, size)
+        network, pixels = self.network_of(brief, pictures), fitted(source, size)
         content = torch.from_numpy(pixels).float().div_(255)  # (H, W, 3)
         features = network.prepare(content, check)
         masks = brushes(brief, pictures, (content.shape[0], content.shape[1]))
@@ -165,13 +184,13 @@ class StyleEngine:
             return self.own_style(source)
 
         def plan(setting: Setting) -> Plan:
-            applied = brief.apply(setting.knobs)
+            applied = replace(brief.apply(setting.knobs), seed=setting.seed)
             norms = self.norms(applied, own, pictures)
             used = {name: mask for name, mask in masks.items() if applied.styles.get(name, 0.0) > 0}
             style, cover = mixed(applied.styles, norms), None
             if used:
                 style, cover = brushed(applied.styles, norms, used, network.resolutions(*content.shape[:2]))
-            return Plan(style, cover, StyleOptions(**applied.options))
+            return Plan(style, cover, self.info.options(**applied.options))
 
         def paint(plans: Sequence[Plan]) -> list[Painted]:
             began = time.perf_counter()
@@ -192,9 +211,19 @@ class StyleEngine:
     def finish(self, painted: Tensor, content: Tensor, options: StyleOptions, cover: Tensor | None) -> Tensor:
         """The blend with the picture that `strength` and the brush ask for, then its colours as far as they are kept."""
         share: Any = options.strength if cover is None else options.strength * cover[..., None]
-        if cover is not None or options.strength < 1:
+        if cover is not None or options.strength != 1:
             painted = torch.lerp(content, painted, share) if isinstance(share, Tensor) else content.lerp(painted, share)
         return keep_color(painted, content, options.preserve_color)
+
+
+def remembered(memory: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
+    """What was made for a key, made now where it is not remembered. Those that were used last are."""
+    if key not in memory:
+        memory[key] = make()
+        while len(memory) > REMEMBERED:
+            memory.popitem(last=False)
+    memory.move_to_end(key)
+    return memory[key]
 
 
 # ── Mixing ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,3 +45,39 @@ class NetworkPlan(Plan):
     )
     from_scratch: bool = option(False, help="Begin with chance instead of the bank's network.")
     different = 96_000  # hardly any part comes twice: a network would learn them by heart
+
+
+@dataclass(frozen=True)
+class TranslatorPlan:
+    """How a translator is learned. The defaults were chosen for two processor cores."""
+
+    minutes: float = option(60.0, low=0.01, high=10_000, step=1, help="Minutes that the training may take.")
+    steps: int = option(100_000, low=1, high=1_000_000, step=1, help="Steps after which it ends in any case.")
+    size: int = option(64, low=64, high=128, step=64, help="The side of the squares that it learns from, in pixels.")
+    batch: int = option(8, low=2, high=64, step=1, help="Pictures a step.")
+    width: int = option(
+        32, low=8, high=64, step=8, help="Channels of its widest layers: more draw better and learn slower."
+    )
+    learning_rate: float = option(
+        5e-4, low=1e-5, high=1e-2, step=1e-5, help="How fast it learns; too fast never settles."
+    )
+    alone: float = option(
+        0.08,
+        low=0,
+        high=0.9,
+        step=0.01,
+        help="The share of the time in which the judge learns alone what tells the folders apart.",
+    )
+    style: float = option(
+        0.5, low=0, high=100, step=0.1, help="How much it counts that a style can be read off what was drawn in it."
+    )
+    diversity: float = option(
+        1.0, low=0, high=100, step=0.1, help="How much it counts at first that two styles of a hand look different."
+    )
+    cycle: float = option(
+        0.5, low=0, high=100, step=0.1, help="How much it counts that the way back leads to the same picture."
+    )
+    steepness: float = option(
+        0.2, low=0, high=100, step=0.1, help="How even the judge's verdict is kept (R1): more is calmer and slower."
+    )
+    seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")

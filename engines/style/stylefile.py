@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import EngineError
 from .arithmetic import Norm
-from .kinds import KEY, NETWORK, ROW, SUFFIXES, about, is_pickle, is_trained, kind
+from .kinds import ENGINES, KEY, NETWORK, ROW, SUFFIXES, about, is_pickle, is_trained, kind
 from .network import Kernels
 
 SUFFIX = SUFFIXES[ROW]
@@ -163,15 +163,12 @@ def opened(data: bytes, wanted: str, name: str) -> tuple[dict[str, Tensor], dict
             version=str(version),
             known=VERSION,
         )
-    if kind(data) != wanted:
+    if (engine := ENGINES.get(str(kind(data)))) != ENGINES[wanted]:
         raise EngineError(
-            "The style {name} has a network of its own."
-            if wanted == ROW
-            else "The style {name} has no network of its own: it belongs to the bank.",
-            "Leave the engine out, or choose style-network."
-            if wanted == ROW
-            else "Leave the engine out, or choose style-bank.",
+            "The style {name} belongs to the engine {engine}.",
+            "Leave the engine out, or choose that.",
             name=name or str(called),
+            engine=engine or "?",
         )
     thumbnail = tensors.pop(THUMBNAIL, torch.zeros(0, dtype=torch.uint8))
     if not isinstance(called, str) or not isinstance(facts, dict) or thumbnail.dtype != torch.uint8:

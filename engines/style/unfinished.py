@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ..api import EngineError, Pixels
 from ..device import Choice
@@ -22,6 +23,8 @@ from .plan import NetworkPlan, Plan
 from .stylefile import write as write_file
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
+STYLE = ("weights", "good", *MOMENTS)  # what there is of a style
+ROW = ("row", "good", *MOMENTS)  # what there is of a style for the bank
 Log = TypeVar("Log")
 
 
@@ -49,17 +52,20 @@ def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Te
 
 
 def log_of(out: Path) -> dict[str, Any] | None:
-    """What is known of the training that was kept for `out`, whatever it was begun with; None where there is none. Raises as `read`."""
-    return _opened(place(out))[1]["log"] if place(out).is_file() else None
+    """What is known of the style's training that was kept for `out`, whatever it was begun with; None where there is none. Raises as
+    `read`."""
+    return _opened(place(out), STYLE)[1]["log"] if place(out).is_file() else None
 
 
-def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tensor], Log] | None:
-    """The tensors and the log that were kept of this training, None where there are none. Raises `EngineError` where they are of another,
-    or damaged."""
+def read(
+    out: Path, mark: str, log: Callable[..., Log], names: Collection[str] = STYLE
+) -> tuple[dict[str, Tensor], Log] | None:
+    """The tensors of these names and the log that were kept of this training, None where there are none. Raises `EngineError` where they
+    are of another, or damaged."""
     file = place(out)
     if not file.is_file():
         return None
-    tensors, about = _opened(file)
+    tensors, about = _opened(file, names)
     if about["mark"] != mark:
         raise EngineError(
             "An unfinished training of other pictures or settings is in {path}.",
@@ -72,17 +78,13 @@ def read(out: Path, mark: str, log: Callable[..., Log]) -> tuple[dict[str, Tenso
         raise _damaged(file) from error
 
 
-def _opened(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors, and the mark and the log as JSON values."""
+def _opened(file: Path, names: Collection[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of these names, and the mark and the log as JSON values."""
     try:
         with safe_open(file, "pt") as opened:
             about = json.loads(opened.metadata()[KEY])
         tensors = load_file(file)
-        if (
-            {*tensors} != {"weights", "good", *MOMENTS}
-            or not {"mark", "log"} <= {*about}
-            or not isinstance(about["log"], dict)
-        ):
+        if {*tensors} != {*names} or not {"mark", "log"} <= {*about} or not isinstance(about["log"], dict):
             raise KeyError("weights")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _damaged(file) from error
@@ -91,3 +93,13 @@ def _opened(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _damaged(file: Path) -> EngineError:
     return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file))
+
+
+def parts(optimizer: Optimizer) -> list[nn.Parameter]:
+    """What it moves, in the order of its groups."""
+    return [part for group in optimizer.param_groups for part in group["params"]]
+
+
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Those of a name's own, by what comes after it."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}

@@ -8,7 +8,7 @@ from typing import Any
 
 from engines.api import Brief, EngineInfo
 
-from .. import pictures
+from .. import pictures, sheets
 from .frame import Scene, Value
 
 
@@ -158,9 +158,12 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "label": text.called("shelf", info.name),
         "summary": text.template(info.summary),
         "own": info.picture_styles,
-        "files": info.file_styles,
+        "files": bool(
+            info.file_styles and not info.picture_styles
+        ),  # a shelf of pictures takes its files by brief alone
         "brush": "style" in info.masks,
         "continues": info.continues,
+        "sheet": info.name in sheets.ENGINES,
         "styles": [
             {
                 "name": name,

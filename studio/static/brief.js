@@ -182,7 +182,7 @@
     }, name);
   }
 
-  const sheet = name => sheets && draft.content && draft.engine === 'style-bank' // the engine that paints thumbnails
+  const sheet = name => sheets && draft.content && facts(Duet.value('brief'), draft.engine).sheet // an engine that paints thumbnails
     ? `duet/${Duet.value('brief').session}/sheet/${draft.content.replace('sha256:', '')}/${name}` : null;
 
   // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,127 @@
+"""A translator as one file: its networks in half precision, the names of its hands, and what is known of its training.
+
+A file may stand for one hand of several: such are what a training writes for briefs to name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_of
+from safetensors.torch import save as bytes_of
+from torch import Tensor
+
+from .. import device
+from ..errors import EngineError
+from . import kinds, stylefile
+from .kinds import HAND, KEY
+from .translator import MOST_DOMAINS, MOST_WIDTH, Networks, Shape
+
+SUFFIX = kinds.SUFFIXES[HAND]
+VERSION = 1  # of the file
+MOST_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Translator:
+    """`domains` are the names of its hands. `digest` tells its weights from others; `hand` is the one that a file stands for."""
+
+    domains: Sequence[str]
+    shape: Shape
+    networks: Networks
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    hand: str = ""
+
+
+def pack(translator: Translator) -> bytes:
+    """The file's bytes. The same translator gives the same bytes."""
+    tensors = {name: each.detach().half().cpu().contiguous() for name, each in translator.networks.state_dict().items()}
+    about = {
+        "version": VERSION,
+        "kind": HAND,
+        "domains": [*translator.domains],
+        "hand": translator.hand,
+        "shape": asdict(translator.shape),
+        "facts": translator.facts,
+    }
+    return bytes_of(tensors, {KEY: json.dumps(about, sort_keys=True, ensure_ascii=False)})
+
+
+def write(out: Path, translator: Translator) -> Path:
+    """Writes the file of its hand, `out-HAND.translator.safetensors`. Raises `EngineError` where it cannot be written."""
+    place = out.with_name(f"{out.name}-{translator.hand}{SUFFIX}" if translator.hand else f"{out.name}{SUFFIX}")
+    stylefile.write(place, pack(translator))
+    return place
+
+
+def load(data: bytes, name: str = "") -> Translator:
+    """The translator of a file's bytes, ready to draw on the chosen device, in float32.
+
+    Raises `EngineError` where it is none, damaged, a format that may hold code, or of another version.
+    """
+    name = name or "The translator"
+    if kinds.is_pickle(data):
+        raise EngineError(
+            "{name} is a pickle, a format that may hold code. It is not opened.",
+            "Translators are safetensors files, as studio train translator writes them.",
+            name=name,
+        )
+    if len(data) > MOST_BYTES or not kinds.begins_as_tensors(data):
+        raise EngineError(
+            "{name} is no translator.", "Name a file that studio train translator wrote, or a picture.", name=name
+        )
+    try:
+        about = kinds.about(data)
+        version, hand, facts = (about[key] for key in ("version", "hand", "facts"))
+        if version == VERSION:
+            tensors, shape = tensors_of(data), checked(Shape(**about["shape"]))
+            domains = [str(each) for each in about["domains"]]
+            if len(domains) != shape.domains or hand not in ("", *domains) or not isinstance(facts, dict):
+                raise ValueError(hand)
+            networks = built(shape, tensors)
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError, RecursionError) as error:
+        raise EngineError(
+            "{name} is damaged, or no translator.", "Train it again, or name another.", name=name
+        ) from error
+    if version != VERSION:
+        raise EngineError(
+            "{name} is a file of version {version}; this studio reads version {known}.",
+            "Train it again, or use the studio that made it.",
+            name=name,
+            version=str(version),
+            known=VERSION,
+        )
+    return Translator(domains, shape, networks, facts, digest(tensors), hand)
+
+
+def checked(shape: Shape) -> Shape:
+    """Raises `ValueError` where networks of a shape are not built."""
+    if not 2 <= shape.domains <= MOST_DOMAINS or not 2 <= shape.width <= MOST_WIDTH:
+        raise ValueError(shape)
+    return shape
+
+
+def built(shape: Shape, tensors: Mapping[str, Tensor]) -> Networks:
+    """Networks with these weights. Raises `RuntimeError` or `ValueError` where they do not fit."""
+    if not all(bool(each.isfinite().all()) for each in tensors.values()):
+        raise ValueError("not finite")
+    networks = Networks(shape)
+    networks.load_state_dict({name: each.float() for name, each in tensors.items()})
+    placed: Any = {"device": device.choose().device, "memory_format": torch.channels_last}
+    return networks.to(**placed).eval().requires_grad_(False)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Of the weights alone: the files of one training have the same."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    return found.hexdigest()
