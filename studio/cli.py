@@ -14,7 +14,7 @@ from typer.exceptions import Abort, TyperException
 from engines.api import UserError
 from engines.language import EMBEDDED, VARIABLE
 
-from . import __version__, measuring, terminal, textmodel, training, translation
+from . import __version__, gans, measuring, terminal, textmodel, training, translation
 from .events import StudioError
 from .terminal import Json, Stop, asking, console, fail, print_json
 
@@ -389,3 +389,6 @@ def style(
         print_json(facts)
     else:
         training.show_style(facts)
+
+
+train.command(short_help="Train a GAN on your own pictures.")(gans.gan)

@@ -278,6 +278,8 @@ def show_style(facts: dict[str, Any]) -> None:
 def setting(name: str, kind: str = "text") -> Any:
     """The command line's option for a setting of a training: its range and help are those of the engine."""
     facts = _settings(kind)[name].metadata
+    if facts["choices"]:
+        return typer.Option(help=f"{facts['help']} One of: {', '.join(facts['choices'])}.")
     return typer.Option(min=facts["low"], max=facts["high"], help=facts["help"])
 
 
@@ -302,6 +304,10 @@ def _settings(kind: str) -> dict[str, dataclasses.Field[Any]]:
 
         found = plan.NetworkPlan if kind == "style" else plan.TranslatorPlan
         return {each.name: each for each in dataclasses.fields(found)}
+    if kind == "gan":
+        from engines.image.gan.plan import Plan as GanPlan
+
+        return {each.name: each for each in dataclasses.fields(GanPlan)}
     if kind == "image":
         from engines.image.plan import Plan
 

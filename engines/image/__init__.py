@@ -1,4 +1,4 @@
-"""Image engines: a painter of sketches and words, and faces from chance. Facts only; torch loads with the engines."""
+"""Image engines: a painter of sketches and words, faces and things from chance. Facts only; torch loads with the engines."""
 
 from __future__ import annotations
 
@@ -87,35 +87,43 @@ PAINTER = EngineInfo(
 )
 
 
-WAYS = tuple(f"way_{at}" for at in range(1, 9))  # the directions in which faces differ most, the first the most
+WAYS = tuple(
+    f"way_{at}" for at in range(1, 9)
+)  # the directions in which a GAN's pictures differ most, the first the most
 
 
 @dataclass(frozen=True)
-class FacesOptions:
+class Ways:
+    """Where a picture lies along them."""
+
     way_1: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_2: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_3: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_4: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_5: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_6: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_7: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
     way_8: float = option(
-        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which faces differ, the first the most."
+        0.0, low=-2.5, high=2.5, step=0.05, knob=True, help="One of the ways in which they differ, the first the most."
     )
+
+
+@dataclass(frozen=True)
+class FacesOptions(Ways):
     variety: float = option(
         0.8, low=0, high=1.2, step=0.05, help="How far faces stray from the mean in all other ways."
     )
@@ -132,6 +140,32 @@ FACES = EngineInfo(
 )
 
 
+@dataclass(frozen=True)
+class GanOptions(Ways):
+    truncation: float = option(
+        0.8, low=0, high=1.2, step=0.05, help="How far pictures stray from the mean: less is plainer, more is stranger."
+    )
+
+
+GAN = EngineInfo(
+    name="gan",
+    mode="image",
+    version="1",
+    summary="Breeds small pictures of a GAN that you trained.",
+    options=GanOptions,
+    needs=("styles",),
+    file_styles="gan",
+    models=("hed-vgg16",),
+    random=True,
+)
+
+
+def _gan() -> Engine:
+    from .breeding import Breeder
+
+    return Breeder()
+
+
 def _faces() -> Engine:
     from .faces import Faces
 
@@ -146,3 +180,4 @@ def _painter() -> Engine:
 
 register(PAINTER, _painter)
 register(FACES, _faces)
+register(GAN, _gan)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,15 +19,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .. import device, store
-from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Result, Setting, Started
+from ..api import Brief, Event, Pictures, Pixels, Setting
 from ..errors import EngineError
-from . import FACES, WAYS, FacesOptions
-from .looks import looks
+from . import FACES, FacesOptions, ways
 
 MODEL = "dcgan-faces"
 LATENT = 100  # numbers of the latent space
 SIDE = 64  # pixels of a face
-SAMPLES = 2048  # latents whose activations tell the directions
 
 
 @dataclass(frozen=True)
@@ -65,18 +63,7 @@ class Faces:
         self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
     ) -> Iterator[Event]:
         """See `engines.api.Engine`."""
-        began = time.perf_counter()
-        yield Started(len(settings), device.choose().device, "float32")
-        for index, setting in enumerate(settings):
-            if cancelled():
-                yield Cancelled(index)
-                return
-            started = time.perf_counter()
-            (pixels,) = self.preview(brief, [setting], pictures, brief.size)
-            seconds = time.perf_counter() - started
-            yield Result(index, setting.knobs, setting.seed, seconds, pixels=pixels, features=looks(pixels))
-            yield Progress((index + 1) / len(settings), "Painting")
-        yield Done(time.perf_counter() - began, device.peak_memory_mb())
+        yield from ways.each(self.preview, brief, settings, pictures, cancelled)
 
     def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
         """One face a setting, `size` on each side."""
@@ -90,12 +77,10 @@ class Faces:
         return made
 
 
-def latent(ways: Tensor, options: FacesOptions, seed: int) -> Tensor:
+def latent(known: Tensor, options: FacesOptions, seed: int) -> Tensor:
     """Where a face lies, (100,): along the directions as the options say, and by chance in all others."""
-    noise = torch.randn(LATENT, generator=torch.Generator().manual_seed(seed)).to(ways.device)
-    rest = noise - (noise @ ways.T) @ ways
-    along = torch.tensor([float(getattr(options, name)) for name in WAYS], device=ways.device)
-    return options.variety * rest + along @ ways
+    noise = torch.randn(LATENT, generator=torch.Generator().manual_seed(seed)).to(known.device)
+    return ways.moved(noise, known, options, options.variety)
 
 
 def built(found: Mapping[str, Tensor]) -> nn.Sequential:
@@ -119,13 +104,12 @@ def built(found: Mapping[str, Tensor]) -> nn.Sequential:
 def directions(network: nn.Sequential) -> Tensor:
     """The ways in which faces differ most, (8, 100), of unit length and at right angles."""
     chance = torch.Generator().manual_seed(0)
-    latents = torch.randn(SAMPLES, LATENT, generator=chance).to(next(network.parameters()).device)
+    latents = torch.randn(ways.SAMPLES, LATENT, generator=chance).to(next(network.parameters()).device)
     with torch.inference_mode():
         seen = network[:3](latents[:, :, None, None]).flatten(1)  # (N, 8192)
         seen = seen - seen.mean(0)
-        _, _, axes = torch.svd_lowrank(seen, q=2 * len(WAYS), niter=4)
-        along = seen @ axes[:, : len(WAYS)]  # (N, 8)
-        ways = torch.linalg.lstsq(latents, along / along.std(0)).solution.T  # (8, 100)
-        straight, _ = torch.linalg.qr(ways.T)
-    found: Tensor = straight.T.contiguous()
-    return found
+        axes, _ = ways.principal(seen)
+        along = seen @ axes.T  # (N, 8)
+        found = torch.linalg.lstsq(latents, along / along.std(0)).solution  # (100, 8)
+        straight, _ = torch.linalg.qr(found)
+    return cast(Tensor, straight.T.contiguous())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import threading
@@ -24,6 +23,7 @@ from torch import Tensor
 from .. import device, embed, store
 from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Remark, Result, Setting, Started
 from ..errors import EngineError
+from ..fetching import file_sha256
 from . import (
     PAINTED_STYLES,
     PAINTER,
@@ -89,7 +89,7 @@ class Painter:
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
 
     def models(self) -> dict[str, str]:
-        return {"painter": _sha256(WEIGHTS)} | {name: store.sha256(name) for name in self.info.models}
+        return {"painter": file_sha256(WEIGHTS)} | {name: store.sha256(name) for name in self.info.models}
 
     def generator(self) -> Generator:
         """The network, loaded on first use, batch normalisation folded into its convolutions."""
@@ -387,7 +387,3 @@ def facts(file: Path = WEIGHTS) -> dict[str, object]:
     """What the file says of its training."""
     with safe_open(file, "pt") as found:
         return dict(json.loads(found.metadata()["training"]))
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the painter makes of sketches and words, measured on concepts that it never saw; and whether words find the right outlines."""
+"""What the painter makes of sketches and words, on concepts that it never saw; whether words find the right outlines; the GAN."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from torch.nn import functional
 from engines import registry
 from engines.api import Brief, EngineError, Progress, Setting
 
+from . import gan
 from .report import Row, row
 from .visit import live_milliseconds
 
@@ -46,6 +47,7 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
     yield from words_rows(tell)
     yield from time_rows(engine, 3 if quick else 9)
     yield live_row(3 if quick else 9)
+    yield from gan.rows(3 if quick else 9)
     try:
         from engines import embed
         from engines.image import lessons
@@ -55,8 +57,10 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
     except EngineError as error:
         for name in ("colour", "edges_f1", "interior_f1", "heldout_l1", "style", "seed_diversity"):
             yield row(f"painter.{name}", None, str(error))
+        yield row("gan.recall", None, str(error))
         return
     yield from painter_rows(engine, course, tell, quick)
+    yield gan.recall_row(gan.held_out(course.drawn))
     if grids is not None:
         from . import grids as drawing
 

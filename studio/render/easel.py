@@ -32,7 +32,7 @@ def easel(scene: Scene, view: Mapping[str, Any]) -> Value:
     return scene.value(
         next=view["next"],
         pictures=known,
-        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image"],
+        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not info.needs],
         common=common(scene, ("steering", "variants", "seed", "size")),
         limit=pictures.MAX_BYTES,
         text=text.texts(*TEXTS),

@@ -1,0 +1,90 @@
+"""A discriminator that looks through VGG-16, so that it need not learn to see first.
+
+Sauer et al. 2021, "Projected GANs converge faster", section 3: a network that knows how to see is frozen, its layers are mixed by
+chance (3.2, cross-channel mixing), and a small judge for each layer passes a verdict on every place of it. Departures: our VGG-16,
+no mixing across scales, R1 on what is seen instead of spectral normalisation, and each judge sees how much neighbours in the batch
+differ, so that samples do not all go the same way.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ... import vision
+from .layers import GROUP, Check, Conv, active, spread_out
+
+SEEN = ((2, 2), (3, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
+LAYERS = tuple(f"relu{block}_{at}" for block, at in SEEN)
+MIXED, JUDGING = 64, 96  # channels that a layer is mixed to, and of its judge
+
+
+class Head(nn.Module):
+    """The judge of one layer: (N, C, h, w) of usual mean 0 and spread 1 -> a logit for each place, (N, places)."""
+
+    mix: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mix", torch.randn(MIXED, channels, 1, 1) / channels**0.5)
+        self.first, self.second = Conv(MIXED, JUDGING), Conv(JUDGING + 1, JUDGING)
+        self.verdict = Conv(JUDGING, 1, side=1)
+
+    def forward(self, layer: Tensor) -> Tensor:
+        x = functional.conv2d(layer, self.mix.to(layer.dtype))
+        x = active(self.first(x))
+        x = functional.avg_pool2d(x, 2) if min(x.shape[2:]) > 4 else x
+        return cast(Tensor, self.verdict(active(self.second(spread_out(x, GROUP)))).float().flatten(1))
+
+
+class Projected(nn.Module):
+    """RGB in -1 to 1, (N, 3, side, side) of any side from 16 -> logits, (N, places). Its judges learn; VGG-16 does not."""
+
+    usual: Tensor
+    spread: Tensor
+
+    def __init__(self, size: int, eyes: vision.Eyes = vision.shared) -> None:
+        super().__init__()
+        self.size, self._eyes = size, eyes
+        self._channels = [len(eyes.vgg.kernels[place][1]) for place in SEEN]
+        self.heads = nn.ModuleList(Head(channels) for channels in self._channels)
+        self.register_buffer("usual", torch.zeros(sum(self._channels)))
+        self.register_buffer("spread", torch.zeros(sum(self._channels)))
+
+    def look(self, pictures: Tensor, check: Check | None = None) -> tuple[Tensor, ...]:
+        """What the verdict is passed on: VGG-16's layers, each channel less its usual value and over its usual spread."""
+        layers = self._eyes.vgg((pictures + 1) / 2, LAYERS, check).values()
+        parts = zip(*(torch.split(each, self._channels) for each in (self.usual, self.spread)), strict=True)
+        return tuple(
+            (layer - usual[:, None, None].to(layer.dtype)) / spread[:, None, None].to(layer.dtype)
+            for layer, (usual, spread) in zip(layers, parts, strict=True)
+        )
+
+    def forward(
+        self, looks: tuple[Tensor, ...], dtype: torch.dtype = torch.float32, check: Check | None = None
+    ) -> Tensor:
+        return torch.cat([head(layer) for head, layer in zip(self.heads, looks, strict=True)], 1)
+
+    def teaches(self, looks: tuple[Tensor, ...], dtype: torch.dtype = torch.float32) -> float:
+        """It learns nothing beside its verdict."""
+        return 0.0
+
+    def freeze(self, count: int) -> None:
+        """The judges of its first `count` layers learn no more (Mo et al. 2020, "Freeze the discriminator")."""
+        for head in list(self.heads)[:count]:
+            head.requires_grad_(False)
+
+    @torch.no_grad()
+    def get_used(self, pictures: Tensor, check: Check | None = None) -> None:
+        """Learns what is usual from real pictures; a channel that is hardly used is not made loud."""
+        layers = self._eyes.vgg((pictures + 1) / 2, LAYERS, check).values()
+        flat = [layer.float().transpose(0, 1).flatten(1) for layer in layers]  # (C, values) each
+        self.usual.copy_(torch.cat([layer.mean(1) for layer in flat]))
+        spreads = [layer.std(1) for layer in flat]
+        self.spread.copy_(torch.cat([each.clamp(min=QUIET * float(each.median()) + 1e-3) for each in spreads]))
+
+
+QUIET = 0.3  # of a layer's usual spread: the least that a channel is divided by

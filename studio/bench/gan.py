@@ -1,0 +1,99 @@
+"""The GAN: what a number type gains in training, how fast it breeds, and how much of what it never saw it can make."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import engines
+from engines.device import Choice
+from engines.vision import Eyes
+
+from .report import Row, row
+
+CHILDREN = 16
+BASE = Path(engines.__file__).parent / "image" / "gan.safetensors"
+PICTURES = 64  # of chance, to take steps with: what they show costs nothing
+
+
+def rows(turns: int) -> Iterator[Row]:
+    """Those that need no pictures."""
+    yield step_row(turns)
+    yield from breed_rows(turns)
+
+
+def step_row(turns: int) -> Row:
+    """A step of both networks in float32 and in bfloat16, in turns."""
+    from engines.image.gan.plan import Plan
+
+    plan = replace(Plan(), small=0.0)
+    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 64, 64, 3), np.uint8)
+    both = [_training(pictures, plan, dtype) for dtype in ("float32", "bfloat16")]
+    taken = [[_milliseconds(each._step) for each in both] for _ in range(turns + 1)][1:]
+    ratios = [one / other for one, other in taken]
+    plain, half = (statistics.median(each) for each in zip(*taken, strict=True))
+    told = f"median of {turns} pairs at 64 pixels, {plan.batch} pictures; {plain:.0f} and {half:.0f} ms"
+    return row("gan.step.bf16_speedup", statistics.median(ratios), told)
+
+
+def _training(pictures: NDArray[np.uint8], plan: Any, dtype: str) -> Any:
+    from engines.image.gan.training import Training
+
+    choice = Choice("cpu", dtype, "to be measured")
+    made = Training(pictures, Path("unused"), plan, None, lambda: False, "", Eyes(choose=lambda: choice), choice)
+    made.discriminator.get_used(made._real(64, PICTURES))
+    return made
+
+
+def breed_rows(turns: int) -> Iterator[Row]:
+    """Sixteen children at once. What the weights are does not matter: they are chance's."""
+    from engines.image.gan import networks
+    from engines.image.gan.plan import Plan
+
+    for size in ("64", "128"):
+        generator = networks.generator(replace(Plan(), size=size)).eval()
+        networks.samples(generator, CHILDREN)
+        taken = [_milliseconds(partial(networks.samples, generator, CHILDREN)) for _ in range(turns)]
+        told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, float32"
+        yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
+
+
+def recall_row(pictures: Sequence[NDArray[np.uint8]], base: Path = BASE) -> Row:
+    """How many of the pictures that the base never saw lie among its samples, of which there are as many."""
+    from engines.image.gan import ganfile, networks
+    from engines.image.gan.measures import quality
+
+    if not base.is_file():
+        return row("gan.recall", None, "No base is shipped yet.")
+    found = ganfile.load(base.read_bytes(), base.name)
+    generator = networks.generator(found.plan).eval()
+    found.into(generator)
+    told = quality(pictures, networks.samples(generator, len(pictures)))
+    detail = f"{told.real} held-out pictures and {told.made} samples, untruncated: precision {told.precision:.2f}, "
+    return row("gan.recall", told.recall, f"{detail}Frechet {told.frechet:.3f}, kernel {told.kernel:.4f}")
+
+
+def held_out(drawn: Any, side: int = 64) -> list[NDArray[np.uint8]]:
+    """The icons of concepts that nothing was trained on, on white."""
+    found = []
+    for concept, pixels in zip(drawn.concept, drawn.pictures, strict=True):
+        if drawn.concepts[concept].held_out:
+            white = Image.new("RGBA", pixels.shape[:2], "white")
+            white.alpha_composite(Image.fromarray(pixels))
+            found.append(np.array(white.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))
+    return found
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)

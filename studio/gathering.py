@@ -1,0 +1,172 @@
+"""An artist's pictures to learn from, out of a folder or a zip: what can be read, all of one size, and what was skipped and why.
+
+Nothing of a zip is ever unpacked to disk, so its paths cannot climb anywhere; entries that try are skipped as what they are.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.api import Pixels
+
+from . import pictures
+from .events import StudioError
+
+MOST = 5000  # pictures that are learned from
+MOST_FILES = 100_000  # that are looked through
+MOST_UNPACKED = 4 * 2**30  # bytes of a zip's pictures together
+
+Read = Callable[[], bytes]  # raises `StudioError` or OSError where it cannot
+
+
+@dataclass(frozen=True)
+class Gathered:
+    pictures: NDArray[np.uint8]  # (N, side, side, 3)
+    names: list[str]
+    skipped: dict[str, str]  # name -> why
+    left_out: int  # files beyond the most that are learned from
+
+
+def gather(
+    place: Path,
+    side: int,
+    cancelled: Callable[[], bool] = lambda: False,
+    told: Callable[[float], None] = lambda done: None,
+) -> Gathered:
+    """The pictures of a folder, with the folders in it, or of a zip, as squares. Raises `StudioError` where it holds none, or far too much.
+
+    Of more than `MOST` files every second, third… is taken, so that all kinds of pictures stay among them.
+    """
+    skipped: dict[str, str] = {}
+    files = list(_files(place, skipped))
+    kept = (
+        [files[at] for at in np.linspace(0, len(files) - 1, MOST).round().astype(int)] if len(files) > MOST else files
+    )
+    found: list[Pixels] = []
+    names: list[str] = []
+    for at, (name, read) in enumerate(kept):
+        if cancelled():
+            break
+        try:
+            found.append(square(pictures.to_pixels(read(), name), side))
+            names.append(name)
+        except (StudioError, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+            skipped[name] = error.message.format(**error.values) if isinstance(error, StudioError) else str(error)
+        told((at + 1) / len(kept))
+    if not found:
+        raise StudioError(
+            "{name} holds no picture that can be read ({count} other files).",
+            "Name a folder or a zip with pictures.",
+            name=str(place),
+            count=len(skipped),
+        )
+    return Gathered(np.stack(found), names, skipped, len(files) - len(kept))
+
+
+def square(pixels: Pixels, side: int) -> Pixels:
+    """The middle of a picture, as large a square as it holds: (H, W, 3) -> (side, side, 3)."""
+    height, width = pixels.shape[:2]
+    least = min(height, width)
+    left, top = (width - least) / 2, (height - least) / 2
+    box = (left, top, left + least, top + least)
+    return np.array(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
+
+
+def _files(place: Path, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+    try:
+        if place.is_dir():
+            yield from _of_folder(place, skipped)
+            return
+        with place.open("rb"):
+            pass
+        yield from _of_zip(zipfile.ZipFile(place), skipped)
+    except OSError as error:
+        raise StudioError(
+            "{name} cannot be read: {why}.", "Check the path.", name=str(place), why=error.strerror or str(error)
+        ) from error
+    except zipfile.BadZipFile as error:
+        raise StudioError(
+            "{name} is neither a folder nor a zip that can be read.", "Give one of both.", name=str(place)
+        ) from error
+
+
+def _of_folder(place: Path, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+    seen = 0
+    for folder, below, files in os.walk(place):
+        below[:] = sorted(each for each in below if not each.startswith("."))
+        for file in sorted(each for each in files if not each.startswith(".")):
+            seen = _counted(seen, place)
+            path = Path(folder, file)
+            name = path.relative_to(place).as_posix()
+            if path.is_symlink():
+                skipped[name] = "It is a link to somewhere else."
+            elif not path.is_file():
+                skipped[name] = "It is no plain file."
+            else:
+                yield name, lambda path=path, name=name: _whole(path, name)  # type: ignore[misc]
+
+
+def _whole(path: Path, name: str) -> bytes:
+    if path.stat().st_size > pictures.MAX_BYTES:
+        raise pictures.too_many_bytes(name, path.stat().st_size)
+    return path.read_bytes()
+
+
+def _of_zip(archive: zipfile.ZipFile, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+    seen = unpacked = 0
+    name_of_zip = Path(archive.filename or "")
+    for entry in archive.infolist():
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if entry.is_dir() or any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts):
+            continue
+        seen = _counted(seen, name_of_zip)
+        if why := _refused(entry, path):
+            skipped[entry.filename] = why
+            continue
+        unpacked += entry.file_size
+        if unpacked > MOST_UNPACKED:
+            raise StudioError(
+                "{name} would unpack to more than {limit} GB.",
+                "Give a zip of smaller pictures.",
+                name=str(name_of_zip),
+                limit=MOST_UNPACKED // 2**30,
+            )
+        yield entry.filename, lambda entry=entry: _unpacked(archive, entry)  # type: ignore[misc]
+
+
+def _refused(entry: zipfile.ZipInfo, path: PurePosixPath) -> str:
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        return "Its path climbs out of the zip."
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "It is a link to somewhere else."
+    if entry.flag_bits & 1:
+        return "It is encrypted."
+    if entry.file_size > pictures.MAX_BYTES:
+        return f"It unpacks to {entry.file_size // 2**20} MB; {pictures.MAX_BYTES // 2**20} MB is the most we read."
+    return ""
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """No more of it than may be, whatever the zip says of its size."""
+    with archive.open(entry) as opened:
+        data = opened.read(pictures.MAX_BYTES + 1)
+    if len(data) > pictures.MAX_BYTES:
+        raise pictures.too_many_bytes(entry.filename, len(data))
+    return data
+
+
+def _counted(seen: int, place: Path) -> int:
+    if seen >= MOST_FILES:
+        raise StudioError(
+            "{name} holds more than {limit} files.", "Give a smaller one.", name=str(place), limit=MOST_FILES
+        )
+    return seen + 1
