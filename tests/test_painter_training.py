@@ -263,10 +263,8 @@ def test_who_is_held_out_stays_held_out():
 class _Red:
     """A painter that paints everything red, whatever it is told."""
 
-    def generator(self):
-        return lambda seen, given: torch.tensor([0.87, 0.1, 0.15, 1.0])[None, :, None, None].expand(
-            len(seen), 4, 128, 128
-        )
+    def raw(self, seen, given):
+        return torch.tensor([0.87, 0.1, 0.15, 1.0])[None, :, None, None].expand(len(seen), 4, 128, 128)
 
 
 def test_what_is_painted_and_what_is_missed_is_drawn(course, monkeypatch, tmp_path):
