@@ -12,11 +12,12 @@ PICKLED = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and torch's archive o
 
 
 def holds_tensors(data: bytes) -> bool:
-    """Whether it may be a file of safetensors: its header's length in eight bytes, which may be any, and then JSON."""
-    return data[8:9] == b"{"
+    """Whether it begins like a file of safetensors: eight bytes of a length, of which the last are 0, then JSON."""
+    return data[5:9] == b"\0\0\0{"
 
 
 def is_pickle(data: bytes) -> bool:
+    """A safetensors file may begin with the same byte: it is the length of its header."""
     return data.startswith(PICKLED) and not holds_tensors(data)
 
 

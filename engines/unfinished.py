@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from .errors import EngineError
 from .files import KEY, write_whole
@@ -20,12 +21,12 @@ Log = TypeVar("Log")
 
 
 class Stopped(Exception):
-    """Leaves a training in the midst of a step, when somebody pressed Stop."""
+    """Leaves a network in the midst of a picture or a step, when somebody pressed Stop."""
 
 
 def place(out: Path) -> Path:
-    """Where a training for `out` is kept that was stopped: `dunes.unfinished` for `dunes.style.safetensors`."""
-    return out.with_suffix("").with_suffix(".unfinished")
+    """Where a training for `out` is kept that was stopped: `dunes.style.unfinished` for `dunes.style.safetensors`."""
+    return out.with_name(f"{out.name.removesuffix('.safetensors')}.unfinished")
 
 
 def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -34,28 +35,57 @@ def write(out: Path, mark: str, log: Mapping[str, Any], tensors: Mapping[str, Te
     write_whole(place(out), bytes_of(packed, {KEY: json.dumps({"mark": mark, "log": log})}))
 
 
+def log_of(out: Path, names: Collection[str] | None = None) -> dict[str, Any] | None:
+    """What is known of the training that was kept for `out`, whatever it was begun with; None where there is none. Raises as `read`."""
+    file = place(out)
+    return _opened(file, names)[1]["log"] if file.is_file() else None
+
+
 def read(
-    out: Path, mark: str, log: Callable[..., Log], names: set[str] | None = None
+    out: Path, mark: str, log: Callable[..., Log], names: Collection[str] | None = None
 ) -> tuple[dict[str, Tensor], Log] | None:
     """The tensors and the log that were kept of this training, None where there are none. Raises `EngineError` where they are of another,
     or damaged: `names` are those that the tensors must have, where it is known."""
     file = place(out)
     if not file.is_file():
         return None
-    try:
-        with safe_open(file, "pt") as opened:
-            about = json.loads(opened.metadata()[KEY])
-        tensors, of, kept = load_file(file), about["mark"], log(**about["log"])
-        if of == mark and names is not None and {*tensors} != names:
-            raise KeyError(file.name)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise EngineError(
-            "The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file)
-        ) from error
-    if of != mark:
+    tensors, about = _opened(file, names)
+    if about["mark"] != mark:
         raise EngineError(
             "An unfinished training of other pictures or settings is in {path}.",
             "Go on with the same, or delete that file to begin again.",
             path=str(file),
         )
-    return tensors, kept
+    try:
+        return tensors, log(**about["log"])
+    except TypeError as error:
+        raise _damaged(file) from error
+
+
+def _opened(file: Path, names: Collection[str] | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, and the mark and the log as JSON values."""
+    try:
+        with safe_open(file, "pt") as opened:
+            about = json.loads(opened.metadata()[KEY])
+        tensors = load_file(file)
+        if not {"mark", "log"} <= {*about} or not isinstance(about["log"], dict):
+            raise KeyError("log")
+        if names is not None and {*tensors} != {*names}:
+            raise KeyError("tensors")
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _damaged(file) from error
+    return tensors, about
+
+
+def _damaged(file: Path) -> EngineError:
+    return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file))
+
+
+def parts(optimizer: Optimizer) -> list[nn.Parameter]:
+    """What it moves, in the order of its groups."""
+    return [part for group in optimizer.param_groups for part in group["params"]]
+
+
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Those of a name's own, by what comes after it."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}

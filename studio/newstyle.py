@@ -139,10 +139,11 @@ class NewStyles(Trainings[NewStyle]):
             task.minutes = float(asked["settings"]["minutes"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        from engines.style import unfinished
+        from engines import unfinished
+        from engines.style.mark import STYLE
 
         try:
-            log = unfinished.log_of(task.out) or {}
+            log = unfinished.log_of(task.out, STYLE) or {}
         except EngineError as error:
             task.status, task.error = "failed", Words.of(error)
             return task

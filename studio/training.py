@@ -150,7 +150,8 @@ def style(
 ) -> dict[str, Any]:
     """Trains a style from a picture into a folder, tells how it goes on stderr, and returns what the style's file says and where it is."""
     registry.infos()
-    from engines.style import kinds, stylefile, training
+    from engines import files
+    from engines.style import kinds, training
     from engines.style.plan import NetworkPlan, Plan
 
     with asking():
@@ -177,7 +178,7 @@ def style(
                 case training.Step():
                     tell(_practice(event))
                 case training.Shown():
-                    stylefile.write(look, pictures.encode_jpeg(event.pixels))
+                    files.write_whole(look, pictures.encode_jpeg(event.pixels))
                 case training.Paused():
                     raise Stop(stopped_at(event))
                 case training.Trained():

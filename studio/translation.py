@@ -69,7 +69,8 @@ def translator(
 def trained(folders: list[Path], out: Path, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """Trains, tells how it goes on stderr, and returns what the files say and where they are. Raises `Stop` where it was stopped."""
     registry.infos()
-    from engines.style import stylefile, translating
+    from engines import files
+    from engines.style import translating
     from engines.style.domains import Domains
     from engines.style.plan import TranslatorPlan
     from engines.style.training import Paused, Shown, Trained
@@ -91,7 +92,7 @@ def trained(folders: list[Path], out: Path, name: str, given: dict[str, Any]) ->
                 case translating.Step():
                     tell(_progress(event))
                 case Shown():
-                    stylefile.write(out / f"{name}.samples.png", pictures.encode_png(event.pixels))
+                    files.write_whole(out / f"{name}.samples.png", pictures.encode_png(event.pixels))
                 case Paused():
                     raise Stop(stopped_at(event))
                 case Trained():

@@ -17,9 +17,9 @@ from banks import altered, picture
 from safetensors.torch import save as bytes_of
 from test_own import AXIS
 
-from engines import store
+from engines import store, unfinished
 from engines.api import Brief, EngineError, UserError
-from engines.style import stylefile, unfinished
+from engines.style import stylefile
 from engines.style.learned import Bank
 from studio import newstyle, own, pictures, render
 from studio.desk import beside
@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_and_what_was_learned_is_kept_as_soon_as_there_is_ro
 
 def test_a_checkpoint_for_which_there_is_no_room_is_told_and_it_goes_on_later(session, styles, asked, monkeypatch):
     def full(*_):
-        raise EngineError("The style could not be written to {path}: {why}.", "Make room.", path="x", why="no space")
+        raise EngineError("{path} could not be written: {why}.", "Make room.", path="x", why="no space")
 
     task = styles.begin(session, asked | {"settings": {"size": 64, "steps": 10_000}})
     until(lambda: task.step > 1)

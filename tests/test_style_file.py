@@ -83,10 +83,10 @@ def test_what_is_no_network_is_refused(packed, whole, tmp_path, toy):
     wrong = [
         (pickle.dumps({"a": 1}), "is a pickle"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "no style file"),
-        (packed, "no network of its own"),
+        (packed, "belongs to the engine style-bank"),
         (whole[:-40], "is damaged"),
         (altered(whole, tmp_path, {"kind": "network", "version": 2}), "version 2; this studio reads version 1"),
-        (altered(whole, tmp_path, {"kind": "other"}), "no network of its own"),
+        (altered(whole, tmp_path, {"kind": "other"}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel[:, :2].contiguous()}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel.float()}), "is damaged"),
         (altered(whole, tmp_path, {"kind": "network"}, **{"contract.1.w": kernel * float("inf")}), "is damaged"),
@@ -301,7 +301,7 @@ def test_the_command_trains_and_skips_what_is_no_picture(work, studio_command):
     assert json.loads(said)["engine"]["name"] == "style-network"
     mixed = brief(out, {"stripes.network.safetensors": 0.5, "stripes.style.safetensors": 0.5})
     status, _, err = studio_command("round", mixed, "--out", work / "mixed")
-    assert (status, "no network of its own" in err) == (2, True)
+    assert (status, "belongs to the engine style-bank" in err) == (2, True)
 
 
 def test_wrong_input_is_said_and_nothing_is_written(tmp_path, studio_command):

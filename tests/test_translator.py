@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load as tensors_of
 
-from engines import registry
+from engines import registry, unfinished
 from engines.api import Brief, Cancelled, EngineError, Preview, Result, Setting
-from engines.style import HANDS, adversarial, guided, stargan, translating, translatorfile, unfinished
+from engines.style import HANDS, adversarial, guided, stargan, translating, translatorfile
 from engines.style.domains import Domains, square
 from engines.style.plan import TranslatorPlan
 from engines.style.training import Paused, Shown, Trained

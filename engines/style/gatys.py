@@ -36,6 +36,7 @@ from ..api import (
     Setting,
     Started,
 )
+from ..unfinished import Stopped
 from . import GATYS, GatysOptions, why
 from .canvas import (
     CONTENT_LAYER,
@@ -52,7 +53,7 @@ from .canvas import (
 from .descent import OPTIMIZERS
 from .losses import Objective, Weights
 from .painters import alone, paint_each
-from .painting import Stopped, brush, fitted, keep_color, memory_told, to_pixels
+from .painting import brush, fitted, keep_color, memory_told, to_pixels
 from .statistics import Colours, Statistics
 
 CONTENT = 0.08  # weight of the content beside a style of 1, at balance 0

@@ -34,6 +34,7 @@ from ..api import (
     Setting,
     Started,
 )
+from ..unfinished import Stopped
 from . import StyleOptions
 from .arithmetic import Check, Norm
 from .painters import divided, paint_each
@@ -43,16 +44,10 @@ SOFT = 64  # a brush's edge fades over about one part in so many of the long sid
 PREVIEW_FROM, PREVIEW = 640, 192  # pixels: results of this long side and more are shown small first
 TOGETHER = 1024  # long side up to which variants are painted at the same time, and memory stays reserved between rounds
 GROUP = 2**18  # pixels of previews that are painted as one batch at most
-
-
 REMEMBERED = 64  # values that an engine remembers of each kind
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-class Stopped(Exception):
-    """Leaves the network when the artist pressed Stop."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ they fit, or a whole network."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +15,9 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from ..errors import EngineError
+from ..files import KEY, is_pickle
 from .arithmetic import Norm
-from .kinds import ENGINES, KEY, NETWORK, ROW, SUFFIXES, about, is_pickle, is_trained, kind
+from .kinds import ENGINES, NETWORK, ROW, SUFFIXES, about, is_trained, kind
 from .network import Kernels
 
 SUFFIX = SUFFIXES[ROW]
@@ -163,12 +162,14 @@ def opened(data: bytes, wanted: str, name: str) -> tuple[dict[str, Tensor], dict
             version=str(version),
             known=VERSION,
         )
-    if (engine := ENGINES.get(str(kind(data)))) != ENGINES[wanted]:
+    if (found := kind(data)) not in ENGINES:
+        raise damaged(name)
+    if found != wanted:
         raise EngineError(
             "The style {name} belongs to the engine {engine}.",
             "Leave the engine out, or choose that.",
             name=name or str(called),
-            engine=engine or "?",
+            engine=ENGINES[found],
         )
     thumbnail = tensors.pop(THUMBNAIL, torch.zeros(0, dtype=torch.uint8))
     if not isinstance(called, str) or not isinstance(facts, dict) or thumbnail.dtype != torch.uint8:
@@ -199,25 +200,6 @@ def taken(tensors: dict[str, Tensor], key: str, shape: tuple[int, ...], dtype: t
     if found is None or found.shape != shape or found.dtype != dtype or not found.isfinite().all():
         raise damaged(name)
     return found
-
-
-def write(place: Path, data: bytes) -> None:
-    """Puts the file into its place whole or not at all. Raises `EngineError` where it cannot be written."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, place)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise EngineError(
-            "The style could not be written to {path}: {why}.",
-            "Make room or choose another folder; what was there before is as it was.",
-            path=str(place),
-            why=error.strerror or str(error),
-        ) from error
 
 
 def thumbnail(data: bytes) -> bytes:

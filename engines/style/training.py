@@ -22,17 +22,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import vision
+from .. import files, unfinished, vision
 from ..api import EngineError, Pixels, check_options
-from . import bank, kinds, unfinished
+from ..unfinished import Stopped
+from . import bank, kinds, mark
 from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
 from .contents import Parts
 from .learned import Bank, Learned, Network, Row
 from .losses import Objective, Region, Weights, gram
-from .painting import Stopped, fitted, to_pixels
+from .painting import fitted, to_pixels
 from .plan import NetworkPlan, Plan
 from .statistics import resized, rounded
-from .stylefile import write
 
 SMOOTH = 0.32  # weight of the variation beside a style of 1, as at the smoothness that `gatys` has by default
 TIMED = 3  # steps after which it is known how many fit into the minutes
@@ -121,7 +121,7 @@ def train(
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
     parts, shown = Parts(own, others, plan.size, plan.seed, plan.different), (own or others)[0]
     course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
-    course.mark = unfinished.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice)
+    course.mark = mark.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice)
     try:
         yield from course.run()
     except Stopped:
@@ -208,7 +208,7 @@ class Course:
 
     def _begin(self) -> None:
         """Goes on where an earlier run was stopped, or begins: with the bank's nearest style, or with chance."""
-        kept = unfinished.read(self.out, self.mark, Log)
+        kept = unfinished.read(self.out, self.mark, Log, mark.STYLE)
         if kept is None:
             self.log.total, self.log.nearest = self.plan.steps, "" if self.learned.chance else self._nearest()
             start = self.learned.start(self.found.rows.get(self.log.nearest))
@@ -284,7 +284,7 @@ class Course:
                 self._vector.copy_(self._good)
         yield self._show()
         facts = self._facts()
-        write(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        files.write_whole(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
         if self.learned.kind == kinds.NETWORK:  # for the next sitting
             self._keep()
         else:

@@ -22,11 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import device
+from .. import device, unfinished
 from ..api import EngineError, check_options
-from . import adversarial, translatorfile, unfinished
+from ..unfinished import Stopped
+from . import adversarial, translatorfile
 from .domains import Batch, Domains
-from .painting import Stopped, to_pixels
+from .painting import to_pixels
 from .plan import TranslatorPlan
 from .training import Paused, Shown, Trained
 from .translator import LATENT, Discriminator, Networks, Shape, of_domain

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from .. import device
 from ..errors import EngineError
-from . import kinds, stylefile
-from .kinds import HAND, KEY
+from ..files import KEY, holds_tensors, is_pickle, write_whole
+from . import kinds
+from .kinds import HAND
 from .translator import MOST_DOMAINS, MOST_WIDTH, Networks, Shape
 
 SUFFIX = kinds.SUFFIXES[HAND]
@@ -58,7 +59,7 @@ def pack(translator: Translator) -> bytes:
 def write(out: Path, translator: Translator) -> Path:
     """Writes the file of its hand, `out-HAND.translator.safetensors`. Raises `EngineError` where it cannot be written."""
     place = out.with_name(f"{out.name}-{translator.hand}{SUFFIX}" if translator.hand else f"{out.name}{SUFFIX}")
-    stylefile.write(place, pack(translator))
+    write_whole(place, pack(translator))
     return place
 
 
@@ -68,13 +69,13 @@ def load(data: bytes, name: str = "") -> Translator:
     Raises `EngineError` where it is none, damaged, a format that may hold code, or of another version.
     """
     name = name or "The translator"
-    if kinds.is_pickle(data):
+    if is_pickle(data):
         raise EngineError(
             "{name} is a pickle, a format that may hold code. It is not opened.",
             "Translators are safetensors files, as studio train translator writes them.",
             name=name,
         )
-    if len(data) > MOST_BYTES or not kinds.begins_as_tensors(data):
+    if len(data) > MOST_BYTES or not holds_tensors(data):
         raise EngineError(
             "{name} is no translator.", "Name a file that studio train translator wrote, or a picture.", name=name
         )
