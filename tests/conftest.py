@@ -164,6 +164,17 @@ def encoder_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Toy networks are faster on one thread, and their sums then come out the same."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def studio_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: (status, stdout, stderr)."""
     from studio import cli

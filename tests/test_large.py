@@ -64,6 +64,8 @@ def test_without_a_size_it_is_large_and_twice_as_large_at_least(session, larger)
     list(session.propose(BRIEF))
     larger.begin(session, 0, 0)
     until(lambda: of(larger, session, status="done", size=large.LARGE))
+    (found,) = larger.told(session)
+    assert max(pictures.size_of(session.blob(found["sha256"]).read_bytes())) == large.LARGE
 
 
 def test_it_stands_still_for_every_round(studio, session, larger):

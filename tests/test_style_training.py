@@ -19,16 +19,10 @@ from engines.style.trainable import Trainable
 from engines.style.training import Paused, Shown, Step, Trained, train
 from studio.bench import style as bench
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAN = Plan(steps=12, size=64, learning_rate=0.05, minutes=100)
 WHOLE = NetworkPlan(steps=12, size=64, learning_rate=0.02)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -25,16 +25,10 @@ from engines.style.translating import Step, train
 from engines.style.translator import CODE, LATENT, Discriminator, Networks, Shape, of_domain
 from engines.style.translatorfile import Translator
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAN = TranslatorPlan(steps=6, batch=2, width=8, minutes=100, alone=0.3, learning_rate=1e-3)
 CONTENT, OTHER, MASK = (f"sha256:{letter * 64}" for letter in "abc")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def picture(seed=0, height=70, width=90) -> np.ndarray:
