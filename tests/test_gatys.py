@@ -88,11 +88,6 @@ def made(engine, see, **keys) -> list[np.ndarray]:
     return [event.pixels for event in events if isinstance(event, Result)]
 
 
-def seen(eyes, pixels, names=canvas.STYLE_LAYERS):
-    with torch.no_grad():
-        return eyes.vgg(planes([pixels]), names)
-
-
 # ── What an artist relies on ─────────────────────────────────────────────────────────────────────────────────────────
 
 
