@@ -121,7 +121,7 @@ class Larger:
                 if isinstance(event, Progress):
                     job.done = event.done
                 yield None  # nobody reads what happens at the desk
-            job.status = "stopped" if cancelled() else "done"
+            job.status = "stopped" if cancelled() or not self._wanted(job) else "done"
         except UserError as error:
             job.status, job.error = "failed", Words.of(error)
         except Exception:
@@ -138,7 +138,9 @@ class Larger:
         for event in run_chain(brief, [setting], job.session.files, halted):
             if isinstance(event, Failed):
                 raise event.error
-            if isinstance(event, Result) and not event.unfinished and self._wanted(job):
+            if not self._wanted(job):
+                return
+            if isinstance(event, Result) and not event.unfinished:
                 made, data = as_variant(brief, current.proposals[job.place.variant], event)
                 kept = Enlarged(place=job.place, sha256=made.sha256, size=job.size, seconds=event.seconds)
                 self._studio.keep(job.session.id, kept, data)

@@ -114,6 +114,18 @@ def test_undo_takes_the_wish_back(studio, session, larger):
     assert len(session.state().rounds[0].variants) == 4
 
 
+def test_undo_ends_what_is_on_its_way(studio, session, larger):
+    list(session.propose(Brief(engine="fake", styles={"ember": 1.0}, options={"pause": 1.0}, size=64, variants=1)))
+    larger.begin(session, 0, 0, 128)
+    until(lambda: of(larger, session, status="running"))
+    (ticket,) = studio.desk.jobs(beside(session.id, "large"))
+    began = time.monotonic()
+    session.undo()
+    assert ticket.wait(10)
+    assert time.monotonic() - began < 0.9  # before it would have been painted
+    assert session.state().rounds[0].large == {}
+
+
 def test_what_cannot_be_is_told(session, larger):
     list(session.propose(BRIEF))
     for size in (64, 4096):
