@@ -292,12 +292,11 @@ class Course:
         yield Trained(self.out, facts)
 
     def _plan(self, pace: float) -> None:
-        """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
-        self._pace, left = pace, self._still()
-        if self.log.step - self.log.begun == TIMED:
-            self.log.total = min(self.log.total, self.log.step + max(0, int(left / pace)))
-        elif left < 0:  # it has become slower since
-            self.log.total = self.log.step
+        """As many steps as fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time. The pace is
+        asked again at each step: the first ones, which see each part for the first time, are the slowest."""
+        self._pace, log = pace, self.log
+        if log.step - log.begun >= TIMED:
+            log.total = min(log.begun + self.plan.steps, log.step + max(0, int(self._still() / pace)))
 
     # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
