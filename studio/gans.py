@@ -48,6 +48,7 @@ def gan(
     small: Annotated[float, setting("small")] = default("small"),
     learning_rate: Annotated[float, setting("learning_rate")] = default("learning_rate"),
     r1: Annotated[float, setting("r1")] = default("r1"),
+    spread: Annotated[float, setting("spread")] = default("spread"),
     freeze: Annotated[int, setting("freeze")] = default("freeze"),
     seed: Annotated[int, setting("seed")] = default("seed"),
     as_json: Json = False,
@@ -67,6 +68,7 @@ def gan(
         "small": small,
         "learning_rate": learning_rate,
         "r1": r1,
+        "spread": spread,
         "freeze": freeze,
         "seed": seed,
     }

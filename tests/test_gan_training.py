@@ -245,7 +245,7 @@ def test_what_is_no_gan_is_refused(learn, tmp_path):
         (data[:-10], "damaged"),
         (b"text", "damaged"),
         (b"", "damaged"),
-        (data.replace(b'\\"version\\": 1', b'\\"version\\": 7'), "version 7"),
+        (data.replace(b'\\"version\\": 2', b'\\"version\\": 7'), "version 7"),
     ):
         with pytest.raises(EngineError, match=said):
             ganfile.load(wrong, "x.gan.safetensors")

@@ -22,7 +22,7 @@ from ...files import KEY, is_pickle, write_whole
 from .plan import Plan
 
 SUFFIX = ".gan.safetensors"
-VERSION = 1  # of the file
+VERSION = 2  # of the file
 THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**26
 GENERATOR, DISCRIMINATOR = "generator.", "discriminator."  # how the names of their tensors begin

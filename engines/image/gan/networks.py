@@ -35,6 +35,16 @@ def discriminator(plan: Plan, eyes: vision.Eyes) -> Discriminator:
     return made
 
 
+@torch.no_grad()
+def blend(averaged: Generator, new: Generator, share: float) -> None:
+    """Moves averaged weights towards new ones: 0 leaves them, 1 takes the new ones. What is no weight but a count is taken."""
+    for mine, fresh in zip(averaged.state_dict().values(), new.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(fresh, share)
+        else:
+            mine.copy_(fresh)
+
+
 @torch.inference_mode()
 def samples(generator: Generator, count: int, seed: int = 1) -> list[Pixels]:
     """What it makes of latents drawn by chance, untruncated: (size, size, 3) each."""

@@ -43,5 +43,12 @@ class Plan:
     r1: float = option(
         0.05, low=0, high=100, step=0.01, help="How much the discriminator is smoothed around real pictures."
     )
+    spread: float = option(
+        4.0,
+        low=0,
+        high=100,
+        step=0.5,
+        help="How strongly samples are made to differ as your pictures do; 0 leaves that to the game.",
+    )
     freeze: int = option(0, low=0, high=4, step=1, help="How many lower layers of the discriminator stay as they were.")
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")

@@ -33,6 +33,7 @@ from .augment import augmented
 from .events import Event, Log, Paused, Samples, Step, Trained, Warned
 from .losses import GAMES, r1, value
 from .plan import Plan
+from .spread import Spread
 
 Bytes = NDArray[np.uint8]
 
@@ -122,7 +123,7 @@ class Training:
         }
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.fixed = torch.randn(GRID * GRID, self.generator.latent, generator=torch.Generator().manual_seed(plan.seed))
-        self.watch = watching.Watch(pictures)
+        self.watch, self.spread = watching.Watch(pictures), Spread()
         self._recent: list[Step] = []
         self._before = self.chance.get_state()  # as it was before the step
         self._shown = np.zeros((8, 8, 3), np.uint8)  # the last grid of samples
@@ -174,13 +175,13 @@ class Training:
         for each in self.judging:
             each.requires_grad_(False)
         looks = self._look(made)
+        with torch.no_grad():
+            real_looks = self._look(self._real(side, self.plan.batch))
         wants = self.game.generator(self._judge(looks))
         for each in self.judging:
             each.requires_grad_(True)
-        if not self._gradient("generator", wants):
+        if not self._gradient("generator", wants + self._unlike(looks, real_looks)):
             return None
-        with torch.no_grad():
-            real_looks = self._look(self._real(side, self.plan.batch))
         penalised = self.plan.r1 > 0 and self.log.step % PENALISED == 0
         real_looks = tuple(each.detach().requires_grad_(penalised) for each in real_looks)
         real, fake = self._judge(real_looks), self._judge(tuple(each.detach() for each in looks))
@@ -193,6 +194,7 @@ class Training:
         for optimizer in self.optimizers.values():
             optimizer.step()
         self._average()
+        self.spread.keep()
         self.log.step += 1
         self.log.pictures += self.plan.batch
         return self._told(real.detach(), fake.detach(), float(told.detach()), float(wants.detach()), began)
@@ -223,6 +225,13 @@ class Training:
         )
         return looks
 
+    def _unlike(self, looks: tuple[Tensor, ...], real: tuple[Tensor, ...]) -> Tensor | float:
+        """What the generator pays for samples that are spread unlike the pictures."""
+        if not self.plan.spread:
+            return 0.0
+        seen: list[Tensor] = [self.discriminator.summary(each) for each in (looks, real)]
+        return self.plan.spread * self.spread(*seen)
+
     def _judge(self, looks: tuple[Tensor, ...]) -> Tensor:
         verdict: Tensor = self.discriminator(looks, self.choice.torch_dtype, self._check)
         return verdict
@@ -238,15 +247,9 @@ class Training:
             self.log.stopped = f"At step {self.log.step + 1} the loss of the {who} was no number."
         return fine
 
-    @torch.no_grad()
     def _average(self) -> None:
         half = min(AVERAGED, max(self.plan.batch, RISES * self.log.pictures))
-        fresh = 1 - 0.5 ** (self.plan.batch / half)
-        for mine, new in zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(new, fresh)
-            else:
-                mine.copy_(new)
+        networks.blend(self.averaged, self.generator, 1 - 0.5 ** (self.plan.batch / half))
 
     # ── What is told ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -357,7 +360,7 @@ class Training:
         for who, optimizer in self.optimizers.items():
             for at, state in optimizer.state_dict()["state"].items():
                 found |= {f"adam.{who}.{at}.{key}": each for key, each in state.items()}
-        return {**found, "chance": self.chance.get_state()}
+        return {**found, **self.spread.tensors(), "chance": self.chance.get_state()}
 
     def _keep(self) -> None:
         self.log.seconds, self._kept = self._seconds(), time.perf_counter()
@@ -390,6 +393,7 @@ class Training:
                     _, _, at, key = name.split(".")
                     moments.setdefault(int(at), {})[key] = each
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self.spread.restore(tensors)
         self.chance.set_state(tensors["chance"])
         self._before = tensors["chance"]
         self._started = time.perf_counter() - self.log.seconds
