@@ -185,10 +185,12 @@ class Course:
         yield from self._end()
 
     def pause(self) -> int:
-        """Keeps what there is, and says of which step that is."""
+        """Keeps what there is, and says of which step that is. Of a network, that is a file to paint with, too."""
         if self._vector is None or not self.log.step:
             return 0
         self._keep()
+        if self.learned.kind == kinds.NETWORK:
+            self._write()
         return self.log.step
 
     @torch.no_grad()
@@ -283,13 +285,18 @@ class Course:
             with torch.no_grad():
                 self._vector.copy_(self._good)
         yield self._show()
-        facts = self._facts()
-        files.write_whole(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        facts = self._write()
         if self.learned.kind == kinds.NETWORK:  # for the next sitting
             self._keep()
         else:
             unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
+
+    def _write(self) -> dict[str, Any]:
+        assert self._vector is not None
+        facts = self._facts()
+        files.write_whole(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        return facts
 
     def _plan(self, pace: float) -> None:
         """As many steps as fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time. The pace is
