@@ -30,7 +30,7 @@ from ...device import Choice
 from ...unfinished import Stopped
 from . import ganfile, networks, watching
 from .augment import augmented
-from .events import Event, Log, Paused, Point, Samples, Step, Trained, Warned
+from .events import Event, Finding, Log, Paused, Point, Samples, Step, Trained, Warned
 from .losses import GAMES, r1, value
 from .plan import Plan, check_count
 
@@ -283,7 +283,7 @@ class Training:
         yield Samples(self.log.step, file, pixels)
         yield from self._warn(self.watch.samples(made) if self.log.step > EARLY else None)
 
-    def _warn(self, found: watching.Finding | None) -> Iterator[Event]:
+    def _warn(self, found: Finding | None) -> Iterator[Event]:
         if found is not None:
             warned = Warned(**asdict(found), step=self.log.step)
             self.log.warned.append(asdict(warned))
