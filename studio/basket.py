@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -23,12 +24,12 @@ from engines.api import Pixels
 
 from . import gathering, pictures
 from .events import StudioError, Words
-from .training import style_name
 
 PARTS = ".parts"  # folder of what is still on its way
 SKIPPED = "skipped.json"
 MOST_SKIPPED = 200  # that are told
 ZIP = b"PK\x03\x04"
+MOST_LETTERS = 40  # of a group's name
 MOST_ZIP = 2 * 2**30  # bytes
 
 
@@ -177,7 +178,7 @@ class Basket:
     def _group_of(self, entry: str, group: str) -> str:
         """The group of a zip's entry: the folder that it lies in, where there may be several groups."""
         folder = PurePosixPath(entry.replace("\\", "/")).parent.name
-        return style_name(folder[:40]) if self._groups > 1 and folder else group
+        return group_name(folder, group) if self._groups > 1 and folder else group
 
     def _skip(self, skipped: gathering.Skipped) -> None:
         if skipped:
@@ -199,6 +200,11 @@ def _writing(folder: Path) -> Iterator[None]:
             path=folder,
             why=error.strerror or str(error),
         ) from error
+
+
+def group_name(said: str, otherwise: str) -> str:
+    """What a group may be called that is a folder, too."""
+    return re.sub(r"[^\w ()+-]", "-", said).strip(" -")[:MOST_LETTERS] or otherwise
 
 
 def most_bytes(first: bytes) -> int:

@@ -75,9 +75,10 @@ def gather(
     return Gathered(np.stack(found), names, skipped, len(files) - len(kept))
 
 
-def listed(place: Path, skipped: Skipped) -> list[tuple[str, Read]]:
-    """The files of a folder or a zip that may be pictures, by name. Raises `StudioError` where it is neither, or far too large."""
-    return list(_files(place, skipped))
+def listed(place: Path, skipped: Skipped, called: str = "") -> list[tuple[str, Read]]:
+    """The files of a folder or a zip that may be pictures, by name. Raises `StudioError`, of what it is `called`, where it is neither, or
+    far too large."""
+    return list(_files(place, skipped, called or str(place)))
 
 
 def some_of(files: list[Each], most: int) -> list[Each]:
@@ -107,30 +108,30 @@ def square(pixels: Pixels, side: int) -> Pixels:
     return np.array(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
 
 
-def _files(place: Path, skipped: Skipped) -> Iterator[tuple[str, Read]]:
+def _files(place: Path, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     try:
         if place.is_dir():
-            yield from _of_folder(place, skipped)
+            yield from _of_folder(place, skipped, called)
             return
         with place.open("rb"):
             pass
-        yield from _of_zip(zipfile.ZipFile(place), skipped)
+        yield from _of_zip(zipfile.ZipFile(place), skipped, called)
     except OSError as error:
         raise StudioError(
-            "{name} cannot be read: {why}.", "Check the path.", name=str(place), why=error.strerror or str(error)
+            "{name} cannot be read: {why}.", "Check the path.", name=called, why=error.strerror or str(error)
         ) from error
     except zipfile.BadZipFile as error:
         raise StudioError(
-            "{name} is neither a folder nor a zip that can be read.", "Give one of both.", name=str(place)
+            "{name} is neither a folder nor a zip that can be read.", "Give one of both.", name=called
         ) from error
 
 
-def _of_folder(place: Path, skipped: Skipped) -> Iterator[tuple[str, Read]]:
+def _of_folder(place: Path, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     seen = 0
     for folder, below, files in os.walk(place):
         below[:] = sorted(each for each in below if not each.startswith("."))
         for file in sorted(each for each in files if not each.startswith(".")):
-            seen = _counted(seen, place)
+            seen = _counted(seen, called)
             path = Path(folder, file)
             name = path.relative_to(place).as_posix()
             if path.is_symlink():
@@ -147,14 +148,13 @@ def _whole(path: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-def _of_zip(archive: zipfile.ZipFile, skipped: Skipped) -> Iterator[tuple[str, Read]]:
+def _of_zip(archive: zipfile.ZipFile, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     seen = unpacked = 0
-    name_of_zip = Path(archive.filename or "")
     for entry in archive.infolist():
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if entry.is_dir() or any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts):
             continue
-        seen = _counted(seen, name_of_zip)
+        seen = _counted(seen, called)
         if (why := _refused(entry, path)) is not None:
             skipped[entry.filename] = why
             continue
@@ -163,7 +163,7 @@ def _of_zip(archive: zipfile.ZipFile, skipped: Skipped) -> Iterator[tuple[str, R
             raise StudioError(
                 "{name} would unpack to more than {limit} GB.",
                 "Give a zip of smaller pictures.",
-                name=str(name_of_zip),
+                name=called,
                 limit=MOST_UNPACKED // 2**30,
             )
         yield entry.filename, lambda entry=entry: _unpacked(archive, entry)  # type: ignore[misc]
@@ -191,9 +191,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _counted(seen: int, place: Path) -> int:
+def _counted(seen: int, called: str) -> int:
     if seen >= MOST_FILES:
-        raise StudioError(
-            "{name} holds more than {limit} files.", "Give a smaller one.", name=str(place), limit=MOST_FILES
-        )
+        raise StudioError("{name} holds more than {limit} files.", "Give a smaller one.", name=called, limit=MOST_FILES)
     return seen + 1
