@@ -162,8 +162,9 @@ class Basket:
                 some = gathering.some_of(entries, self._most)
                 if len(some) < len(entries):
                     values = {"count": len(entries) - len(some), "most": self._most}
-                    told = "{count} pictures were left out: {most} are learned from at most."
-                    skipped[f"{name}/{into}"] = Words(template=told, values=values)
+                    skipped[f"{name}/{into}"] = Words(
+                        template="{count} pictures were left out: {most} are learned from at most.", values=values
+                    )
                     done += len(entries) - len(some)
                 for entry, read in some:
                     if self._halt.is_set():
