@@ -30,7 +30,6 @@ FIRST = ("minutes", "size", "network", "loss", "mirror", "learning_rate")  # set
 @dataclass
 class NewGan(Watched):
     now: Mapping[str, float] = field(default_factory=dict)  # what the last step told
-    cut: bool = False  # whether a loss was no number, so that it ended early
     quality: dict[str, float] = field(default_factory=dict)
     pairs: list[Pixels] = field(default_factory=list)
     near: list[float] = field(default_factory=list)  # how far the pair's pictures are from each other
@@ -62,9 +61,7 @@ class NewGan(Watched):
                 self.cut = bool(event.facts.get("stopped"))
 
     def told(self) -> Now:
-        share = min(1.0, self.seconds / 60 / self.minutes) if self.minutes else 0.0
-        more = {"now": dict(self.now), "share": share, "cut": self.cut, "quality": self.quality, "near": self.near}
-        return super().told() | more
+        return super().told() | {"now": dict(self.now), "quality": self.quality, "near": self.near}
 
 
 class NewGans(FromPictures[NewGan]):

@@ -1,31 +1,39 @@
 // Pictures that are laid down to learn from: dropped, chosen, out of a zip or a folder, or those of the session; and what was skipped.
 (() => {
   const { h, icon, fill } = Duet;
-  const TOGETHER = 3; // uploads at once
+  const TOGETHER = 32, MUCH = 2 ** 25; // files that are sent at once, and bytes of them
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
   function basket({ ask, take, changed, place }) {
-    let queue = [], done = 0, total = 0, going = 0, halted = false;
+    let queue = [], done = 0, total = 0, going = false, halted = false;
 
-    const sending = () => going > 0 || queue.length > 0;
+    const sending = () => going || queue.length > 0;
 
     function add(files, group = '') {
       const some = [...files].filter(each => !each.name.startsWith('.'));
       if (!sending()) [done, total, halted] = [0, 0, false];
       queue.push(...some.map(file => ({ file, group })));
       total += some.length;
-      while (going < TOGETHER && queue.length) { going += 1; send(); }
+      if (!going) send();
       changed();
     }
 
+    function next() { // some files of one group, of which a large one goes alone
+      const some = [queue.shift()];
+      for (let size = some[0].file.size; queue.length && some.length < TOGETHER && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
+      return some;
+    }
+
     async function send() { // the next ones, until there are none
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        const found = await ask('picture', next.file, { 'X-Name': encodeURIComponent(next.file.webkitRelativePath?.replaceAll('/', ' ') || next.file.name), 'X-Group': encodeURIComponent(next.group) });
-        done += 1;
+      going = true;
+      while (queue.length) {
+        const some = next(), files = some.map(each => each.file);
+        const names = files.map(file => [file.webkitRelativePath?.replaceAll('/', ' ') || file.name, file.size]);
+        const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
+        done += some.length;
+        if (!queue.length) going = false;
         take(found);
       }
-      going -= 1;
-      changed();
     }
 
     function halt() { halted = true; queue = []; ask('halt', {}).then(take); }
