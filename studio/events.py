@@ -54,15 +54,16 @@ class Uploaded(Record):
 
 
 class Kept(Record):
-    """Something that a brief may name, and no picture, is on disk: an axis, an adapter or a bank style of the artist's own."""
+    """Something that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand or a GAN of the artist's own."""
 
     kind: Literal["kept"] = "kept"
     sha256: str
-    what: Literal["axis", "adapter", "style"]
+    what: Literal["axis", "adapter", "style", "hand", "gan"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
     about: dict[str, float | str] = Field(
         default_factory=dict
     )  # facts to be shown beside it: an axis's poles, what an adapter learned
+    record: str = ""  # the blob that holds the course of its training, if any
 
 
 class Shelved(Record):
@@ -326,6 +327,8 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
     for event in events:
         if isinstance(event, Uploaded | Kept | Enlarged):
             found.add(event.sha256)
+            if isinstance(event, Kept) and event.record:
+                found.add(event.record)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)
         elif isinstance(event, Proposed | Sheeted):

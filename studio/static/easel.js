@@ -248,6 +248,7 @@
         canvas.tell((drawing, finished) => { if (finished) live.since = performance.now(); paintLive(); if (finished) { keep(); redraw('brief'); } });
         paintLive();
       }
+      Duet.gan.adopt(form);
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
       if (!alike(asked(), form.next, form)) { take(form.next, form, adopted ? JSON.parse(adopted) : {}); fetchSketch(draft.sketch); }
@@ -256,7 +257,7 @@
     },
     drawn(form, panel) { const place = panel.root.querySelector('.paper'); if (place) canvas.mount(place); },
     on: {
-      again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
+      ...Duet.gan.handlers, again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
       dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
       words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
       typed(area, event) { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); again(); } }, // a line break needs Shift
@@ -294,7 +295,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'easel-scroll' } },
-          engines(form), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
+          engines(form), Duet.gan.card(), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
           h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
           h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true),
             h('label.field', {}, h('span', {}, form.common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>
