@@ -213,7 +213,8 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
             session = studio.new_session()
             for data, name in found.values():
                 if kinds.is_trained(data):
-                    own.keep(studio, session, "style", name.removesuffix(".safetensors"), data, {})
+                    what = "gan" if kinds.kind(data) == registry.info("gan").file_styles else "style"
+                    own.keep(studio, session, what, name.removesuffix(".safetensors"), data, {})
                 else:
                     session.upload(data, name)
             for event in session.propose(brief):

@@ -139,7 +139,7 @@ class State(BaseModel):
     standings: dict[str, Standing] = {}  # mode -> where the artist stands in it
     mode: str = "style"  # of the latest act
     pictures: dict[str, Uploaded] = {}
-    kept: dict[str, Kept] = {}  # axes, adapters and bank styles of the artist's own, by digest
+    kept: dict[str, Kept] = {}  # axes, adapters, styles and GANs of the artist's own, by digest
     called: dict[str, str] = {}  # what these are called, and those that were put away
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
     teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements

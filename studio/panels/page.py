@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 PANELS = ("header", "notice", "brief", "notebook", "round", "learned", "history")
 BUILT = ("style", "text", "image")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
+KEPT_IN = {"style": ("style",), "text": ("axis", "adapter"), "image": ("gan",)}  # mode -> the files that belong to it
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
 TICK = 0.5  # seconds after which it is looked whether the artist chose another language, where nothing else happens
@@ -257,7 +258,7 @@ class Page:
         kept = {
             sha: {"what": each.what, "name": each.name, "about": each.about}
             for sha, each in state.kept.items()
-            if (each.what == "style") == (mode == "style")
+            if each.what in KEPT_IN[mode]
         }
         if mode == "text":
             document = session.document(state)
@@ -267,7 +268,7 @@ class Page:
                 "notebook": render.notebook(scene, document, newest, said.get("doc"), view),
             }
         if mode == "image":
-            return values | {"brief": render.easel(scene, view)}
+            return values | {"brief": render.easel(scene, view, kept)}
         return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles, kept)}
 
     def _offers(self, view: Values, memory: Memory) -> list[str]:

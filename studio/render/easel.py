@@ -22,8 +22,9 @@ TEXTS = (
 # fmt: on
 
 
-def easel(scene: Scene, view: Mapping[str, Any]) -> Value:
-    """The form: what the next round would be asked, and everything there is to choose from."""
+def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> Value:
+    """The form: what the next round would be asked, and everything there is to choose from. `kept` are the artist's own GANs by digest:
+    what each is called, and facts."""
     text = scene.text
     known = {
         f"sha256:{sha}": {"name": kept["name"], "width": kept["width"], "height": kept["height"]}
@@ -32,6 +33,7 @@ def easel(scene: Scene, view: Mapping[str, Any]) -> Value:
     return scene.value(
         next=view["next"],
         pictures=known,
+        kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
         engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not info.needs],
         common=common(scene, ("steering", "variants", "seed", "size")),
         limit=pictures.MAX_BYTES,
