@@ -1,4 +1,4 @@
-"""The form of image mode: words, canvas, drawing styles and what the painter can be told."""
+"""The form of image mode: words, canvas, drawing styles and what the painter can be told; and what breeding needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.api import EngineInfo
+from engines.weights import MOST_PARENTS, PARENTS, parents
 
 from .. import pictures
 from .brief import common, options
@@ -18,6 +19,10 @@ TEXTS = (
     "proposals_hint", "canvas", "canvas_empty", "pen", "eraser", "mover", "clear", "undo_line", "redo_line",
     "sketch_file", "sketch_drop", "sketch_away", "live", "live_hint", "outlines_from", "styles_of", "palette", "palette_add",
     "palette_remove", "things", "thing_words", "thing_remove", "too_large", "reading", "engine",
+    "breed", "breed_hint", "worlds", "world_bring", "world_train", "world_none", "children", "parents", "parents_hint",
+    "parents_one", "parents_clear", "parents_liked", "parents_liked_none", "parents_most", "parents_foreign", "parent_add",
+    "parent_file", "parent_mine", "parent_away", "gives", "gives_coarse", "gives_middle", "gives_fine", "ways", "ways_hint",
+    "way_rename", "way_at",
 )
 # fmt: on
 
@@ -34,7 +39,10 @@ def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str,
         next=view["next"],
         pictures=known,
         kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
-        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not info.needs],
+        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not {*info.needs} - {"styles"}],
+        born=born(view),
+        ways=view["ways"],
+        most_parents=MOST_PARENTS,
         common=common(scene, ("steering", "variants", "seed", "size")),
         limit=pictures.MAX_BYTES,
         text=text.texts(*TEXTS),
@@ -51,4 +59,35 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         "styles": [{"name": name, "label": text.style(name)} for name in info.styles],
         "options": options(scene, info),
         "draws": "sketch" in info.needs_one,
+        "breeds": breeds(info),
+        "files": bool(info.file_styles),
+        "side": info.side,
+        "most": info.most,
+        "weights": [kind for kind in PARENTS if kind in info.weights],
     }
+
+
+def born(view: Mapping[str, Any]) -> dict[str, Value]:
+    """Where the parents come from that are variants of the session, by reference: their places, and whose world they are of."""
+    briefs = [view["next"] or {}, *(past["brief"] for past in view["rounds"])]
+    asked = {ref for brief in briefs for ref in parents(brief.get("weights", {}))}
+    return {
+        f"sha256:{made['sha256']}": {
+            "round": past["round"],
+            "number": made["index"] + 1,
+            "world": world(past["brief"]),
+        }
+        for past in view["rounds"]
+        for made in past["variants"]
+        if f"sha256:{made['sha256']}" in asked
+    }
+
+
+def world(brief: Mapping[str, Any]) -> str:
+    """Whose pictures they are: a GAN's, by its file, else an engine's."""
+    return next(iter(brief.get("styles", {})), "") or str(brief["engine"])
+
+
+def breeds(info: EngineInfo | None) -> bool:
+    """Whether an engine makes children of pictures."""
+    return bool(info and {*PARENTS} & {*info.weights})

@@ -61,6 +61,9 @@ HELPS = {
 KEYS = (
     ("1 2 3 4", "pick"),
     ("⇧1 ⇧2 ⇧3 ⇧4", "rank"),
+    ("← → ↑ ↓", "move"),
+    ("P", "pick_here"),
+    ("R", "rank_here"),
     ("L", "like"),
     ("D", "dislike"),
     ("0", "none"),
@@ -69,10 +72,12 @@ KEYS = (
     ("⇧Z", "redo"),
     ("A", "use"),
     ("S", "star"),
+    ("B", "breed"),
+    ("⇧B", "breed_liked"),
+    ("F", "family"),
     ("C", "compare"),
     ("E", "explore"),
     ("␣", "original"),
-    ("← → ↑ ↓", "move"),
     ("?", "help"),
 )
 

@@ -13,6 +13,7 @@ from .. import pictures
 from ..desk import Queued
 from ..events import Made, Words
 from ..rounds import Fetching
+from .easel import breeds, world
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
 
 WORDS = (
@@ -30,7 +31,7 @@ WORDS = (
         "brief",
         "again",
     ),
-    *("place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
+    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent", "family", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
@@ -157,7 +158,7 @@ class Waiting:
 def round_panel(
     scene: Scene, view: Mapping[str, Any] | None, past: Mapping[str, Any] | None, waiting: Waiting | None = None
 ) -> Value:
-    """The four tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    """The tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
     text = scene.text
     words = text.texts(*WORDS)
     offer = sheet(scene, view)
@@ -172,6 +173,7 @@ def round_panel(
             "kind": "",
             "warned": [],
             "tells": False,
+            "breeds": False,
         }
         return scene.value(**blank, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
@@ -202,6 +204,8 @@ def round_panel(
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
         tells=tells(scene, past["brief"]),
+        breeds=breeds(info),
+        world=world(past["brief"]),
         **{name: bool(info and getattr(info, name)) for name in ("explains", "continues")},
         text=words,
     )
@@ -276,6 +280,7 @@ def tile(
         "draft": waiting.drafts.get(index) if waiting else None,
         "curves": waiting.curves(scene, index) if waiting else None,
         "src": None,
+        "sha256": made["sha256"] if made else None,
         "made": made is not None,
     }
     if made is None:

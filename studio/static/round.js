@@ -222,6 +222,12 @@
         const found = event.target.closest('.tile');
         if (found) focus = Number(found.dataset.index);
       });
+      panel.root.addEventListener('pointerover', event => { // among many, keys speak to the one under the mouse
+        const found = event.target.closest('.many .tile'), active = document.activeElement;
+        if (!found || event.pointerType !== 'mouse' || (active !== document.body && !active.closest('.duet-round'))) return;
+        focus = Number(found.dataset.index);
+        if (active !== found) found.focus({ preventScroll: true });
+      });
       panel.root.addEventListener('click', event => { // a mouse leaves the focus on the tile, so that Enter means Again
         if (event.detail > 0) event.target.closest('.tile')?.focus({ preventScroll: true });
       });

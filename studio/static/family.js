@@ -1,0 +1,1 @@
+(() => { Duet.family = { open() {}, close() {}, isOpen: () => false, key: () => false }; })();
