@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from engines.api import UserError, filled, shortened
+from engines.weights import PARENTS
 
 from . import config
 from .events import Words
@@ -43,12 +44,16 @@ class Table:
         return self.words["styles"].get(name) or self.names.get(name) or own
 
     def knob(self, name: str) -> str:
-        """A control as an artist calls it: `style:starry-oil`, `axis:joyful`, `word:lantern` or `strength`."""
+        """A control as an artist calls it: `style:starry-oil`, `axis:joyful`, `word:lantern`, `coarse:sha256:…` or `strength`."""
+        if name in self.names:
+            return self.names[name]
         kind, _, own = name.partition(":")
         if kind == "style" and own:
             return self.style(own)
         if kind == "axis" and own:
             return self.names.get(own) or self.poles(own)[1]
+        if kind in PARENTS and own:
+            return self(f"knob_{kind}", name=self.names.get(own, self("own_style")))
         if own:
             return self("quoted", word=self.names.get(own, own))
         return self.words["knobs"].get(name, name)
@@ -73,7 +78,7 @@ class Table:
 
     def spoken(self, name: str) -> str:
         """A control within a sentence: "more starry oil, less kept colour"."""
-        return self.words["spoken"].get(name) or self.knob(name)
+        return self.names.get(name) or self.words["spoken"].get(name) or self.knob(name)
 
     def say(self, words: Words) -> str:
         """A sentence filled in. Lists among its values name knobs."""

@@ -56,7 +56,8 @@ HELPS = {
     "style": ("ask", "look", "judge", "again"),
     "text": ("text_ask", "text_look", "text_judge", "text_again"),
     "image": ("image_ask", "image_look", "judge", "again"),
-}  # mode -> the lines that tell how it goes
+    "breed": ("breed_ask", "breed_look", "judge", "breed_again"),
+}  # mode, or what is done in it -> the lines that tell how it goes
 
 KEYS = (
     ("1 2 3 4", "pick"),

@@ -173,7 +173,7 @@
   });
 
   Duet.breed = {
-    has, turn, liked, choose,
+    has, turn, liked, choose, here: () => Boolean(draft() && form().engine().breeds),
     draw: value => [worlds(value), form().ready() && [family(value), children(value), Duet.ways.draw(value)]],
     on: {
       world(button) { choose(button.value, button.dataset.ref || null); },

@@ -31,10 +31,11 @@
     draft.engine = name;
     const given = field => (before ? stays(draft[field], before[field], next[field]) : next[field]);
     if (facts(form, name).draws) Object.assign(draft, { prompt: given('prompt') ?? '', sketch: given('sketch') ?? null });
-    draft.weights[name] = own(draft.weights[name], next.weights || {}, before?.engine === name ? before.weights || {} : null);
+    const mine = draft.weights[name], went = Object.entries(draft.options[name]).filter(([option]) => Duet.ways.is(option));
+    draft.weights[name] = own(mine, next.weights || {}, before?.engine === name ? before.weights || {} : null);
     draft.mixes[name] = { ...next.styles };
     draft.locks[name] = [...(next.locks || [])];
-    draft.options[name] = { ...blank(form).options[name], ...next.options };
+    draft.options[name] = { ...blank(form).options[name], ...next.options, ...(draft.weights[name] === mine ? Object.fromEntries(went) : {}) }; // from other parents it went another way
   }
 
   // What the parents give, as the studio says; where the artist chose other parents since and the studio did not, theirs stay.
