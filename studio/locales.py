@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from engines.api import UserError, filled, shortened
-from engines.weights import PARENTS
+from engines.api import PARENTS, UserError, filled, shortened
 
 from . import config
 from .events import Words
@@ -21,7 +20,7 @@ BUG = "Something went wrong inside the studio. Your brief is unchanged; the log 
 
 @dataclass(frozen=True)
 class Table:
-    """The words of one language. `names` tells what this session's pictures are called, by `sha256:…`."""
+    """The words of one language. `names` tells what this session's pictures are called, by `sha256:…`, and its ways by `way_1`…"""
 
     language: str
     words: Mapping[str, Mapping[str, str]]  # section -> key -> text
@@ -44,19 +43,17 @@ class Table:
         return self.words["styles"].get(name) or self.names.get(name) or own
 
     def knob(self, name: str) -> str:
-        """A control as an artist calls it: `style:starry-oil`, `axis:joyful`, `word:lantern`, `coarse:sha256:…` or `strength`."""
-        if name in self.names:
-            return self.names[name]
+        """A control as an artist calls it: `style:starry-oil`, `axis:joyful`, `word:lantern` or `strength`."""
         kind, _, own = name.partition(":")
         if kind == "style" and own:
             return self.style(own)
         if kind == "axis" and own:
             return self.names.get(own) or self.poles(own)[1]
         if kind in PARENTS and own:
-            return self(f"knob_{kind}", name=self.names.get(own, self("own_style")))
+            return self(f"gives_{kind}", name=self.names.get(own) or self("parent"))
         if own:
             return self("quoted", word=self.names.get(own, own))
-        return self.words["knobs"].get(name, name)
+        return self.names.get(name) or self.words["knobs"].get(name, name)
 
     def poles(self, axis: str) -> tuple[str, str]:
         """What an axis leads from and to, in words: melancholic and joyful."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engines.api import EngineInfo
-from engines.weights import MOST_PARENTS, PARENTS, parents
+from engines.api import PARENTS, EngineInfo, parents
+from engines.weights import MOST_PARENTS
 
 from .. import pictures
 from .brief import common, options
@@ -21,7 +21,7 @@ TEXTS = (
     "palette_remove", "things", "thing_words", "thing_remove", "too_large", "reading", "engine",
     "breed", "breed_hint", "worlds", "world_bring", "world_train", "world_none", "children", "parents", "parents_hint",
     "parents_one", "parents_clear", "parents_liked", "parents_liked_none", "parents_most", "parents_foreign", "parent_add",
-    "parent_file", "parent_mine", "parent_away", "gives", "gives_coarse", "gives_middle", "gives_fine", "ways", "ways_hint",
+    "parent_file", "parent_mine", "parent_away", "gives", "gift_coarse", "gift_middle", "gift_fine", "ways", "ways_hint",
     "way_rename", "way_at",
 )
 # fmt: on

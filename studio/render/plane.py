@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 
-from engines.weights import parents
+from engines.api import parents
 
 from ..state import State
 from .frame import Scene, Value

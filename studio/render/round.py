@@ -31,7 +31,7 @@ WORDS = (
         "brief",
         "again",
     ),
-    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent", "family", "family_title", "family_hint", "family_alone", "family_place", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
+    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent_make", "family", "family_title", "family_hint", "family_alone", "family_place", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),

@@ -133,7 +133,7 @@
     const text = value.text, kinds = form().engine().weights, off = fill(text.parent_away, { name: called(ref) });
     return h('li', { data: { key: `parent-${ref}` } },
       h('span.thumb', { class: foreign(ref) ? 'foreign' : '' }, h('img', { src: address(ref, 160), alt: '' }), h('span.name', {}, called(ref))),
-      h('div.gifts', {}, kinds.length > 1 && mixes() ? kinds.map(kind => given(value, ref, [kind], text[`gives_${kind}`])) : given(value, ref, kinds, text.gives)),
+      h('div.gifts', {}, kinds.length > 1 && mixes() ? kinds.map(kind => given(value, ref, [kind], text[`gift_${kind}`])) : given(value, ref, kinds, text.gives)),
       h('button.icon', { type: 'button', 'aria-label': off, title: off, data: { click: 'parentAway', ref } }, icon('close')));
   }
 

@@ -59,7 +59,7 @@
           h('span.number', {}, each.number), h('span.role', {}, Duet.shape(each.shape), plain ? text.original : each.role_name),
           h('span.why', {}, each.reason), 
           act('like', 'heart', text.like, each.like), act('dislike', 'cross', text.dislike, each.dislike), act('star', 'star', text.star, each.starred),
-          round.breeds && act('parent', 'parent', text.parent, Duet.breed.has(each.sha256)), round.breeds && act('family', 'family', text.family, null),
+          round.breeds && act('parent', 'parent', text.parent_make, Duet.breed.has(each.sha256)), round.breeds && act('family', 'family', text.family, null),
           round.content && act('compare', 'split', text.compare, compare),
           round.total > 4 && [act('branch', 'branch', text.branch, null), Duet.mode() === 'image' && act('instyle', 'brush', text.in_style, null), Duet.large.button(round, each)],
           h('a.act', { href: large.download, download: large.file, title: text.download, 'aria-label': text.download }, icon('down')),

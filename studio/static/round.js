@@ -113,7 +113,7 @@
         h('span.judge', {},
           button('like', 'heart', text.like, each.like, { disabled: !there }),
           button('dislike', 'cross', text.dislike, each.dislike, { disabled: !there }),
-          round.breeds && button('parent', 'parent', text.parent, Duet.breed.has(each.sha256), { disabled: !there }),
+          round.breeds && button('parent', 'parent', text.parent_make, Duet.breed.has(each.sha256), { disabled: !there }),
           close ? button('pick', 'check', each.picked ? text.picked : text.pick, each.picked, { disabled: !there })
             : h('button.act.pick', { type: 'button', disabled: !there, 'aria-pressed': String(Boolean(each.picked)), title: text.pick, data: { click: 'pick' } },
               each.picked ? text.picked : text.pick))),
