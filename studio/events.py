@@ -63,6 +63,7 @@ class Kept(Record):
     about: dict[str, float | str] = Field(
         default_factory=dict
     )  # facts to be shown beside it: an axis's poles, what an adapter learned
+    record: str = ""  # the blob that holds the course of its training, if any
 
 
 class Shelved(Record):
@@ -326,6 +327,8 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
     for event in events:
         if isinstance(event, Uploaded | Kept | Enlarged):
             found.add(event.sha256)
+            if isinstance(event, Kept) and event.record:
+                found.add(event.record)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)
         elif isinstance(event, Proposed | Sheeted):

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from engines import registry, store
@@ -16,7 +15,6 @@ from . import terminal, training
 from .gathering import MOST, Gathered, gather
 from .terminal import Json, Stop, aside, asking, console
 
-COMPARED, NEAREST = 250, 36  # samples that are measured, and those whose nearest picture is told
 TOLD_EVERY = 50  # steps after which a line says how far it is, where stderr is no terminal
 
 
@@ -113,21 +111,21 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
         if store.present(vision.MODEL):
             tell(Progress(1.0, "Comparing samples with your pictures"))
             facts["quality"] = quality(file, found)
-    return {"file": str(file), "samples": str(out / f"{name}.samples"), **facts, "skipped": found.skipped}
+    return {
+        "file": str(file),
+        "samples": str(out / f"{name}.samples"),
+        **facts,
+        "skipped": {name: str(why) for name, why in found.skipped.items()},
+    }
 
 
 def quality(file: Path, found: Gathered) -> dict[str, Any]:
     """Samples of a GAN held against what it learned from: figures, and the picture that each of the first few is most like."""
-    from engines.image.gan import ganfile, measures, networks
+    from engines.image.gan import ganfile, measures
 
-    gan = ganfile.load(file.read_bytes(), file.name)
-    generator = networks.generator(gan.plan).eval()
-    gan.into(generator)
-    some = np.linspace(0, len(found.pictures) - 1, min(COMPARED, len(found.pictures))).round().astype(int)
-    made = networks.samples(generator, len(some))
-    told = asdict(measures.quality([found.pictures[at] for at in some], made))
-    like = measures.nearest(made[:NEAREST], list(found.pictures))
-    return {**told, "nearest": [{"picture": found.names[at], "distance": round(far, 3)} for at, far in like]}
+    told = measures.judged(ganfile.load(file.read_bytes(), file.name), list(found.pictures))
+    like = [{"picture": found.names[at], "distance": round(far, 3)} for at, far in told.nearest]
+    return {**asdict(told.quality), "nearest": like}
 
 
 def _say(found: Gathered) -> None:

@@ -99,17 +99,28 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
     return keep(studio, session, "style", name or style.name or Path(file).stem, data, about)
 
 
-def keep_gan(studio: Studio, session: Session, data: bytes, name: str = "", file: str = "") -> str:
-    """Keeps a GAN under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
+def keep_gan(
+    studio: Studio,
+    session: Session,
+    data: bytes,
+    name: str = "",
+    file: str = "",
+    told: Mapping[str, Any] | None = None,
+    record: bytes = b"",
+) -> str:
+    """Keeps a GAN under a name, its own without one, and returns its digest. Raises `UserError` where it is none.
+
+    `told` is what was measured of it, `record` the course of its training.
+    """
     found = trained_style(data, file or name, registry.info("gan"))
     about: dict[str, float | str] = {"size": float(found.plan.size), "network": found.plan.network}
-    told = {**found.facts, **found.facts.get("quality", {})}
-    about |= {fact: float(told[fact]) for fact in GAN_FACTS if isinstance(told.get(fact), int | float)}
+    facts = {**found.facts, **(told or {})}
+    about |= {fact: float(facts[fact]) for fact in GAN_FACTS if isinstance(facts.get(fact), int | float)}
     try:
         pictures.check(found.thumbnail, name)
     except StudioError:  # it breeds all the same
         about["bare"] = 1.0
-    return keep(studio, session, "gan", name or found.name or Path(file).stem, data, about)
+    return keep(studio, session, "gan", name or found.name or Path(file).stem, data, about, record)
 
 
 def look_of(data: bytes) -> bytes:
@@ -145,11 +156,22 @@ def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:
     return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
-def keep(studio: Studio, session: Session, what: Any, name: str, data: bytes, about: Mapping[str, float | str]) -> str:
-    """The file is on disk and in the log, or neither. What is there already gets the new name."""
+def keep(
+    studio: Studio,
+    session: Session,
+    what: Any,
+    name: str,
+    data: bytes,
+    about: Mapping[str, float | str],
+    record: bytes = b"",
+) -> str:
+    """The file is on disk and in the log, with the `record` of its training if there is one, or neither. What is there already gets the
+    new name."""
     sha, name = hashlib.sha256(data).hexdigest(), name[:MAX_COORDINATE]
+    course = hashlib.sha256(record).hexdigest() if record else ""
     with session.acting():
-        studio.keep(session.id, Kept(sha256=sha, what=what, name=name, about=dict(about)), data)
+        kept = Kept(sha256=sha, what=what, name=name, about=dict(about), record=course)
+        studio.keep(session.id, kept, data, *([record] if record else []))
     return sha
 
 

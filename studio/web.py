@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from engines.api import Brief
 
-from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts
+from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts, watched
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
@@ -51,6 +51,7 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/attention", answering(web.attention), methods=["POST"]),
         *texts.routes(studio),
         *owned.routes(studio),
+        *watched.routes(studio),
         *easel.routes(studio),
         *asides.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),

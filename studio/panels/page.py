@@ -256,7 +256,7 @@ class Page:
             "history": render.history(scene, view),
         }
         kept = {
-            sha: {"what": each.what, "name": each.name, "about": each.about}
+            sha: {"what": each.what, "name": each.name, "about": each.about, "record": bool(each.record)}
             for sha, each in state.kept.items()
             if each.what in KEPT_IN[mode]
         }

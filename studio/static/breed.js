@@ -99,7 +99,7 @@
   const address = (ref, side) => `duet/${form().value().session}/${ref.replace('sha256:', '')}?side=${side}`;
 
   function worlds(value) {
-    const text = value.text, world = form().world(), gans = value.engines.some(each => each.files);
+    const text = value.text, world = form().world(), learning = Duet.gan.card(), gans = value.engines.some(each => each.files);
     const thumb = (name, ref, label, title, picture) => h('button.thumb', { type: 'button', value: name, title, 'aria-label': label, 'aria-pressed': String(world === (ref || name)), data: { click: 'world', ref, key: `world-${ref || name}` } },
       picture && h('img', { src: picture, alt: '' }), h('span.name', {}, label));
     return h('div.part', { data: { key: 'worlds' } },
@@ -107,7 +107,8 @@
         value.engines.filter(each => each.breeds && !each.files).map(each => thumb(each.name, null, each.label, each.summary)),
         gans && value.kept.map(each => thumb(value.engines.find(one => one.files).name, each.ref, each.name, each.name, each.about.bare ? null : address(each.ref, 160))),
         gans && h('label.thumb.add', { title: text.world_bring, data: { key: 'world-bring' } }, h('span.name', {}, text.world_bring), h('input', { type: 'file', accept: '.safetensors', 'aria-label': text.world_bring, data: { change: 'bring' } })),
-        gans && Duet.newgan && h('button.thumb.add', { type: 'button', title: text.world_train, data: { click: 'trainWorld', key: 'world-train' } }, h('span.name', {}, text.world_train))),
+        gans && h('button.thumb.add', { type: 'button', title: text.world_train, data: { click: 'gan', key: 'world-train' } }, h('span.name', {}, text.world_train))),
+      learning?.matches('.learning') && learning,
       gans && !value.kept.length && h('p.small', {}, text.world_none));
   }
 
@@ -178,7 +179,6 @@
     on: {
       world(button) { choose(button.value, button.dataset.ref || null); },
       bring(input) { if (input.files[0]) bring(input.files[0]); input.value = ''; },
-      trainWorld() { Duet.newgan.open(); },
       parentAway(button) { away(button.dataset.ref); },
       parentMine(button) { add([button.dataset.ref]); },
       parentFile(input) { bringPicture(input.files[0]); input.value = ''; },

@@ -263,12 +263,21 @@
     set(name, to) { set(name, to); change(false); },
   };
 
+  async function here() { // on to image mode, with something to begin with; whether it is still wanted when it is there
+    if (Duet.mode() !== 'image') Duet.turn('image', null, true);
+    while (Duet.mode() === 'image' && !(draft && value()?.mode === 'image')) await new Promise(resolve => setTimeout(resolve, 50));
+    return Duet.mode() === 'image';
+  }
+
   Duet.easel = {
     async drawFrom(address, name) { // a picture of another mode goes on here: as a sketch, whose lines are found
       const file = new File([await (await fetch(address)).blob()], name, { type: 'image/png' });
-      Duet.turn('image', null, true);
-      while (Duet.mode() === 'image' && !(draft && value()?.mode === 'image')) await new Promise(resolve => setTimeout(resolve, 50));
-      if (Duet.mode() === 'image') await sketched(file);
+      if (await here()) await sketched(file);
+    },
+    async breed(ref) { // with a GAN of the artist's own
+      if (!await here()) return;
+      Duet.breed.choose('gan', ref);
+      again();
     },
     again, asked: () => (ready() ? asked() : null), forget() { live.took = null; }, took: () => live.took, // milliseconds from the end of the last stroke to its picture
     adopt(form, panel) {
@@ -285,6 +294,7 @@
         canvas.tell((drawing, finished) => { if (finished) live.since = performance.now(); paintLive(); if (finished) { keep(); redraw('brief'); } });
         paintLive();
       }
+      Duet.gan.adopt(form);
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
       if (!alike(asked(), form.next, form)) { take(form.next, form, adopted ? JSON.parse(adopted) : {}); fetchSketch(draft.sketch); }
@@ -293,7 +303,7 @@
     },
     drawn(form, panel) { const place = panel.root.querySelector('.paper'); if (place) canvas.mount(place); },
     on: {
-      again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
+      ...Duet.gan.handlers, again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
       dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
       words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
       typed(area, event) { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); again(); } }, // a line break needs Shift
@@ -332,7 +342,7 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'easel-scroll' } },
-          engines(form), engine().breeds && Duet.breed.draw(form), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
+          engines(form), engine().breeds ? Duet.breed.draw(form) : Duet.gan.card(), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
           h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
           h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true),
             h('label.field', {}, h('span', {}, form.common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>

@@ -54,13 +54,18 @@ class Gan:
 
     def _other(self) -> EngineError:
         return EngineError(
-            "{name} was trained with --network {network} --judge {judge}, and at {size} pixels.",
-            "Say the same, and no smaller size.",
+            "{name} was trained with the network {network} and the judge {judge}, at {size} pixels.",
+            "Choose the same, and no smaller size.",
             name=self.name,
             network=self.plan.network,
             judge=self.plan.judge,
             size=self.plan.size,
         )
+
+
+def samples_of(out: Path) -> Path:
+    """Where the sample grids of a training for `out` are kept, by step."""
+    return out.with_name(f"{out.name.removesuffix(SUFFIX)}.samples")
 
 
 def write(

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...api import option
+from ...api import EngineError, option
 
+LEAST = 30  # different pictures to learn from
 SIZES = ("64", "128")
 NETWORKS = ("stylegan2", "fastgan")
 LOSSES = ("hinge", "non-saturating", "minimax")
 JUDGES = ("vgg", "own")
 AUGMENTS = ("colour,translation,cutout", "translation,cutout", "translation", "none")
+
+
+def check_count(different: int) -> None:
+    """Raises `EngineError` where there are too few different pictures."""
+    if different < LEAST:
+        raise EngineError(
+            "There are {count} different pictures; a GAN learns from {least} at least.",
+            "Add more pictures of the kind.",
+            count=different,
+            least=LEAST,
+        )
 
 
 @dataclass(frozen=True)

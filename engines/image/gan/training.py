@@ -30,13 +30,12 @@ from ...device import Choice
 from ...unfinished import Stopped
 from . import ganfile, networks, watching
 from .augment import augmented
-from .events import Event, Log, Paused, Samples, Step, Trained, Warned
+from .events import Event, Finding, Log, Paused, Point, Samples, Step, Trained, Warned
 from .losses import GAMES, r1, value
-from .plan import Plan
+from .plan import Plan, check_count
 
 Bytes = NDArray[np.uint8]
 
-LEAST = 30  # different pictures to learn from
 MIXED = 0.9  # of the pictures have the styles of two latents (Karras et al. 2019)
 FASTER = 2.0  # how much faster the discriminator learns (Heusel et al. 2017, "two time-scale update rule")
 PENALISED = 16  # steps from one R1 to the next
@@ -79,13 +78,7 @@ def train(
 def check_pictures(pictures: Bytes) -> None:
     """Raises `EngineError` where there are too few, or too few different ones."""
     different = len({hashlib.sha256(each.tobytes()).digest() for each in pictures})
-    if different < LEAST:
-        raise EngineError(
-            "There are {count} different pictures; a GAN learns from {least} at least.",
-            "Add more pictures of the kind.",
-            count=different,
-            least=LEAST,
-        )
+    check_count(different)
 
 
 class Training:
@@ -130,6 +123,10 @@ class Training:
         self._framed = -math.inf
 
     def run(self) -> Iterator[Event]:
+        """What happens. The time in which nobody asks for more is not the training's."""
+        return unfinished.rested(self._run(), self._rest)
+
+    def _run(self) -> Iterator[Event]:
         self._check()
         self._go_on()
         while self.log.step < self.plan.steps and self._share() < 1 and not self.log.stopped:
@@ -273,6 +270,7 @@ class Training:
             points = [asdict(each) for each in self._recent]
             self.log.curve.append({key: sum(each[key] for each in points) / TOLD for key in points[0]})
             self._recent = []
+            yield Point(self.log.curve[-1])
             yield from self._warn(self.watch.verdicts([point["right"] for point in self.log.curve]))
 
     def _frame(self) -> Iterator[Event]:
@@ -285,21 +283,22 @@ class Training:
         yield Samples(self.log.step, file, pixels)
         yield from self._warn(self.watch.samples(made) if self.log.step > EARLY else None)
 
-    def _warn(self, found: watching.Finding | None) -> Iterator[Event]:
+    def _warn(self, found: Finding | None) -> Iterator[Event]:
         if found is not None:
-            self.log.warned.append(f"Step {self.log.step}: {found}")
-            yield Warned(self.log.step, found.message, found.remedy, found.values)
+            warned = Warned(**asdict(found), step=self.log.step)
+            self.log.warned.append(asdict(warned))
+            yield warned
 
     @property
     def frames(self) -> Path:
         """Where the sample grids are kept, by step."""
-        return self.out.parent / f"{self.name}.samples"
+        return ganfile.samples_of(self.out)
 
     def _end(self) -> Iterator[Event]:
         if self.log.stopped:
             why, seconds = self.log.stopped, self._seconds()
             if not self._restore():
-                raise EngineError("{why} Nothing was learned by then.", "Choose a smaller --learning-rate.", why=why)
+                raise EngineError("{why} Nothing was learned by then.", "Choose a smaller learning rate.", why=why)
             self.log.stopped, self.log.seconds = why, seconds
         yield from self._frame()
         facts = self._write(self._shown)
@@ -321,7 +320,7 @@ class Training:
             "pictures": log.pictures,
             "seconds": round(self._seconds(), 1),
             "stopped": log.stopped,
-            "warned": log.warned,
+            "warned": [f"Step {each['step']}: {Warned(**each)}" for each in log.warned],
             "curve": [{key: round(each, 4) for key, each in point.items()} for point in log.curve[::few]],
             "device": self.choice.device,
             "dtype": self.choice.dtype,
@@ -332,6 +331,9 @@ class Training:
     def _check(self) -> None:
         if self.cancelled():
             raise Stopped
+
+    def _rest(self, seconds: float) -> None:
+        self._started, self._kept, self._framed = (each + seconds for each in (self._started, self._kept, self._framed))
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
