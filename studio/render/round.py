@@ -334,7 +334,8 @@ def hint(scene: Scene, past: Mapping[str, Any]) -> str:
         return text("hint_none")
     if any(variant["picked"] for variant in variants):
         number = next(variant["index"] for variant in variants if variant["picked"]) + 1
-        return text("hint_text_picked" if written else "hint_picked", number=number)
+        breeding = breeds(scene.engines.get(past["brief"]["engine"]))
+        return text("hint_text_picked" if written else "hint_bred_picked" if breeding else "hint_picked", number=number)
     if past["judgements"]:
         return text("hint_judged")
     if written:
