@@ -158,6 +158,7 @@ def round_panel(
     scene: Scene, view: Mapping[str, Any] | None, past: Mapping[str, Any] | None, waiting: Waiting | None = None
 ) -> Value:
     """The four tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    scene = scene.knowing((view or {}).get("ways", {}), past and past["brief"])
     text = scene.text
     words = text.texts(*WORDS)
     offer = sheet(scene, view)
