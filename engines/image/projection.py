@@ -21,8 +21,8 @@ from ..api import Pixels
 from ..unfinished import Stopped
 from .worlds import World
 
-STEPS = 160
-CANDIDATES, TOGETHER = 64, 16  # that chance draws to begin with, and how many are painted at once
+STEPS = 120
+CANDIDATES, TOGETHER = 32, 16  # that chance draws to begin with, and how many are painted at once
 RATE, RISE = 0.1, 0.1  # of Adam, in deviations of a latent, and the share of the steps in which it rises
 PIXELS = 8.0  # weight of the mean squared difference of the pixels beside that of what VGG sees
 HELD = 0.0  # weight of the mean squared deviation from the mean of all latents

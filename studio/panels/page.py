@@ -295,6 +295,7 @@ class Page:
             return None
         scene = self._scene(session, memory, state, len(events), state.rounds[number].brief.mode)
         view = {
+            "ways": state.ways,
             "rounds": [{"round": each} for each in state.rounds],
             "pictures": {sha: {"width": kept.width, "height": kept.height} for sha, kept in state.pictures.items()},
         }

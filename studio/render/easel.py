@@ -9,6 +9,7 @@ from engines.api import PARENTS, EngineInfo, parents
 from engines.weights import MOST_PARENTS
 
 from .. import pictures
+from ..family import world_of
 from .brief import common, options
 from .frame import Scene, Value
 
@@ -41,7 +42,7 @@ def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str,
         kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
         engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not {*info.needs} - {"styles"}],
         born=born(view),
-        ways=view.get("ways", {}),
+        ways=view["ways"],
         most_parents=MOST_PARENTS,
         common=common(scene, ("steering", "variants", "seed", "size")),
         limit=pictures.MAX_BYTES,
@@ -75,17 +76,12 @@ def born(view: Mapping[str, Any]) -> dict[str, Value]:
         f"sha256:{made['sha256']}": {
             "round": past["round"],
             "number": made["index"] + 1,
-            "world": world(past["brief"]),
+            "world": world_of(past["brief"]),
         }
         for past in view["rounds"]
         for made in past["variants"]
         if f"sha256:{made['sha256']}" in asked
     }
-
-
-def world(brief: Mapping[str, Any]) -> str:
-    """Whose pictures they are: a GAN's, by its file, else an engine's."""
-    return next(iter(brief.get("styles", {})), "") or str(brief["engine"])
 
 
 def breeds(info: EngineInfo | None) -> bool:

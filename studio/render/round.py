@@ -12,8 +12,9 @@ from engines.api import Draft, Losses, Preview, Progress, Started
 from .. import pictures
 from ..desk import Queued
 from ..events import Made, Words
+from ..family import world_of
 from ..rounds import Fetching
-from .easel import breeds, world
+from .easel import breeds
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
 
 WORDS = (
@@ -31,7 +32,7 @@ WORDS = (
         "brief",
         "again",
     ),
-    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent_make", "family", "family_title", "family_hint", "family_alone", "family_place", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
+    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent_make", "family", "family_title", "family_hint", "family_alone", "family_more", "family_place", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
@@ -159,6 +160,7 @@ def round_panel(
     scene: Scene, view: Mapping[str, Any] | None, past: Mapping[str, Any] | None, waiting: Waiting | None = None
 ) -> Value:
     """The tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    scene = scene.knowing((view or {}).get("ways", {}), past and past["brief"])
     text = scene.text
     words = text.texts(*WORDS)
     offer = sheet(scene, view)
@@ -205,7 +207,7 @@ def round_panel(
         sends=sends(scene, past["brief"]),
         tells=tells(scene, past["brief"]),
         breeds=breeds(info),
-        world=world(past["brief"]),
+        world=world_of(past["brief"]),
         **{name: bool(info and getattr(info, name)) for name in ("explains", "continues")},
         text=words,
     )

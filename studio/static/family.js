@@ -32,7 +32,8 @@
   }
 
   // Where each member stands: a generation a row, those with the same parents beside each other.
-  function placed({ members, links }) {
+  function placed({ of, people, lines, more }) {
+    const members = Object.entries(people).map(([id, each]) => ({ id, round: null, name: '', ...each, here: id === of })), links = lines.map(({ from, to, kind }) => ({ parent: from, child: to, kind }));
     const rows = new Map(), place = new Map();
     for (const each of members) (rows.get(each.generation) || rows.set(each.generation, []).get(each.generation)).push(each);
     const order = [...rows.keys()].sort((one, other) => one - other);
@@ -45,21 +46,20 @@
     for (const generation of order.filter(each => each <= 0).reverse()) settle(generation, below);
     for (const generation of order.filter(each => each > 0)) settle(generation, above);
     const left = Math.min(...[...place.values()].map(each => each.x)) - SIDE / 2 - EDGE, right = Math.max(...[...place.values()].map(each => each.x)) + SIDE / 2 + EDGE;
-    return { links, width: right - left, height: (order.at(-1) - order[0]) * RISE + SIDE + 2 * EDGE + 20,
+    return { links, more, width: right - left, height: (order.at(-1) - order[0]) * RISE + SIDE + 2 * EDGE + 20,
       members: members.map(each => ({ ...each, x: place.get(each.id).x - left, y: place.get(each.id).y + EDGE })) };
   }
 
-  function line({ parent, child }, members) {
+  function line({ parent, child, kind }, members) {
     const [from, to] = [parent, child].map(id => members.find(each => each.id === id)), start = from.y + SIDE + 20, half = (start + to.y) / 2;
-    return h('path', { d: `M${from.x} ${start}C${from.x} ${half} ${to.x} ${half} ${to.x} ${to.y - 3}`, class: from.here || to.here ? 'near' : '' });
+    return h('path', { d: `M${from.x} ${start}C${from.x} ${half} ${to.x} ${half} ${to.x} ${to.y - 3}`, class: [kind, from.here || to.here ? 'near' : ''].join(' ') });
   }
 
   function member(each, index, text) {
     const label = each.round === null ? each.name : fill(text.family_place, { round: each.round + 1, number: each.variant + 1 });
     return h('button.member', { type: 'button', class: [each.here && 'here', each.round === null && 'brought'].filter(Boolean).join(' '), tabindex: index === at ? '0' : '-1', 'aria-label': label, title: label,
       'aria-current': each.here ? 'true' : null, style: { left: `${each.x - SIDE / 2}px`, top: `${each.y}px` }, data: { click: 'go', index, key: each.id } },
-      h('img', { src: `duet/${Duet.value('round').session}/${each.sha256}?side=160`, alt: '' }), h('span', {}, each.round === null ? each.name : `${each.round + 1}·${each.variant + 1}`),
-      each.liked && icon('heart'), each.starred && icon('star'));
+      h('img', { src: `duet/${Duet.value('round').session}/${each.id}?side=160`, alt: '' }), h('span', {}, each.round === null ? each.name : `${each.round + 1}·${each.variant + 1}`));
   }
 
   async function go(index) { // to the round that it was made in; a picture that was brought along was not made here
@@ -104,7 +104,7 @@
       const { text } = Duet.value('round'), { found, problem } = shown, title = fill(text.family_title, { name: `${shown.round + 1}·${shown.variant + 1}` });
       const alone = found && found.members.length === 1;
       return h('div.veil', { role: 'dialog', 'aria-modal': 'true', tabindex: '-1', 'aria-label': title, data: { click: 'backdrop' } },
-        h('header.head', {}, h('h2', {}, title), h('p.small', { role: 'status' }, alone ? text.family_alone : text.family_hint)),
+        h('header.head', {}, h('h2', {}, title), h('p.small', { role: 'status' }, alone ? text.family_alone : text.family_hint, found?.more && ` ${text.family_more}`)),
         problem ? h('p.problem', { role: 'alert' }, problem) : h('div.scroller', { data: { key: 'scroller' } }, found && h('div.tree', { style: { width: `${found.width}px`, height: `${found.height}px` } },
           h('svg', { width: found.width, height: found.height, 'aria-hidden': 'true' }, found.links.map(each => line(each, found.members))),
           found.members.map((each, index) => member(each, index, text)))),
