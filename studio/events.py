@@ -74,6 +74,16 @@ class Shelved(Record):
     name: str | None = Field(default=None, min_length=1, max_length=MAX_COORDINATE)
 
 
+class Named(Record):
+    """A direction of a GAN, or of an engine that has one of its own, is called something; nothing where its name is empty."""
+
+    kind: Literal["named"] = "named"
+    engine: str
+    sha256: str = ""
+    way: str = Field(max_length=MAX_COORDINATE)
+    name: str = Field(max_length=MAX_COORDINATE)
+
+
 class Proposed(Record):
     """A round begins: the brief, where it hangs in the tree, and what will be tried."""
 
@@ -293,6 +303,7 @@ AnyEvent = (
     Uploaded
     | Kept
     | Shelved
+    | Named
     | Proposed
     | Made
     | Ended

@@ -176,27 +176,27 @@ class Page:
         waiting = render.Waiting(len(values["round"]["tiles"]) or 4, elapsed=time.monotonic() - ticket.began)
         yield values
         scene, shown, told = self._scene(session, memory, mode=self._mode(memory, said)), values["round"], 0.0
+        unseen = False  # whether something was made since the page was last told: many at once are told together
         async for event in ticking(ticket, TICK):
             if spoken != (spoken := self._spoken.get(session.id)):  # the artist chose another language meanwhile
                 memory = {**memory, "language": str(spoken)}
                 scene = self._scene(session, memory, mode=self._mode(memory, said))
                 shown = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting) or shown
                 yield {"round": shown}
-            if event is None:
-                continue
-            before = waiting.message
+            before, unseen = waiting.message, unseen or isinstance(event, Made)
             waiting.hear(event)
             waiting.elapsed = time.monotonic() - ticket.began
-            news = isinstance(event, Made | Preview) or waiting.message != before
-            pause = SMOOTH if isinstance(event, Draft) else OFTEN
-            if isinstance(event, Ended) or (not news and time.monotonic() - told < pause):
+            news = isinstance(event, Preview) or waiting.message != before
+            pause = 0.0 if news else SMOOTH if unseen or isinstance(event, Draft) else OFTEN
+            idle = event is None and not unseen
+            if idle or isinstance(event, Ended) or time.monotonic() - told < pause:
                 continue
             told = time.monotonic()
-            if isinstance(event, Made):
+            if unseen:
                 made = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)
                 if made is None:
                     break
-                shown = made
+                shown, unseen = made, False
             shown = render.advanced(scene, shown, waiting)
             yield {"round": shown}
         yield await asyncio.to_thread(self._everything, session, memory, said)
@@ -299,6 +299,7 @@ class Page:
             return None
         scene = self._scene(session, memory, state, len(events), state.rounds[number].brief.mode)
         view = {
+            "ways": state.ways,
             "rounds": [{"round": each} for each in state.rounds],
             "pictures": {sha: {"width": kept.width, "height": kept.height} for sha, kept in state.pictures.items()},
         }
