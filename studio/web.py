@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from engines.api import Brief
 
-from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts
+from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts, toy
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
@@ -53,6 +53,7 @@ def routes(studio: Studio) -> list[Route]:
         *owned.routes(studio),
         *easel.routes(studio),
         *asides.routes(studio),
+        *toy.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/taste", answering(web.taste)),
         Route("/duet/{session}/taste", answering(web.learn), methods=["POST"]),

@@ -39,6 +39,8 @@ SCRIPTS = (
     "history.js",
     "attention-draw.js",
     "attention.js",
+    "toy-draw.js",
+    "toy.js",
     "keys.js",
 )
 STYLES = (
@@ -51,6 +53,7 @@ STYLES = (
     "learn.css",
     "easel.css",
     "attention.css",
+    "toy.css",
     "brush.css",
     "aside.css",
 )

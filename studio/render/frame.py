@@ -49,6 +49,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
         text=text.texts("tagline", "theme", "help", "close", "help_title", "keys_title", "roles_title", "made_with")
         | text.texts("lost", "language", "between_sentences"),
         attention={key: words for key, words in text.words["page"].items() if key.startswith("attention_")},
+        toy={key: words for key, words in text.words["page"].items() if key.startswith("toy_")},
     )
 
 
