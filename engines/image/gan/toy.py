@@ -60,7 +60,7 @@ class Options:
     steps_d: int = option(1, low=1, high=10, step=1, help="Steps of the discriminator for each step of the generator.")
     batch: int = option(96, low=4, high=256, step=4, help="Points and samples that a step looks at.")
     r1: float = option(
-        0.1, low=0, high=10, step=0.01, help="How much the discriminator is smoothed around your points."
+        0.02, low=0, high=10, step=0.01, help="How much the discriminator is smoothed around your points."
     )
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed plays the same game.")
 
