@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,16 @@ def processor() -> str:
         return CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:  # no Linux
         return platform.processor()
+
+
+def compute_alone() -> None:
+    """From now on the thread that calls this computes without helpers, which tiny networks wait for longer than they work (on two busy
+    cores a hundred times as long). Other threads keep theirs: OpenMP's count is each thread's own, the rest is put back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    other = threading.Thread(target=torch.set_num_threads, args=(before,), name="threads as before")
+    other.start()
+    other.join()
 
 
 def _devices() -> list[str]:

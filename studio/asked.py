@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from engines.api import UserError
@@ -39,6 +39,8 @@ def answering(handler: Handler) -> Handler:
         except UserError as error:
             status = 400 if request.method == "POST" else 404
             return JSONResponse({"error": table.error(error)}, status, {"Cache-Control": "no-store"})
+        except ClientDisconnect:  # who asked has left: nobody reads this
+            return Response(status_code=400)
         except Exception:
             log.exception("%s failed", request.url.path)
             return JSONResponse({"error": table.template(locales.BUG)}, 500, {"Cache-Control": "no-store"})

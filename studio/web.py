@@ -37,6 +37,7 @@ from . import (
     sheets,
     teaching,
     texts,
+    toy,
     watched,
 )
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
@@ -71,6 +72,7 @@ def routes(studio: Studio) -> list[Route]:
         *easel.routes(studio),
         *asides.routes(studio),
         *bred.routes(studio),
+        *toy.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/taste", answering(web.taste)),
         Route("/duet/{session}/taste", answering(web.learn), methods=["POST"]),

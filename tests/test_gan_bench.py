@@ -65,3 +65,10 @@ def test_a_base_is_held_against_beginning_with_nothing(eyes, tmp_path, monkeypat
 
 def test_children_are_timed():
     assert [each.name for each in bench.breed_rows(1) if each.value > 0] == ["gan.breed16_64_ms", "gan.breed16_128_ms"]
+
+
+def test_the_game_in_the_plane_is_timed():
+    told = bench.toy_row(1)
+    assert told.name == "gan.toy.steps_per_s"
+    assert told.value > 0
+    assert told.ok == (told.value >= 30)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ CHILDREN = 16
 BASE = Path(engines.__file__).parent / "image" / "icons.gan.safetensors"
 FEW, MINUTES = 100, 10.0  # pictures that a base is taken further with, and for how long
 FROZEN = 2  # layers of its judge that stay as they were
+STEPS = 100  # of the game in the plane, that are timed together
 PICTURES = 64  # of chance, to take steps with: what they show costs nothing
 
 
@@ -32,6 +35,7 @@ def rows(turns: int) -> Iterator[Row]:
     """Those that need no pictures."""
     yield step_row(turns)
     yield from breed_rows(turns)
+    yield toy_row(turns)
 
 
 def step_row(turns: int) -> Row:
@@ -68,6 +72,25 @@ def breed_rows(turns: int) -> Iterator[Row]:
         taken = [_milliseconds(partial(networks.samples, generator, CHILDREN)) for _ in range(turns)]
         told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, float32"
         yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
+
+
+def toy_row(turns: int) -> Row:
+    """The game in the plane as the page plays it: a step, what is seen then, and the line that is sent, in a thread of its own."""
+    from engines.device import compute_alone
+    from engines.image.gan import toy
+    from studio.toy import frame
+
+    def play() -> None:
+        for _ in range(STEPS):
+            game.step()
+            json.dumps(frame(game))
+
+    game = toy.Toy(toy.preset("ring"))
+    with ThreadPoolExecutor(1, initializer=compute_alone) as alone:
+        taken = [alone.submit(_milliseconds, play).result() for _ in range(turns + 1)][1:]
+    rates = [1000 * STEPS / each for each in taken]
+    told = f"median of {turns}, {min(rates):.0f} to {max(rates):.0f}, every step shown, one thread, batch {game.options.batch}"
+    return row("gan.toy.steps_per_s", statistics.median(rates), told)
 
 
 def recall_row(pictures: Sequence[NDArray[np.uint8]], base: Path = BASE) -> Row:

@@ -47,6 +47,8 @@ SCRIPTS = (
     "history.js",
     "attention-draw.js",
     "attention.js",
+    "toy-draw.js",
+    "toy.js",
     "keys.js",
 )
 STYLES = (
@@ -62,6 +64,7 @@ STYLES = (
     "breed.css",
     "family.css",
     "attention.css",
+    "toy.css",
     "brush.css",
     "aside.css",
 )

@@ -56,6 +56,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
         | text.texts("lost", "language", "between_sentences"),
         gan={key: words for key, words in text.words["page"].items() if key.startswith("gan_")},
         attention={key: words for key, words in text.words["page"].items() if key.startswith("attention_")},
+        toy={key: words for key, words in text.words["page"].items() if key.startswith("toy_")},
     )
 
 

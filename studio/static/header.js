@@ -36,6 +36,7 @@
           h('div', {}, h('h3', {}, text.keys_title),
             h('dl.keys', {}, value.keys.map(row => [h('dt', {}, row.keys.map(key => h('kbd', {}, key))), h('dd', {}, row.does)])))),
         h('button.quiet.inside', { type: 'button', data: { click: 'inside' } }, icon('grid'), value.attention.attention_open),
+        h('button.quiet.inside', { type: 'button', data: { click: 'toy' } }, icon('play'), value.toy.toy_open),
         h('p.small', {}, text.made_with)));
   }
 
@@ -44,6 +45,7 @@
       help() { Duet.help(); },
       outside(element, event) { if (event.target === element) Duet.help(); },
       inside() { Duet.help(false); Duet.attention.open(); },
+      toy() { Duet.help(false); Duet.toy.open(); },
       theme() { Duet.flip(); },
       turn(button) { turn(button.value); },
       speak(button) { tell('header', 'speak', { language: button.value }); },
