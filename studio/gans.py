@@ -15,6 +15,7 @@ from . import terminal, training
 from .gathering import MOST, Gathered, gather
 from .terminal import Json, Stop, aside, asking, console
 
+OURS = "icons"  # what our base is called
 TOLD_EVERY = 50  # steps after which a line says how far it is, where stderr is no terminal
 
 
@@ -31,7 +32,9 @@ def gan(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the GAN and for what it needs to go on.")],
     base: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="A GAN to go on with: it needs fewer pictures and less time."),
+        typer.Option(
+            "--from", metavar="FILE|icons", help="A GAN to go on with, or ours: it needs fewer pictures and less time."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call it.  [default: the folder's name]", show_default=False)] = "",
     minutes: Annotated[float, setting("minutes")] = default("minutes"),
@@ -89,7 +92,7 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
         with asking():
             plan = Plan(**check_options(Plan, given))
             name = training.style_name(name or place.stem)
-            begun = ganfile.load(training.read_bytes(base), base.name) if base else None
+            begun = _begun(base) if base else None
             found = gather(place, int(plan.size), stopped, lambda done: tell(Progress(done, "Reading pictures")))
             if stopped():
                 raise Stop("Stopped while reading pictures; nothing was kept.")
@@ -119,6 +122,15 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
         **facts,
         "skipped": {name: str(why) for name, why in found.skipped.items()},
     }
+
+
+def _begun(base: Path) -> Any:
+    """The GAN to go on with: a file, or ours by its name."""
+    from engines.image.gan import ganfile
+
+    if str(base) == OURS and not base.exists():
+        return ganfile.base()
+    return ganfile.load(training.read_bytes(base), base.name)
 
 
 def quality(file: Path, found: Gathered) -> dict[str, Any]:

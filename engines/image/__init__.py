@@ -199,6 +199,25 @@ GAN = EngineInfo(
 )
 
 
+ICONS = EngineInfo(
+    name="icons",
+    mode="image",
+    version="1",
+    summary="Invents small drawings, by a GAN that we trained on emoji.",
+    options=GanOptions,
+    weights=dict.fromkeys(GROUPS, (0.0, 1.0)),
+    models=("hed-vgg16",),
+    most=MOST_CHILDREN,
+    random=True,
+)
+
+
+def _icons() -> Engine:
+    from .breeding import Icons
+
+    return Icons()
+
+
 def _gan() -> Engine:
     from .breeding import Breeder
 
@@ -219,4 +238,5 @@ def _painter() -> Engine:
 
 register(PAINTER, _painter)
 register(FACES, _faces)
+register(ICONS, _icons)
 register(GAN, _gan)

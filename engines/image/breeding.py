@@ -1,4 +1,4 @@
-"""Engine `gan`: small pictures from chance alone, by a GAN that `studio train gan` trained, bred along the directions of its W.
+"""Engines `gan` and `icons`: small pictures by a GAN that `studio train gan` trained, an artist's or ours, bred in its W.
 
 The directions are principal components of W (Härkönen et al. 2020, "GANSpace", section 2.1); a knob counts in standard deviations.
 Truncation is that of Karras et al. 2019 ("A style-based generator architecture", section B), in all other directions.
@@ -6,6 +6,7 @@ Truncation is that of Karras et al. 2019 ("A style-based generator architecture"
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -17,7 +18,7 @@ from .. import device, store
 from ..api import Brief, Pictures
 from ..errors import EngineError
 from ..weights import GROUPS
-from . import GAN, ways
+from . import GAN, ICONS, ways
 from .children import Breeding
 from .gan import ganfile, networks
 from .worlds import World
@@ -88,3 +89,25 @@ class Breeder(Breeding):
                     self._makers.popitem(last=False)
             self._makers.move_to_end(ref)
             return self._makers[ref]
+
+
+class Icons(Breeding):
+    """Breeds in the world of our base, which comes with the studio (`GAN.md`)."""
+
+    info = ICONS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._maker: Maker | None = None
+
+    def models(self) -> dict[str, str]:
+        weights = hashlib.sha256(ganfile.BASE.read_bytes()).hexdigest()
+        return {ganfile.BASE.name: weights, **{name: store.sha256(name) for name in self.info.models}}
+
+    def world(self, brief: Brief, pictures: Pictures) -> Maker:
+        """Our base, loaded on first use."""
+        with self._lock:
+            if self._maker is None:
+                self._maker = Maker.of(ganfile.base())
+            return self._maker
