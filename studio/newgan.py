@@ -24,7 +24,7 @@ EYES = "hed-vgg16"
 LARGEST = 128  # pixels: what is kept of a picture
 PAIRS = 12  # samples that are shown beside the picture that they are most like: those that are closest
 SHIPPED = "shipped"  # as a base: the GAN that comes with the studio, if any
-FIRST = ("minutes", "size", "network", "loss", "mirror", "learning_rate")  # settings that are not under More
+FIRST = ("minutes", "size", "network", "learning_rate", "mirror", "loss")  # settings that are not under More
 
 
 @dataclass

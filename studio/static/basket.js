@@ -4,15 +4,16 @@
   const TOGETHER = 32, MUCH = 2 ** 25; // files that are sent at once, and bytes of them
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
-  function basket({ ask, take, changed, place }) {
+  function basket({ ask, take, changed, place, grouped }) { // `grouped`: whether each folder is a group
     let queue = [], done = 0, total = 0, going = false, halted = false;
 
+    const folder = file => file.webkitRelativePath?.split('/').at(-2);
     const sending = () => going || queue.length > 0;
 
     function add(files, group = '') {
       const some = [...files].filter(each => !each.name.startsWith('.'));
       if (!sending()) [done, total, halted] = [0, 0, false];
-      queue.push(...some.map(file => ({ file, group })));
+      queue.push(...some.map(file => ({ file, group: (grouped && folder(file)) || group })));
       total += some.length;
       if (!going) send();
       changed();
@@ -71,16 +72,16 @@
 
     function skipped(text, laid) {
       return laid.skipped.length > 0 && h('details.skipped', { data: { key: 'skipped' } }, h('summary', {}, fill(text.gan_skipped, { count: laid.skipped.length })),
-        h('ul', {}, laid.skipped.map(([name, why]) => h('li', {}, h('b', {}, name), ' ', why))));
+        h('ul', {}, laid.skipped.map(([name, why]) => h('li', {}, !why.startsWith(name) && [h('b', {}, name), ' '], why))));
     }
 
-    function ways(text, laid, count) { // other ways in, and out
+    function ways(text, laid, count, own) { // other ways in, and out
       const said = status(text, laid);
       return h('div.ways', { data: { key: 'ways' } },
         said ? h('p.status', { role: 'status' }, said, ' ', h('button.quiet', { type: 'button', data: { click: 'halt' } }, text.gan_halt))
           : h('p.status', { role: 'status' }, count),
         h('label.link.file', {}, text.gan_folder, h('input', { type: 'file', webkitdirectory: true, multiple: true, 'aria-label': text.gan_folder, data: { change: 'add' } })),
-        laid.own > 0 && h('button.link', { type: 'button', data: { click: 'mine' } }, fill(text.gan_own, { count: laid.own })),
+        own && laid.own > 0 && h('button.link', { type: 'button', data: { click: 'mine' } }, fill(text.gan_own, { count: laid.own })),
         laid.groups.length > 0 && h('button.link', { type: 'button', data: { click: 'clear' } }, text.gan_clear));
     }
 
