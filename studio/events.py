@@ -58,7 +58,7 @@ class Kept(Record):
 
     kind: Literal["kept"] = "kept"
     sha256: str
-    what: Literal["axis", "adapter", "style", "hand", "gan"]
+    what: Literal["axis", "adapter", "style", "network", "hand", "gan"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
     about: dict[str, float | str] = Field(
         default_factory=dict

@@ -88,8 +88,14 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
 
 
 def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", file: str = "") -> str:
-    """Keeps a style of the bank under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
-    style = bank_style(data, file)
+    """Keeps a style, of the bank or with a network of its own, under a name, its own without one, and returns its digest.
+
+    Raises `UserError` where it is none.
+    """
+    from engines.style import kinds
+
+    alone = kinds.kind(data) == kinds.NETWORK
+    style = trained_style(data, file, registry.info(kinds.ENGINES[kinds.NETWORK])) if alone else bank_style(data, file)
     about: dict[str, float | str] = {"nearest": str(style.facts.get("nearest", ""))[:MAX_COORDINATE]}
     for fact in ("steps", "seconds"):
         if isinstance(told := style.facts.get(fact), int | float):
@@ -98,7 +104,7 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
         pictures.check(style.thumbnail, name)
     except StudioError:  # it paints all the same
         about["bare"] = 1.0
-    return keep(studio, session, "style", name or style.name or Path(file).stem, data, about)
+    return keep(studio, session, "network" if alone else "style", name or style.name or Path(file).stem, data, about)
 
 
 def keep_hand(

@@ -178,7 +178,7 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
     if brief.then:  # the page has no control for it yet
         return None
     unknown = {ref for ref in brief.files() if ref.removeprefix("sha256:") not in known}
-    if unknown & {*brief.styles, *brief.masks.values()} or not registry.info(brief.engine).styles:
+    if unknown & {*brief.styles, *brief.masks.values()}:
         return None
     gone = {key: None for key in ("content", "sketch") if getattr(brief, key) in unknown}
     return replace(brief, **gone)  # type: ignore[arg-type]

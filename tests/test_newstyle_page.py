@@ -13,7 +13,7 @@ from test_newstyle import style_file  # noqa: F401 - a fixture
 from visitors import again, give, session_of
 
 from engines import store
-from engines.style.learned import Bank
+from engines.style.learned import Bank, Network
 from studio import newstyle, pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -93,6 +93,32 @@ def test_a_style_file_is_brought_named_painted_with_and_put_away(visit, running,
     expect(page.get_by_role("slider", name="sand")).to_have_count(0)
     page.keyboard.press("z")
     expect(page.locator(".shelf").get_by_role("button", name="sand", exact=True)).to_be_visible()
+
+
+def test_a_network_has_a_shelf_of_its_own(visit, running):
+    page, found = visit(), Bank.of_store()
+    expect(page.get_by_role("tab", name="Networks")).to_have_count(0)
+    learner = Network(found, chance=False, seed=0)
+    look = pictures.encode_jpeg(stripes(7))
+    data = learner.pack(
+        learner.start(next(iter(found.rows.values()))), "linocut", look, {"kind": "network", "steps": 1}
+    )
+    page.get_by_role("button", name=PLUS).click()
+    bring(page, "mine.network.safetensors", data)
+    expect(page.get_by_role("tab", name="Networks")).to_have_attribute("aria-selected", "true")
+    assert len(in_mix(page)) == 1
+    page.wait_for_function("document.querySelector('.shelf [aria-label=linocut] img').naturalWidth > 0")
+    again(page, 2)
+    made = session_of(page, running).state().rounds[1]
+    assert (made.status, made.brief.engine) == ("done", "style-network")
+    page.get_by_role("button", name=PLUS).click()
+    with page.expect_download() as download:
+        sheet(page).get_by_role("link", name="Take linocut along as a file").click()
+    assert download.value.suggested_filename == "linocut.network.safetensors"
+    sheet(page).get_by_role("button", name="Put linocut away").click()
+    expect(sheet(page).locator(".shelf")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("slider", name="linocut")).to_have_count(0)
 
 
 def test_a_style_is_learned_while_the_artist_works_on(visit, running):

@@ -26,7 +26,7 @@ PANELS = ("header", "notice", "brief", "notebook", "round", "learned", "history"
 BUILT = ("style", "text", "image")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
 KEPT_IN = {
-    "style": ("style", "hand"),
+    "style": ("style", "network", "hand"),
     "text": ("axis", "adapter"),
     "image": ("gan",),
 }  # mode -> the files that belong to it

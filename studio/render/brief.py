@@ -11,6 +11,8 @@ from engines.api import Brief, EngineInfo
 from .. import pictures, sheets
 from .frame import Scene, Value
 
+TAKES = {"row": "style"}  # kinds of trained file that are called otherwise where an artist keeps them
+
 
 def form(
     scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]], model: Mapping[str, Any]
@@ -132,7 +134,7 @@ def brief(
         pictures=known,
         own=list(dict.fromkeys(used)),
         kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
-        engines=[engine(scene, info, drawn) for info in scene.engines.values() if info.mode == "style" and info.styles],
+        engines=[engine(scene, info, drawn) for info in scene.engines.values() if info.mode == "style"],
         common=common(scene, [spec.name for spec in dataclasses.fields(Brief) if spec.metadata]),
         examples=[
             {"name": name, "label": text.called("example", name), "src": f"duet/asset/contents/{name}.jpg?side=160"}
@@ -161,6 +163,7 @@ def engine(scene: Scene, info: EngineInfo, drawn: Sequence[str]) -> Value:
         "files": bool(
             info.file_styles and not info.picture_styles
         ),  # a shelf of pictures takes its files by brief alone
+        "takes": TAKES.get(info.file_styles, info.file_styles),
         "brush": "style" in info.masks,
         "continues": info.continues,
         "sheet": info.name in sheets.ENGINES,

@@ -14,7 +14,10 @@
   // ── The draft ───────────────────────────────────────────────────────────────────────────────────────────────────
   const key = session => `duet-draft-${session}`;
   const shown = () => (Duet.value('brief')?.mode === MODE ? Duet.value('brief') : seen);
-  const bank = () => shown().engines.find(each => each.files).name; // the engine that takes styles of the artist's own
+  function home(ref) { // the engine that takes a file of the artist's own
+    const what = shown().kept.find(each => each.ref === ref)?.what;
+    return (shown().engines.find(each => what && each.takes === what) || shown().engines.find(each => each.files)).name;
+  }
   const facts = (value, name) => value.engines.find(each => each.name === name) || value.engines[0];
   const round6 = number => Math.round(number * 1e6) / 1e6;
 
@@ -225,11 +228,11 @@
 
   function shelf(value) {
     const text = value.text, engine = facts(value, draft.engine), mix = draft.mixes[draft.engine];
-    const files = value.kept.filter(each => (each.what === 'hand' ? engine.name === 'translator' : engine.files)).map(each => each.ref);
+    const files = value.kept.filter(each => each.what === engine.takes).map(each => each.ref);
     const own = engine.own ? [...files, ...owned(value)] : files;
     const names = [...own, ...engine.styles.map(each => each.name)];
     return [
-      h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.map(each =>
+      h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.filter(each => each.styles.length || each === engine || value.kept.some(mine => mine.what === each.takes)).map(each =>
         h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary,
           value: each.name, data: { click: 'shelf' } }, each.label))),
       h('div.shelf', { data: { key: `shelf-${engine.name}`, dragover: 'over', dragleave: 'leave', drop: 'receive' }, tabindex: '-1' },
@@ -359,7 +362,7 @@
   Duet.styleForm = {
     known, address,
     content: () => draft.content,
-    kept: () => shown().kept.filter(each => each.what === 'style'),
+    kept: () => shown().kept.filter(each => each.what !== 'hand'),
     pictures: () => owned(shown()),
     own(ref) { if (!draft.own.includes(ref)) { draft.own.push(ref); change(); } },
     async upload(file) { // says what went wrong instead of showing it behind the sheet
@@ -367,9 +370,9 @@
       if (error) say('');
       return { ref, error };
     },
-    chooseHand(name) { draft.engine = 'translator'; draft.mixes.translator = { [name]: 1 }; change(); },
-    choose(name) { draft.engine = bank(); if (!(name in draft.mixes[draft.engine])) add(name); },
-    drop(name) { for (const each of [draft.mixes, draft.masks]) delete each[bank()][name]; change(); },
+    chooseHand(name) { draft.engine = home(name); draft.mixes[draft.engine] = { [name]: 1 }; change(); },
+    choose(name) { draft.engine = home(name); if (!(name in draft.mixes[draft.engine])) add(name); },
+    drop(name) { for (const each of [draft.mixes, draft.masks]) for (const engine in each) delete each[engine][name]; change(); },
   };
 
   Object.assign(Duet, {

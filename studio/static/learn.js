@@ -146,7 +146,7 @@
     return mine.length > 0 && [h('h3', {}, text.learn_mine), h('ul.shelf.styles', {}, mine.map(each => h('li', { data: { key: each.ref } },
       h('span.thumb', {}, !each.about.bare && h('img', { src: form().address(each.ref, 96), alt: '' })),
       h('input', { type: 'text', dir: 'auto', value: each.name, maxlength: 120, 'aria-label': fill(text.learn_rename, { name: each.name }), title: fill(text.learn_rename, { name: each.name }), data: { change: 'rename', ref: each.ref } }),
-      h('a.icon', { href: `${form().address(each.ref, 96)}&download=${encodeURIComponent(`${each.name}.style.safetensors`)}`, download: '', 'aria-label': fill(text.learn_download, { name: each.name }), title: fill(text.learn_download, { name: each.name }) }, icon('down')),
+      h('a.icon', { href: `${form().address(each.ref, 96)}&download=${encodeURIComponent(`${each.name}.${each.what}.safetensors`)}`, download: '', 'aria-label': fill(text.learn_download, { name: each.name }), title: fill(text.learn_download, { name: each.name }) }, icon('down')),
       h('button.icon', { type: 'button', 'aria-label': fill(text.learn_away, { name: each.name }), title: fill(text.learn_away, { name: each.name }), data: { click: 'away', ref: each.ref } }, icon('close')))))];
   }
 
