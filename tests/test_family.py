@@ -9,6 +9,7 @@ from studio import archive, bred
 from studio.blobs import Blobs
 from studio.events import Made, Place, Proposal, Proposed, StudioError, Uploaded, Variant
 from studio.family import family, world_of
+from studio.session import Studio
 from studio.state import fold
 
 
@@ -30,6 +31,13 @@ def a_round(number, letters, weights=(), parent=None):
             round=number,
             variant=Variant(index=at, sha256=sha(letter), role="yours", reason=[], knobs=knobs, seed=at, seconds=0.0),
         )
+
+
+@pytest.fixture
+def studio(tmp_path):
+    made = Studio(tmp_path / "home")
+    yield made
+    made.close()
 
 
 @pytest.fixture
