@@ -6,9 +6,11 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
-from engines import vision
+from engines import store, vision
+from engines.image import GAN
 from engines.image.gan import ganfile, measures, networks, training
 from engines.image.gan.plan import Plan
 from studio.bench import gan as bench
@@ -63,7 +65,9 @@ def test_a_base_is_held_against_beginning_with_nothing(eyes, tmp_path, monkeypat
     assert "0.02 minutes each on 40 held-out pictures" in told.detail
 
 
+@pytest.mark.models
 def test_children_are_timed():
+    store.ensure(GAN.models)
     assert [each.name for each in bench.breed_rows(1) if each.value > 0] == ["gan.breed16_64_ms", "gan.breed16_128_ms"]
 
 
