@@ -54,7 +54,9 @@ def at(page: Page, number: int, keys: str) -> None:
 
 
 def boxes(page: Page) -> list[dict]:
-    return page.evaluate("[...document.querySelectorAll('.tile .picture')].map(each => each.getBoundingClientRect().toJSON())")
+    return page.evaluate(
+        "[...document.querySelectorAll('.tile .picture')].map(each => each.getBoundingClientRect().toJSON())"
+    )
 
 
 def test_sixteen_children_fit_and_every_one_is_reached_by_keys(page, running):
@@ -62,7 +64,9 @@ def test_sixteen_children_fit_and_every_one_is_reached_by_keys(page, running):
     assert (brief.engine, brief.variants, brief.size) == ("faces", 16, 64)
     found = boxes(page)
     assert len({round(each["x"]) for each in found}) == len({round(each["y"]) for each in found}) == 4
-    assert all(each["x"] >= 440 and each["y"] >= 44 and each["bottom"] <= 688 and each["width"] >= 120 for each in found)
+    assert all(
+        each["x"] >= 440 and each["y"] >= 44 and each["bottom"] <= 688 and each["width"] >= 120 for each in found
+    )
     tile(page, 1).focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "l", "ArrowDown", "d", "s"):
         page.keyboard.press(key)

@@ -40,7 +40,11 @@ def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str,
         next=view["next"],
         pictures=known,
         kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
-        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not {*info.needs} - {"styles"}],
+        engines=[
+            painter(scene, info)
+            for info in scene.engines.values()
+            if info.mode == "image" and not {*info.needs} - {"styles"}
+        ],
         born=born(view),
         ways=view["ways"],
         most_parents=MOST_PARENTS,

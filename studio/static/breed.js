@@ -53,7 +53,8 @@
     else add([remember(each, round)]);
   }
 
-  function liked() { // what was liked, picked or ranked first takes the place of the parents
+  async function liked() { // what was liked, picked or ranked first takes the place of the parents
+    await Duet.settled(); // what was said just now counts
     const round = Duet.value('round');
     if (!draft() || !round.breeds) return;
     const chosen = round.tiles.filter(each => each.made && (each.like || each.picked || each.rank === 0)).slice(0, form().value().most_parents);
