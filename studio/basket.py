@@ -98,15 +98,18 @@ class Basket:
         finally:
             place.unlink(missing_ok=True)
 
-    def take(self, file: Path, name: str, group: str) -> None:
-        """A picture, or a zip of them; where there may be several groups, each folder in a zip is one. What cannot be read is skipped.
+    def take(self, file: Path, size: int, name: str, group: str) -> None:
+        """A picture of so many bytes, or a zip; where there may be several groups, each folder in a zip is one. What cannot be read is
+        skipped.
 
         Raises `StudioError` where the file is a zip that is damaged or too large, or there is no room for it.
         """
         with file.open("rb") as opened:
-            is_zip = opened.read(len(ZIP)) == ZIP
+            first = opened.read(len(ZIP))
         skipped: gathering.Skipped = {}
-        if is_zip:
+        if size > most_bytes(first):
+            skipped[name] = Words.of(pictures.too_many_bytes(name, size))
+        elif first == ZIP:
             self._take_zip(file, name, group, skipped)
         elif (pixels := gathering.read_one(name, file.read_bytes, skipped)) is not None:
             self.put(pixels, name, group, skipped)
@@ -132,6 +135,15 @@ class Basket:
             part = self.folder / group / f".{digest}.part"
             part.write_bytes(data.getvalue())
             part.replace(self.folder / group / f"{digest}.png")
+
+    def rename(self, group: str, to: str) -> None:
+        """Another name for a group. Raises `StudioError` where there is one of that name."""
+        if group not in self.names() or to == group:
+            return
+        if to in self.names():
+            raise StudioError("There is a group {name} already.", "Choose another name.", name=to)
+        with self._lock, _writing(self.folder):
+            (self.folder / group).rename(self.folder / to)
 
     def drop(self, group: str, name: str = "") -> None:
         """Takes a picture out, or without a name all of a group."""

@@ -51,6 +51,7 @@ class Watched(Task):
     settings: dict[str, Any] = field(default_factory=dict)
     points: list[dict[str, float]] = field(default_factory=list)
     warned: list[dict[str, Any]] = field(default_factory=list)
+    cut: bool = False  # whether a loss was no number, so that it ended early
     working: Working | None = None
     fetching: Fetching | None = None
 
@@ -58,6 +59,19 @@ class Watched(Task):
     def frames(self) -> Path:
         """The folder of the samples, by step."""
         return self.folder / "learned.samples"
+
+    @property
+    def share(self) -> float:
+        """How much of it is over, 0-1."""
+        return min(1.0, self.seconds / 60 / self.minutes) if self.minutes else 0.0
+
+    def show(self, step: int, png: bytes) -> None:
+        """Keeps samples, where the engine does not do so itself; no disk that is full is worth stopping for."""
+        with suppress(OSError):
+            self.frames.mkdir(parents=True, exist_ok=True)
+            part = self.frames / ".part"
+            part.write_bytes(png)
+            part.replace(self.frames / f"{step:07d}.png")
 
     def steps(self) -> list[int]:
         """The steps of which there are samples."""
@@ -85,6 +99,8 @@ class Watched(Task):
         return super().told() | {
             "id": self.id,
             "left": self.left,
+            "share": self.share,
+            "cut": self.cut,
             "minutes": self.minutes,
             "count": self.count,
             "set": self.settings,

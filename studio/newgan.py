@@ -24,13 +24,12 @@ EYES = "hed-vgg16"
 LARGEST = 128  # pixels: what is kept of a picture
 PAIRS = 12  # samples that are shown beside the picture that they are most like: those that are closest
 SHIPPED = "shipped"  # as a base: the GAN that comes with the studio, if any
-FIRST = ("minutes", "size", "network", "loss", "mirror", "learning_rate")  # settings that are not under More
+FIRST = ("minutes", "size", "network", "learning_rate", "mirror", "loss")  # settings that are not under More
 
 
 @dataclass
 class NewGan(Watched):
     now: Mapping[str, float] = field(default_factory=dict)  # what the last step told
-    cut: bool = False  # whether a loss was no number, so that it ended early
     quality: dict[str, float] = field(default_factory=dict)
     pairs: list[Pixels] = field(default_factory=list)
     near: list[float] = field(default_factory=list)  # how far the pair's pictures are from each other
@@ -62,9 +61,7 @@ class NewGan(Watched):
                 self.cut = bool(event.facts.get("stopped"))
 
     def told(self) -> Now:
-        share = min(1.0, self.seconds / 60 / self.minutes) if self.minutes else 0.0
-        more = {"now": dict(self.now), "share": share, "cut": self.cut, "quality": self.quality, "near": self.near}
-        return super().told() | more
+        return super().told() | {"now": dict(self.now), "quality": self.quality, "near": self.near}
 
 
 class NewGans(FromPictures[NewGan]):

@@ -74,6 +74,8 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
         raise StudioError("{name} is a painting style.", "Bring it along in style mode.", name=name)
     if mode == "style" and (b"lora_A" in data[:MOST_HEADER] or (data.lstrip()[:1] == b"{" and b'"poles"' in data)):
         raise StudioError("{name} belongs to text mode.", "Bring it along there. Your brief is unchanged.", name=name)
+    if kind == kinds.HAND:
+        return keep_hand(studio, session, data, file=name)
     if mode == "style" or is_style:
         return keep_style(studio, session, data, file=name)
     if data.lstrip()[:1] == b"{":
@@ -97,6 +99,20 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
     except StudioError:  # it paints all the same
         about["bare"] = 1.0
     return keep(studio, session, "style", name or style.name or Path(file).stem, data, about)
+
+
+def keep_hand(
+    studio: Studio,
+    session: Session,
+    data: bytes,
+    name: str = "",
+    file: str = "",
+    about: Mapping[str, float | str] | None = None,
+    record: bytes = b"",
+) -> str:
+    """Keeps a hand of a translator under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
+    found = trained_style(data, file or name, registry.info("translator"))
+    return keep(studio, session, "hand", name or found.hand, data, {"bare": 1.0, **(about or {})}, record)
 
 
 def keep_gan(

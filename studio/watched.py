@@ -16,16 +16,18 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from . import locales, newgan, pictures, render
+from . import locales, newgan, render
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, read_json, received, too_long
 from .basket import most_bytes
 from .events import StudioError, Words
 from .frompictures import MOST_MINUTES, RECORD, FromPictures
 from .newgan import NewGans
+from .newhands import NewHands
 from .session import Session, Studio
 
 NOW = {"Cache-Control": "no-store"}
 SEEN = 60  # pictures of a group that are shown
+TOGETHER = 64  # files in one body
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -46,7 +48,7 @@ class Watching:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._kinds: dict[str, FromPictures[Any]] = {each.kind: each for each in (NewGans(studio),)}
+        self._kinds: dict[str, FromPictures[Any]] = {each.kind: each for each in (NewGans(studio), NewHands(studio))}
 
     async def look(self, request: Request) -> Response:
         """How far the session's training is, and what lies in its basket."""
@@ -67,14 +69,20 @@ class Watching:
         return await _answer(told)
 
     async def picture(self, request: Request) -> Response:
-        """Lays down a picture, or a zip of them; answers when all of it is read."""
+        """Lays down pictures and zips of them, one after the other in the body; answers when all of it is read."""
         session, text = await self._asked(request)
-        kind, name = self._kind(request), Path(unquote(request.headers.get("X-Name", ""))).name[:200] or "?"
-        group = unquote(request.headers.get("X-Group", ""))
+        kind, group = self._kind(request), unquote(request.headers.get("X-Group", ""))
         basket = await run_in_threadpool(kind.open_basket, session)
-        with basket.part() as part:
-            await _written(request, part, name)
-            await run_in_threadpool(basket.take, part, name, kind.grouped(group))
+        body, wrong = Body(request), None
+        for name, size in announced(request.headers.get("X-Files", "")):
+            with basket.part() as part:
+                await body.write(part, size)
+                try:
+                    await run_in_threadpool(basket.take, part, size, name, kind.grouped(group))
+                except StudioError as error:  # a zip that cannot be read: the others are laid down all the same
+                    wrong = wrong or error
+        if wrong is not None:
+            raise wrong
         return await _answer(lambda: self._told(kind, session, text))
 
     async def thumbnail(self, request: Request) -> Response:
@@ -105,6 +113,7 @@ class Watching:
             "go": lambda: kind.go(session),
             "discard": lambda: kind.discard(session),
             "own": lambda: kind.take_own(session, kind.grouped(group)),
+            "rename": lambda: kind.open_basket(session).rename(group, kind.grouped(str(said.get("to") or ""))),
             "drop": lambda: kind.open_basket(session).drop(group, one),
             "clear": lambda: kind.open_basket(session).clear(),
             "halt": lambda: kind.basket(session).halt(),
@@ -190,24 +199,43 @@ def labelled(control: dict[str, Any], text: locales.Table) -> dict[str, Any]:
     return {**control, "label": text(f"gan_set_{name}"), "help": text.template(control["help"]), "names": names}
 
 
-async def _written(request: Request, part: Path, name: str) -> None:
-    """The body as a file, up to the most bytes of its kind."""
-    size, most = 0, None
+def announced(header: str) -> list[tuple[str, int]]:
+    """The names and sizes of the files in a body. Raises `StudioError` where it does not say so."""
     try:
-        with part.open("wb") as file:
-            async for chunk in request.stream():
-                most = most_bytes(chunk) if most is None and chunk else most
-                size += len(chunk)
-                if most is not None and size > most:
-                    raise pictures.too_many_bytes(name, size)
-                file.write(chunk)
-    except OSError as error:
-        raise StudioError(
-            "{path} cannot be written: {why}.",
-            "Free some space or choose another place, then try again.",
-            path=part.parent.parent,
-            why=error.strerror or str(error),
-        ) from error
+        told = [(Path(str(name)).name[:200] or "?", int(size)) for name, size in json.loads(unquote(header))]
+        if not 0 < len(told) <= TOGETHER or any(size < 0 for _, size in told):
+            raise ValueError(len(told))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StudioError("What was sent is not valid JSON: {why}.", "Mend it and try again.", why=error) from error
+    return told
+
+
+class Body:
+    """Several files that arrive one after the other in one body."""
+
+    def __init__(self, request: Request) -> None:
+        self._stream, self._rest = request.stream(), b""
+
+    async def write(self, part: Path, size: int) -> None:
+        """Writes the next `size` bytes, of a file that is too large no more than show that. Raises `StudioError` where fewer come."""
+        left, most = size, 0
+        try:
+            with part.open("wb") as file:
+                while left:
+                    chunk = self._rest or await anext(self._stream)
+                    chunk, self._rest = chunk[:left], chunk[left:]
+                    most = most or most_bytes(chunk) + 1
+                    file.write(chunk[: max(0, most - file.tell())])
+                    left -= len(chunk)
+        except StopAsyncIteration:
+            raise StudioError("The file was cut off on its way.", "Choose it again.") from None
+        except OSError as error:
+            raise StudioError(
+                "{path} cannot be written: {why}.",
+                "Free some space or choose another place, then try again.",
+                path=part.parent.parent,
+                why=error.strerror or str(error),
+            ) from error
 
 
 async def _answer(told: Callable[[], dict[str, Any]]) -> Response:

@@ -54,17 +54,18 @@ def gans(studio):
     return NewGans(studio)
 
 
-def written(folder, name, data):
+def take(basket, folder, name, data, group=NewGans.group):
+    """Lays down a file, as it arrives."""
     place = folder / name
     place.write_bytes(data)
-    return place
+    basket.take(place, len(data), name, group)
 
 
 def lay(gans, session, folder, count=32):
     """Lays down discs."""
     for at, each in enumerate(drawn(count)):
         name = f"disc-{at}.png"
-        gans.basket(session).take(written(folder, name, pictures.encode_png(each)), name, gans.group)
+        take(gans.basket(session), folder, name, pictures.encode_png(each))
 
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +120,7 @@ def test_pictures_are_laid_down_once_each_and_what_cannot_be_read_is_told(studio
     assert basket.count() == 32
     lay(gans, session, tmp_path, 4)  # the same again
     for name, data in (("notes.txt", b"no picture"), ("torn.png", pictures.encode_png(picture(1))[:60])):
-        basket.take(written(tmp_path, name, data), name, gans.group)
+        take(basket, tmp_path, name, data)
     assert basket.count() == 32
     assert {name: "not a picture" in str(why) or "damaged" in str(why) for name, why in basket.skipped()} == {
         "notes.txt": True,
@@ -140,7 +141,7 @@ def test_a_zip_is_read_and_a_bomb_in_it_is_not_unpacked(session, gans, tmp_path,
     entries = {f"in/{at}.png": pictures.encode_png(each) for at, each in enumerate(drawn(5))}
     bomb = {"big.png": b"\0" * (pictures.MAX_BYTES + 1), "../up.png": entries["in/0.png"], "text.md": b"x"}
     basket = gans.basket(session)
-    basket.take(zipped(tmp_path / "some.zip", entries | bomb), "some.zip", gans.group)
+    take(basket, tmp_path, "some.zip", zipped(tmp_path / "a.zip", entries | bomb).read_bytes())
     assert basket.count() == 5
     told = {name: str(why) for name, why in basket.skipped()}
     assert "unpacks to" in told["big.png"]
@@ -148,9 +149,14 @@ def test_a_zip_is_read_and_a_bomb_in_it_is_not_unpacked(session, gans, tmp_path,
     assert "text.md" in told
     monkeypatch.setattr(gathering, "MOST_UNPACKED", 2000)
     with pytest.raises(StudioError, match=r"many\.zip would unpack"):
-        basket.take(zipped(tmp_path / "b.zip", {f"{at}.png": b"\0" * 900 for at in range(3)}), "many.zip", gans.group)
+        take(
+            basket,
+            tmp_path,
+            "many.zip",
+            zipped(tmp_path / "b.zip", {f"{at}.png": b"\0" * 900 for at in range(3)}).read_bytes(),
+        )
     with pytest.raises(StudioError, match=r"torn\.zip is neither"):
-        basket.take(written(tmp_path, "torn.zip", b"PK\x03\x04 torn"), "torn.zip", gans.group)
+        take(basket, tmp_path, "torn.zip", b"PK\x03\x04 torn")
     assert (basket.count(), basket.adding) == (5, None)
     assert not list((basket.folder / ".parts").iterdir()) if (basket.folder / ".parts").exists() else True
 
@@ -158,7 +164,7 @@ def test_a_zip_is_read_and_a_bomb_in_it_is_not_unpacked(session, gans, tmp_path,
 def test_no_more_than_may_be_are_laid_down(session, tmp_path):
     basket = Basket(tmp_path / "basket", lambda pixels: pixels, most=3)
     for at, each in enumerate(drawn(5)):
-        basket.take(written(tmp_path, f"{at}.png", pictures.encode_png(each)), f"{at}.png", "all")
+        take(basket, tmp_path, f"{at}.png", pictures.encode_png(each), "all")
     assert basket.count() == 3
     assert [name for name, why in basket.skipped() if "3 pictures already" in str(why)] == ["3.png", "4.png"]
 

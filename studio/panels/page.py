@@ -25,7 +25,11 @@ log = logging.getLogger(__name__)
 PANELS = ("header", "notice", "brief", "notebook", "round", "learned", "history")
 BUILT = ("style", "text", "image")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
-KEPT_IN = {"style": ("style",), "text": ("axis", "adapter"), "image": ("gan",)}  # mode -> the files that belong to it
+KEPT_IN = {
+    "style": ("style", "hand"),
+    "text": ("axis", "adapter"),
+    "image": ("gan",),
+}  # mode -> the files that belong to it
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
 TICK = 0.5  # seconds after which it is looked whether the artist chose another language, where nothing else happens

@@ -24,6 +24,7 @@ SCRIPTS = (
     "basket.js",
     "trainer.js",
     "gan.js",
+    "hands.js",
     "text.js",
     "surface.js",
     "canvas.js",

@@ -1,31 +1,43 @@
 // Pictures that are laid down to learn from: dropped, chosen, out of a zip or a folder, or those of the session; and what was skipped.
 (() => {
   const { h, icon, fill } = Duet;
-  const TOGETHER = 3; // uploads at once
+  const TOGETHER = 32, MUCH = 2 ** 25; // files that are sent at once, and bytes of them
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
-  function basket({ ask, take, changed, place }) {
-    let queue = [], done = 0, total = 0, going = 0, halted = false;
+  function basket({ ask, take, changed, place, grouped }) { // `grouped`: whether each folder is a group
+    let queue = [], done = 0, total = 0, going = false, halted = false;
 
-    const sending = () => going > 0 || queue.length > 0;
+    const folder = file => file.webkitRelativePath?.split('/').at(-2);
+    const sending = () => going || queue.length > 0;
 
     function add(files, group = '') {
       const some = [...files].filter(each => !each.name.startsWith('.'));
       if (!sending()) [done, total, halted] = [0, 0, false];
-      queue.push(...some.map(file => ({ file, group })));
+      queue.push(...some.map(file => ({ file, group: (grouped && folder(file)) || group })));
       total += some.length;
-      while (going < TOGETHER && queue.length) { going += 1; send(); }
+      if (!going) send();
       changed();
     }
 
+    function next() { // some files of one group, of which a large one goes alone
+      const some = [queue.shift()];
+      for (let size = some[0].file.size; queue.length && some.length < TOGETHER && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
+      return some;
+    }
+
     async function send() { // the next ones, until there are none
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        const found = await ask('picture', next.file, { 'X-Name': encodeURIComponent(next.file.webkitRelativePath?.replaceAll('/', ' ') || next.file.name), 'X-Group': encodeURIComponent(next.group) });
-        done += 1;
+      let wrong = null;
+      going = true;
+      while (queue.length) {
+        const some = next(), files = some.map(each => each.file);
+        const names = files.map(file => [file.webkitRelativePath?.replaceAll('/', ' ') || file.name, file.size]);
+        const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
+        done += some.length;
+        if (found.error && !found.status) wrong = found;
+        if (!queue.length) going = false;
         take(found);
       }
-      going -= 1;
-      changed();
+      if (wrong) { take(await ask('')); take(wrong); } // what came of the others, and what went wrong
     }
 
     function halt() { halted = true; queue = []; ask('halt', {}).then(take); }
@@ -63,16 +75,16 @@
 
     function skipped(text, laid) {
       return laid.skipped.length > 0 && h('details.skipped', { data: { key: 'skipped' } }, h('summary', {}, fill(text.gan_skipped, { count: laid.skipped.length })),
-        h('ul', {}, laid.skipped.map(([name, why]) => h('li', {}, h('b', {}, name), ' ', why))));
+        h('ul', {}, laid.skipped.map(([name, why]) => h('li', {}, !why.startsWith(name) && [h('b', {}, name), ' '], why))));
     }
 
-    function ways(text, laid, count) { // other ways in, and out
+    function ways(text, laid, count, own) { // other ways in, and out
       const said = status(text, laid);
       return h('div.ways', { data: { key: 'ways' } },
         said ? h('p.status', { role: 'status' }, said, ' ', h('button.quiet', { type: 'button', data: { click: 'halt' } }, text.gan_halt))
           : h('p.status', { role: 'status' }, count),
         h('label.link.file', {}, text.gan_folder, h('input', { type: 'file', webkitdirectory: true, multiple: true, 'aria-label': text.gan_folder, data: { change: 'add' } })),
-        laid.own > 0 && h('button.link', { type: 'button', data: { click: 'mine' } }, fill(text.gan_own, { count: laid.own })),
+        own && laid.own > 0 && h('button.link', { type: 'button', data: { click: 'mine' } }, fill(text.gan_own, { count: laid.own })),
         laid.groups.length > 0 && h('button.link', { type: 'button', data: { click: 'clear' } }, text.gan_clear));
     }
 

@@ -41,7 +41,7 @@
 
   Duet.gan = Duet.trainer({
     kind: 'gan', mode: 'image', suffix: '.gan.safetensors', opens: 'gan', samples: 36,
-    mine: each => each.what === 'gan',
+    mine: each => each.what === 'gan', look: (each, address) => !each.about.bare && address(each.sha, 160),
     words: text => ({ title: text.gan_title, hint: text.gan_hint, offer: text.gan_offer, mine: text.gan_mine, none: text.gan_none, bring: text.gan_bring, use: text.gan_breed }),
     enough: laid => laid.groups.some(each => each.count > 0),
     pictures: (text, laid, basket) => [h('h3', {}, text.gan_pictures), basket.thumbs(text, laid.groups[0], text.gan_pictures)],

@@ -16,7 +16,7 @@
     const draw = () => { redraw(panel); redraw('brief'); };
     const place = path => `duet/${session}/learn/${spec.kind}/${path}`;
     const film = Duet.film(() => redraw(panel));
-    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place });
+    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place, grouped: spec.grouped });
     const active = () => now && ['waiting', 'running'].includes(now.status);
     const unfinished = () => active() || now?.status === 'stopped' || (now?.status === 'failed' && now.step > 0);
     const laid = () => now?.basket || { groups: [], skipped: [], adding: null, own: 0 };
@@ -149,7 +149,7 @@
       return [
         h('p', {}, spec.words(text).hint),
         spec.pictures(text, laid(), basket, draft),
-        basket.ways(text, laid(), count() ? fill(text.gan_count, { count: count() }) : ''),
+        basket.ways(text, laid(), count() ? fill(text.gan_count, { count: count() }) : '', !spec.grouped),
         basket.skipped(text, laid()),
         h('div.fields', {},
           h('label.field.text', {}, h('span', {}, text.gan_name), h('input', { type: 'text', dir: 'auto', maxlength: 100, value: draft.name, data: { input: 'typed' } })),
@@ -168,7 +168,7 @@
     function shelf() {
       const text = words(), mine = kept(), named = (key, each) => fill(text[key], { name: each.name });
       return [h('h3', {}, spec.words(text).mine), !mine.length && h('p.small', {}, spec.words(text).none), mine.length > 0 && h('ul.shelf', {}, mine.map(each => h('li', { data: { key: each.sha } },
-        h('span.thumb', {}, !each.about.bare && h('img', { src: address(each.sha, 160), alt: '' })),
+        h('span.thumb', {}, spec.look(each, address) && h('img', { src: spec.look(each, address), alt: '' })),
         h('input', { type: 'text', dir: 'auto', value: each.name, maxlength: 120, 'aria-label': named('gan_rename', each), title: named('gan_rename', each), data: { change: 'rename', sha: each.sha } }),
         h('button.quiet', { type: 'button', 'aria-label': named('gan_breed_named', each), data: { click: 'use', sha: each.sha } }, spec.words(text).use),
         each.record && h('button.icon', { type: 'button', 'aria-label': named('gan_course', each), title: named('gan_course', each), data: { click: 'course', sha: each.sha } }, icon('play')),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Brief, EngineInfo, Space
+from engines.api import PICTURE, Brief, EngineInfo, Space
 
 from ..events import ROLES, Proposal, Role, Words
 from .evidence import STRETCH, Evidence, coordinates
@@ -201,6 +201,8 @@ def _newcomer(
     absent = [f"style:{name}" for name in info.styles if name not in brief.styles]
     if brief.masks:  # a newcomer would be everywhere, also where the artist wants no style
         return None
+    if info.picture_styles and info.file_styles and all(map(PICTURE.fullmatch, brief.styles)):
+        return None  # they may be files of one network, which knows no others
     if not absent or sum(free.values()) <= CRUMB:
         return None
     share = rng.uniform(*NEWCOMER)
