@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -58,7 +59,7 @@ def name_way(session: Session, said: dict[str, Any]) -> dict[str, Any]:
     """
     info, way = registry.info(str(said.get("engine", ""))), str(said.get("way", ""))
     sha = str(said.get("sha256") or "").removeprefix("sha256:")
-    known = [name for name in info.options.__dataclass_fields__ if WAY.fullmatch(name)]
+    known = [spec.name for spec in fields(info.options) if WAY.fullmatch(spec.name)]
     if way not in known:
         allowed = ", ".join(known) or "none"
         raise StudioError("Unknown direction {key!r}.", "Known: {allowed}.", key=way, allowed=allowed)

@@ -93,7 +93,7 @@ def test_pictures_differ_by_seed_by_way_and_less_the_more_they_are_truncated(bre
 
 
 def test_a_round_is_told_and_can_be_stopped(files, monkeypatch):
-    monkeypatch.setattr(children, "looks", lambda pixels: np.zeros(64, np.float32))
+    monkeypatch.setattr(children, "all_looks", lambda pictures: np.zeros((len(pictures), 64), np.float32))
     breeder, settings = breeding.Breeder(), [Setting({}, seed) for seed in range(4)]
     events = list(breeder.run(brief(), settings, files, lambda: False))
     assert [each.index for each in events if isinstance(each, Result)] == [0, 1, 2, 3]

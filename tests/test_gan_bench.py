@@ -6,7 +6,10 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from engines import store
+from engines.image import GAN
 from engines.image.gan import ganfile, measures, networks
 from engines.image.gan.plan import Plan
 from studio.bench import gan as bench
@@ -43,5 +46,7 @@ def test_recall_is_that_of_the_base_and_is_not_measured_without_one(eyes, tmp_pa
     assert "20 held-out pictures and 20 samples" in told.detail
 
 
+@pytest.mark.models
 def test_children_are_timed():
+    store.ensure(GAN.models)
     assert [each.name for each in bench.breed_rows(1) if each.value > 0] == ["gan.breed16_64_ms", "gan.breed16_128_ms"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,8 +17,14 @@ FEATURES, SIDE = 64, 64  # numbers that stand for a picture, and the long side a
 
 def looks(pixels: Pixels) -> NDArray[np.float32]:
     """A picture as (64,): VGG-16's layers, each channel's mean, in random directions (see `embed.Reader.features`)."""
-    small = Image.fromarray(pixels)
-    small.thumbnail((SIDE, SIDE))
-    vector = vision.shared.features([np.ascontiguousarray(flattened(np.array(small)))])[0]
-    directions = np.random.default_rng(0).standard_normal((len(vector), FEATURES), np.float32)
-    return np.asarray(vector @ (directions / np.float32(np.sqrt(FEATURES))))
+    return all_looks([pixels])[0]
+
+
+def all_looks(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+    """Several at once, which is faster: (N, 64)."""
+    small = [Image.fromarray(pixels) for pixels in pictures]
+    for each in small:
+        each.thumbnail((SIDE, SIDE))
+    vectors = vision.shared.features([np.ascontiguousarray(flattened(np.array(each))) for each in small])
+    directions = np.random.default_rng(0).standard_normal((vectors.shape[1], FEATURES), np.float32)
+    return np.asarray(vectors @ (directions / np.float32(np.sqrt(FEATURES))))

@@ -25,7 +25,6 @@ STEPS = 120
 CANDIDATES, TOGETHER = 32, 16  # that chance draws to begin with, and how many are painted at once
 RATE, RISE = 0.1, 0.1  # of Adam, in deviations of a latent, and the share of the steps in which it rises
 PIXELS = 8.0  # weight of the mean squared difference of the pixels beside that of what VGG sees
-HELD = 0.0  # weight of the mean squared deviation from the mean of all latents
 SEED = 0
 
 
@@ -61,8 +60,7 @@ def project(
         done = step / STEPS
         adam.param_groups[0]["lr"] = RATE * min(1.0, (done + 1 / STEPS) / RISE) * 0.5 * (1 + math.cos(math.pi * done))
         latents = _placed(world, best + scale * moved)
-        away = ((latents - world.mean) / scale).square().mean()
-        loss = far(world(latents[None], None))[0] + HELD * away
+        loss = far(world(latents[None], None))[0]
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
@@ -79,7 +77,8 @@ def _placed(world: World, latents: Tensor) -> Tensor:
     """Latents as long as those that chance draws, where these have all one length."""
     if not world.one_length:
         return latents
-    return functional.normalize(latents, dim=1) * latents.shape[1] ** 0.5
+    straight: Tensor = functional.normalize(latents, dim=1)
+    return straight.mul(latents.shape[1] ** 0.5)
 
 
 def _unit(layer: Tensor) -> Tensor:

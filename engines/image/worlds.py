@@ -50,7 +50,8 @@ class World(ABC):
         """Where a picture without parents lies, (layers, F): along the directions as the options say, and in all others where chance
         put it, times what the options leave of that."""
         drawn = self.chance(1, seed)[0] - self.mean
-        return (self.mean + ways.moved(drawn, self.ways, options, options.rest))[None].expand(self.layers, -1)
+        placed: Tensor = self.mean + ways.moved(drawn, self.ways, options, options.rest)
+        return placed[None].expand(self.layers, -1)
 
     def child(self, mix: Tensor, options: BredOptions, seed: int) -> Tensor:
         """Where a child lies, (layers, F): at its parents' mix, strayed from it as chance says, and moved along the directions.

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import engines
+from engines.api import Brief, Setting
 from engines.device import Choice
+from engines.registry import StandIn
 from engines.vision import Eyes
 
 from .report import Row, row
@@ -55,16 +56,35 @@ def _training(pictures: NDArray[np.uint8], plan: Any, dtype: str) -> Any:
 
 
 def breed_rows(turns: int) -> Iterator[Row]:
-    """Sixteen children at once. What the weights are does not matter: they are chance's."""
-    from engines.image.gan import networks
+    """Sixteen children of two parents by the engine, as a round makes them. What the weights are does not matter: they are chance's."""
+    for size in ("64", "128"):
+        children = _children(size)
+        children()
+        taken = [_milliseconds(children) for _ in range(turns)]
+        told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, two parents, float32"
+        yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
+
+
+def _children(size: str) -> Callable[[], object]:
+    """A round of the engine `gan`, its parents known: pictures that the same GAN made."""
+    from engines.image import GAN, breeding
+    from engines.image.gan import ganfile, networks
     from engines.image.gan.plan import Plan
 
-    for size in ("64", "128"):
-        generator = networks.generator(replace(Plan(), size=size)).eval()
-        networks.samples(generator, CHILDREN)
-        taken = [_milliseconds(partial(networks.samples, generator, CHILDREN)) for _ in range(turns)]
-        told = f"median of {turns}, {min(taken):.0f} to {max(taken):.0f} ms, float32"
-        yield row(f"gan.breed16_{size}_ms", statistics.median(taken), told)
+    plan = replace(Plan(), size=size, network="stylegan2")
+    weights = {ganfile.GENERATOR + name: value for name, value in networks.generator(plan).state_dict().items()}
+    maker = breeding.Maker.of(ganfile.Gan("chance", plan, weights, {}, b"", ""))
+    engine, own = breeding.Breeder(), ["sha256:" + digit * 64 for digit in "0ab"]
+    engine._makers[own[0]] = maker
+    for seed, ref in enumerate(own[1:]):
+        engine._parents._remember(own[0], ref, maker.stranger(GAN.options(), seed))
+    given = {f"{kind}:{ref}": 0.5 for kind in GAN.weights for ref in own[1:]}
+    brief = GAN.check(
+        Brief(mode="image", styles={own[0]: 1.0}, weights=given, variants=CHILDREN, size=int(size), engine=GAN.name)
+    )
+    knobs = GAN.space(brief).yours
+    settings = [Setting(knobs, seed) for seed in range(CHILDREN)]
+    return lambda: list(engine.run(brief, settings, StandIn(np.zeros((1, 1, 3), np.uint8)), lambda: False))
 
 
 def recall_row(pictures: Sequence[NDArray[np.uint8]], base: Path = BASE) -> Row:
