@@ -31,11 +31,12 @@ from .brief import (
 from .errors import BriefError, EngineError, UserError, check_text, filled, shortened
 from .roles import Drawer, Explainer, Previewer, Reader, Room, Token
 from .space import Knob, Space, project_simplex
-from .weights import PARENTS, parents
+from .weights import MOST_PARENTS, PARENTS, parents
 from .weights import check as check_weights
 
 __all__ = [
     "MODES",
+    "MOST_PARENTS",
     "PARENTS",
     "PICTURE",
     "STEERABLE_STYLES",

@@ -117,7 +117,9 @@ def _along(session: Session, said: dict[str, Any]) -> dict[str, Any]:
     brief = registry.check(Brief.from_dict(said.get("brief")))
     session.check_pictures(brief, session.state())
     if [each for each in registry.models(brief.engine) if not store.present(each)]:
-        raise StudioError("The models are not here yet.", "Press Again once: that fetches them.")
+        raise StudioError(
+            "The models of {engine} are not here yet.", "Press Again once: that fetches them.", engine=brief.engine
+        )
     values, painted = sheets.along(brief, str(said.get("knob", "")), session.files)
     shown = [f"data:image/jpeg;base64,{base64.b64encode(each).decode()}" for each in painted]
     return {"values": values, "pictures": shown}

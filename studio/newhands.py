@@ -15,7 +15,7 @@ from .events import StudioError
 from .frompictures import FromPictures, Watched
 from .session import Session
 
-MOST = 1000  # pictures of a hand
+MOST, HANDS = 1000, 8  # pictures of a hand, and hands that the page has room for
 FIRST = ("minutes", "size", "learning_rate")  # settings that are not under More
 
 
@@ -64,13 +64,7 @@ class NewHand(Watched):
 class NewHands(FromPictures[NewHand]):
     """The translators that are learned in one studio, one at a time."""
 
-    kind, task, first, most = "hands", NewHand, FIRST, MOST
-
-    @property
-    def groups(self) -> int:  # type: ignore[override]
-        from engines.style.translator import MOST_DOMAINS
-
-        return MOST_DOMAINS
+    kind, task, first, most, groups = "hands", NewHand, FIRST, MOST, HANDS
 
     def busy(self) -> StudioError:
         return StudioError("A translator is being trained already.", "Let it finish, or discard it first.")

@@ -275,9 +275,13 @@ def _redoable(events: Mapping[int, AnyEvent], undone: list[int]) -> list[int]:
     return [number for number in undone if number in since]
 
 
-def _keep(state: State, number: int, event: Kept | Shelved) -> None:
-    """Something of the artist's own comes, gets another name, or is put away."""
-    if isinstance(event, Kept):
+def _keep(state: State, number: int, event: Kept | Shelved | Named) -> None:
+    """Something of the artist's own comes, gets another name, or is put away; or a direction gets a name."""
+    if isinstance(event, Named):
+        state.acts.append(number)
+        world = f"sha256:{event.sha256}" if event.sha256 else event.engine
+        state.ways.setdefault(world, {})[event.way] = event.name
+    elif isinstance(event, Kept):
         state.kept[event.sha256] = event
         state.called[event.sha256] = event.name
     elif event.sha256 in state.kept:
@@ -302,13 +306,8 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
     match event:
         case Uploaded():
             state.pictures[event.sha256] = event
-        case Kept() | Shelved():
+        case Kept() | Shelved() | Named():
             _keep(state, number, event)
-        case Named():
-            state.acts.append(number)
-            state.ways.setdefault(f"sha256:{event.sha256}" if event.sha256 else event.engine, {})[event.way] = (
-                event.name
-            )
         case Proposed():
             state.rounds[event.round] = Round(
                 number=event.round,

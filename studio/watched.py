@@ -73,11 +73,16 @@ class Watching:
         session, text = await self._asked(request)
         kind, group = self._kind(request), unquote(request.headers.get("X-Group", ""))
         basket = await run_in_threadpool(kind.open_basket, session)
-        body = Body(request)
+        body, wrong = Body(request), None
         for name, size in announced(request.headers.get("X-Files", "")):
             with basket.part() as part:
                 await body.write(part, size)
-                await run_in_threadpool(basket.take, part, size, name, kind.grouped(group))
+                try:
+                    await run_in_threadpool(basket.take, part, size, name, kind.grouped(group))
+                except StudioError as error:  # a zip that cannot be read: the others are laid down all the same
+                    wrong = wrong or error
+        if wrong is not None:
+            raise wrong
         return await _answer(lambda: self._told(kind, session, text))
 
     async def thumbnail(self, request: Request) -> Response:

@@ -152,7 +152,7 @@ def test_a_direction_shows_what_it_does_and_keeps_the_name_it_is_given(page, run
     page.keyboard.press("Enter")
     expect(page.locator(".way label >> nth=1")).to_have_text("turned head")
     at(page, 4, "p")
-    expect(page.locator(".duet-learned .bars")).to_contain_text("turned head")
+    expect(page.locator(".duet-learned")).to_contain_text("turned head")
     again(page, 3, MANY)
     assert "turned head" in tile(page, 4).locator(".picture img").get_attribute("alt")
     page.keyboard.press("z")  # the round
@@ -198,7 +198,7 @@ def test_the_family_leads_to_where_each_was_made(page, running):
     page.keyboard.press("f")
     expect(page.locator(".duet-family .member")).to_have_count(3)
     expect(page.locator(".duet-family .here")).to_be_focused()
-    expect(page.locator(".duet-family path")).to_have_count(2)
+    expect(page.locator(".duet-family .tree path")).to_have_count(2)
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.locator(".duet-round h2")).to_have_text("Round 2")

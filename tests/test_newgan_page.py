@@ -20,10 +20,11 @@ OFFER = "Train a GAN on pictures of your own …"
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch) -> None:
-    """Sample grids of four, often."""
+    """Sample grids of four and points of the curve, often."""
     store.ensure(["hed-vgg16"])
     monkeypatch.setattr(training, "GRID", 2)
-    monkeypatch.setattr(training, "LEAST_BETWEEN", 0.3)
+    monkeypatch.setattr(training, "LEAST_BETWEEN", 1.0)
+    monkeypatch.setattr(training, "TOLD", 2)
     monkeypatch.setattr(training, "FRAMES", 10**9)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
 from . import WAYS, Ways
 
+MOST = max(spec.metadata["high"] for spec in dataclasses.fields(Ways))  # that a knob goes along a direction
 SAMPLES, ITERATIONS = 2048, 5  # latents that tell the directions, and steps that find them
 
 

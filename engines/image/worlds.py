@@ -57,12 +57,20 @@ class World(ABC):
         """Where a child lies, (layers, F): at its parents' mix, strayed from it as chance says, and moved along the directions.
 
         What chance draws is weighed against the mix, so that children are spread as widely as what the network learned however far
-        they stray: at mutation 0 it is the mix, at 1 a stranger.
+        they stray: at mutation 0 it is the mix, at 1 a stranger. Along a direction it gets no further than a stranger may, else
+        each generation would add to the one before and leave what the network learned.
         """
         kept = (1 - options.mutation**2) ** 0.5
         drawn = self.chance(1, seed)[0] - self.mean
         moved = options.mutation * drawn + ways.along(self.ways, options)
-        return mix + (kept - 1) * (mix - self.mean) + moved
+        made = mix + (kept - 1) * (mix - self.mean) + moved
+        most = self._along(mix).abs().clamp(min=ways.MOST)  # (layers, 8)
+        along = self._along(made)
+        return made - (along - along.clamp(-most, most)) @ self.ways
+
+    def _along(self, latents: Tensor) -> Tensor:
+        """How far latents lie along the directions, in their knobs' own measure: (layers, F) -> (layers, 8)."""
+        return (latents - self.mean) @ (self.ways / self.ways.square().sum(1, keepdim=True)).T
 
     def mixed(self, found: Mapping[str, Tensor], gives: Gives) -> Tensor:
         """What parents make together, (layers, F): the mean of theirs by what each gives to a group of layers. A group to which none

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engines.api import PARENTS, EngineInfo, parents
-from engines.weights import MOST_PARENTS
+from engines.api import MOST_PARENTS, PARENTS, EngineInfo, parents
 
 from .. import pictures
 from ..family import world_of

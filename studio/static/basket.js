@@ -26,15 +26,18 @@
     }
 
     async function send() { // the next ones, until there are none
+      let wrong = null;
       going = true;
       while (queue.length) {
         const some = next(), files = some.map(each => each.file);
         const names = files.map(file => [file.webkitRelativePath?.replaceAll('/', ' ') || file.name, file.size]);
         const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
         done += some.length;
+        if (found.error && !found.status) wrong = found;
         if (!queue.length) going = false;
         take(found);
       }
+      if (wrong) { take(await ask('')); take(wrong); } // what came of the others, and what went wrong
     }
 
     function halt() { halted = true; queue = []; ask('halt', {}).then(take); }

@@ -53,7 +53,10 @@
     else add([remember(each, round)]);
   }
 
-  function liked() { // what was liked, picked or ranked first takes the place of the parents
+  let replacing = null; // until what was said just now is known, too
+  function liked() { replacing = Duet.settled().then(replace); }
+
+  function replace() { // what was liked, picked or ranked first takes the place of the parents
     const round = Duet.value('round');
     if (!draft() || !round.breeds) return;
     const chosen = round.tiles.filter(each => each.made && (each.like || each.picked || each.rank === 0)).slice(0, form().value().most_parents);
@@ -174,7 +177,7 @@
   });
 
   Duet.breed = {
-    has, turn, liked, choose, here: () => Boolean(draft() && form().engine().breeds),
+    has, turn, liked, choose, settled: () => replacing, here: () => Boolean(draft() && form().engine().breeds),
     draw: value => [worlds(value), form().ready() && [family(value), children(value), Duet.ways.draw(value)]],
     on: {
       world(button) { choose(button.value, button.dataset.ref || null); },

@@ -19,7 +19,7 @@
       h('div.plot', {},
         h('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${there.map(each => `${each.label} ${shown(curve[each.name].at(-1) ?? 0)}`).join(', ')}` },
           mark && h('line.mark', { x1: 0, x2: WIDE, y1: y(mark.at), y2: y(mark.at) }),
-          there.map((each, at) => h(`path.line-${at}`, { d: path(curve[each.name]) }))),
+          there.map((each, at) => h(`path.line-${at}`, { d: `${path(curve[each.name])}${steps.length === 1 ? 'h0.01' : ''}`, 'stroke-linecap': 'round' }))),
         h('span.high', {}, shown(high)), h('span.low', {}, shown(low)),
         mark && h('span.marked', { style: { top: `${100 * y(mark.at) / HIGH}%` } }, mark.label)),
       h('p.legend', {}, there.map((each, at) => h(`span.line-${at}`, {}, `${each.label} `, h('b', {}, shown(curve[each.name].at(-1) ?? 0))))),

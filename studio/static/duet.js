@@ -238,7 +238,7 @@
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   window.Duet = {
-    h, morph, define, mount, redraw, tell, say, icon, shape, fill, store, dark, panels, mode,
+    h, morph, define, mount, redraw, tell, settled: () => queue, say, icon, shape, fill, store, dark, panels, mode,
     turned(to) { turned = to; document.body.dataset.mode = to; },
     flip() { store.set('duet-theme', dark() ? 'light' : 'dark'); paint(); },
     value: name => panels[name]?.value,

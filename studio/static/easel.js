@@ -156,6 +156,7 @@
   const ready = () => Boolean(draft && (!engine().files || Object.keys(draft.mixes[draft.engine]).length) && (!engine().draws || draft.prompt.trim() || draft.sketch || canvas.drawn()));
 
   async function again() {
+    await Duet.breed.settled();
     if (busy() || !draft) return;
     if (!ready()) { say(value().text.words_first, 'plain'); return; }
     const picked = Duet.value('round')?.tiles.some(each => each.picked); // then the next `yours` is what was picked, by the same chance

@@ -1,7 +1,7 @@
 // The family of a picture: those that it comes from above it, its children below, each a way to where it was made.
 (() => {
   const { h, define, tell, icon, redraw, panels, fill } = Duet;
-  const SIDE = 64, STEP = 80, RISE = 116, EDGE = 24; // pixels: a thumbnail, from one to the next, from a generation to the next, around all
+  const SIDE = 64, STEP = 80, RISE = 116, LINE = 90, EDGE = 24; // pixels: a thumbnail, from one to the next, from a generation to the next, within one, around all
   const root = document.body.appendChild(h('section.duet-family', { id: 'duet-family' }));
   let shown = null; // {round, variant, found, problem}
   let at = 0;       // the member that has the focus
@@ -39,14 +39,20 @@
     const order = [...rows.keys()].sort((one, other) => one - other);
     const middle = (each, near) => { const found = near(each).map(id => place.get(id)).filter(Boolean); return found.length ? found.reduce((sum, one) => sum + one.x, 0) / found.length : 0; };
     const above = each => links.filter(link => link.child === each.id).map(link => link.parent), below = each => links.filter(link => link.parent === each.id).map(link => link.child);
+    const most = Math.max(4, Math.floor((innerWidth - 4 * EDGE) / STEP)), tops = new Map(); // of a generation beside each other; the others below them
+    let bottom = 0;
+    for (const generation of order) { tops.set(generation, bottom); bottom += RISE + (Math.ceil(rows.get(generation).length / most) - 1) * LINE; }
     const settle = (generation, near) => {
       const row = rows.get(generation).map((each, index) => ({ each, index, x: middle(each, near) })).sort((one, other) => one.x - other.x || one.index - other.index);
-      row.forEach(({ each }, index) => place.set(each.id, { x: (index - (row.length - 1) / 2) * STEP, y: (generation - order[0]) * RISE }));
+      row.forEach(({ each }, index) => {
+        const line = Math.floor(index / most), beside = Math.min(most, row.length - line * most);
+        place.set(each.id, { x: (index % most - (beside - 1) / 2) * STEP, y: tops.get(generation) + line * LINE });
+      });
     };
     for (const generation of order.filter(each => each <= 0).reverse()) settle(generation, below);
     for (const generation of order.filter(each => each > 0)) settle(generation, above);
     const left = Math.min(...[...place.values()].map(each => each.x)) - SIDE / 2 - EDGE, right = Math.max(...[...place.values()].map(each => each.x)) + SIDE / 2 + EDGE;
-    return { links, more, width: right - left, height: (order.at(-1) - order[0]) * RISE + SIDE + 2 * EDGE + 20,
+    return { links, more, width: right - left, height: bottom - RISE + SIDE + 2 * EDGE + 20,
       members: members.map(each => ({ ...each, x: place.get(each.id).x - left, y: place.get(each.id).y + EDGE })) };
   }
 
