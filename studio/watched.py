@@ -20,7 +20,7 @@ from . import locales, newgan, render
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, read_json, received, too_long
 from .basket import most_bytes
 from .events import StudioError, Words
-from .frompictures import MOST_MINUTES, RECORD, FromPictures
+from .frompictures import MOST_MINUTES, RECORD, FromPictures, Watched
 from .newgan import NewGans
 from .newhands import NewHands
 from .session import Session, Studio
@@ -97,9 +97,8 @@ class Watching:
         found = await run_in_threadpool(self._kind(request).of, session)
         if found is None:
             raise StudioError("There is no file {value}.", value=request.path_params["step"])
-        place = await run_in_threadpool(found.frame, request.path_params["step"])
-        data = await run_in_threadpool(place.read_bytes)
-        return Response(data, media_type="image/png", headers={"Cache-Control": FOREVER})
+        data, kind = await run_in_threadpool(sampled, session, found, request.path_params["step"])
+        return Response(data, media_type=kind, headers={"Cache-Control": FOREVER})
 
     async def act(self, request: Request) -> Response:
         """Begins a training, stops it, goes on with it or discards it; or changes what is in the basket. Answers with how it is now."""
@@ -164,6 +163,14 @@ class Watching:
     async def _asked(self, request: Request) -> tuple[Session, locales.Table]:
         session = await run_in_threadpool(self._studio.session, request.path_params["session"])
         return session, await run_in_threadpool(locales.table, request.query_params.get("lang"))
+
+
+def sampled(session: Session, found: Watched, step: int) -> tuple[bytes, str]:
+    """The samples at a step and their media type, also of a training that was finished while they were asked for."""
+    try:
+        return found.frame(step).read_bytes(), "image/png"
+    except (StudioError, OSError):
+        return recorded(session, found.sha256, f"{step}.jpg"), "image/jpeg"
 
 
 def recorded(session: Session, sha: str, member: str) -> bytes:

@@ -191,8 +191,8 @@
     const bar = () => h('progress', { max: 1, value: now.share || (active() ? null : 0), 'aria-label': now.name });
 
     function course(told) { // what is seen of it, live and later
-      const text = words(), done = told.status === 'done';
-      const frame = done ? step => `duet/${session}/record/${past.sha}/${step}.jpg` : step => `${place(`frame/${step}`)}?t=${told.id}`;
+      const text = words(), sha = past?.sha;
+      const frame = sha ? step => `duet/${session}/record/${sha}/${step}.jpg` : step => `${place(`frame/${step}`)}?t=${told.id}`;
       film.take(told.frames, frame);
       return [
         h('div.course', {}, film.draw(text, spec.samples), h('div.charts', {}, spec.charts(text).map(each => Duet.chart(each, told.curve, text.gan_empty_chart)))),
