@@ -17,7 +17,7 @@ FEATURES, SIDE = 64, 64  # numbers that stand for a picture, and the long side a
 
 def looks(pixels: Pixels) -> NDArray[np.float32]:
     """A picture as (64,): VGG-16's layers, each channel's mean, in random directions (see `embed.Reader.features`)."""
-    return all_looks([pixels])[0]
+    return np.asarray(all_looks([pixels])[0])
 
 
 def all_looks(pictures: Sequence[Pixels]) -> NDArray[np.float32]:

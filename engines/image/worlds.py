@@ -6,6 +6,7 @@ the coarse, the middle and the fine layers apart: style mixing (Karras et al. 20
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ class World(ABC):
         """Where a picture without parents lies, (layers, F): along the directions as the options say, and in all others where chance
         put it, times what the options leave of that."""
         drawn = self.chance(1, seed)[0] - self.mean
-        placed: Tensor = self.mean + ways.moved(drawn, self.ways, options, options.rest)
-        return placed[None].expand(self.layers, -1)
+        placed = self.mean + ways.moved(drawn, self.ways, options, options.rest)
+        return placed.expand(self.layers, -1)
 
     def child(self, mix: Tensor, options: BredOptions, seed: int) -> Tensor:
         """Where a child lies, (layers, F): at its parents' mix, strayed from it as chance says, and moved along the directions.
@@ -60,7 +61,7 @@ class World(ABC):
         they stray: at mutation 0 it is the mix, at 1 a stranger. Along a direction it gets no further than a stranger may, else
         each generation would add to the one before and leave what the network learned.
         """
-        kept = (1 - options.mutation**2) ** 0.5
+        kept = math.sqrt(1 - options.mutation**2)
         drawn = self.chance(1, seed)[0] - self.mean
         moved = options.mutation * drawn + ways.along(self.ways, options)
         made: Tensor = mix + (kept - 1) * (mix - self.mean) + moved
