@@ -89,6 +89,11 @@ class Watched(Task):
         self.fetching = event if isinstance(event, Fetching) else None
         self.working = event if isinstance(event, Working) else None
 
+    def end(self, facts: Mapping[str, Any]) -> None:
+        """Takes in what a file says of its training, once that is over."""
+        self.step, self.seconds, self.left = facts.get("steps", self.step), facts.get("seconds", self.seconds), 0.0
+        self.points, self.cut = self.points or facts.get("curve", []), bool(facts.get("stopped"))
+
     def recall(self, asked: Mapping[str, Any]) -> None:
         """Takes in what it was begun with."""
         self.name, self.id, self.count = str(asked["name"]), str(asked["id"]), int(asked["count"])

@@ -58,7 +58,7 @@ class NewGan(Watched):
             case Warned():
                 self.warned.append(asdict(event))
             case Trained():
-                self.cut = bool(event.facts.get("stopped"))
+                self.end(event.facts)
 
     def told(self) -> Now:
         return super().told() | {"now": dict(self.now), "quality": self.quality, "near": self.near}
@@ -99,6 +99,11 @@ class NewGans(FromPictures[NewGan]):
         return [{"ref": SHIPPED, "name": ""}] * shipped().is_file() + mine
 
     def recall(self, task: NewGan) -> None:
+        from engines.image.gan import ganfile
+
+        if task.whole:  # only not measured yet
+            task.end(ganfile.load(task.out.read_bytes(), task.name).facts)
+            return
         log = unfinished.log_of(task.out) or {}
         task.step, task.seconds = log.get("step", 0), log.get("seconds", 0.0)
         task.points, task.warned = log.get("curve", []), log.get("warned", [])

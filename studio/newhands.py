@@ -58,7 +58,7 @@ class NewHand(Watched):
             case Shown():
                 self.show(event.step, pictures.encode_png(event.pixels))
             case Trained():
-                self.cut = bool(event.facts.get("stopped"))
+                self.end(event.facts)
 
 
 class NewHands(FromPictures[NewHand]):
@@ -87,6 +87,11 @@ class NewHands(FromPictures[NewHand]):
         return {"hands": list(found)}
 
     def recall(self, task: NewHand) -> None:
+        from engines.style import translatorfile
+
+        if task.learned:  # only not kept yet
+            task.end(translatorfile.load(task.files()[0].read_bytes()).facts)
+            return
         log = unfinished.log_of(task.out) or {}
         task.step, task.total, task.seconds = log.get("step", 0), log.get("total", 0), log.get("seconds", 0.0)
         task.points = [

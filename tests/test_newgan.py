@@ -245,7 +245,7 @@ def test_one_begins_from_another_and_takes_its_networks(session, gans, tmp_path)
     assert [each["name"] for each in gans.bases(session)] == ["discs", "more"]
 
 
-def test_stop_is_heard_while_it_is_measured_and_nothing_is_learned_twice(session, gans, tmp_path, monkeypatch):
+def test_stop_is_heard_while_it_is_measured_and_nothing_is_learned_twice(studio, session, gans, tmp_path, monkeypatch):
     lay(gans, session, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("engines.image.gan.measures.quality", lambda *_: gans.stop(session) or time.sleep(0.1))
@@ -253,10 +253,14 @@ def test_stop_is_heard_while_it_is_measured_and_nothing_is_learned_twice(session
         until(lambda: not task.active)
     assert task.status == "stopped"
     assert task.whole
-    steps = task.step
-    gans.go(session)
-    until(lambda: not task.active)
-    assert (task.status, task.step) == ("done", steps)
+    again = Studio(studio.home)
+    later, found = NewGans(again), again.session(session.id)
+    left = later.of(found)
+    assert (left.step, len(left.points)) == (task.step, len(task.points)) == (11, 1)
+    later.go(found)
+    until(lambda: not left.active)
+    assert (left.status, left.step) == ("done", 11)
+    again.close()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from banks import picture as stripes
 from playwright.sync_api import Page, Route, expect
 from test_gan_training import drawn
 from visitors import PHONE, session_of
@@ -46,7 +47,7 @@ def lay(page: Page, count: int = 32) -> None:
     files += [("notes.txt", b"no picture"), ("torn.png", b"\x89PNG")]
     given = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
     page.locator(".duet-trainer .pictures input").set_input_files(given)
-    expect(sheet(page).get_by_role("status")).to_have_text(f"{count} different pictures")
+    expect(sheet(page).locator("p.status")).to_have_text(f"{count} different pictures")
 
 
 def begin(page: Page, steps: int) -> None:
@@ -74,15 +75,15 @@ def test_a_gan_learns_while_its_curves_and_samples_are_watched(visit, running):
     expect(sheet(page)).to_contain_text(re.compile(r"Step \d+ · [\d.]+ pictures a second · learns from 32 pictures"))
     samples = sheet(page).get_by_role("slider", name="Samples through time")
     samples.fill("0")
-    expect(sheet(page).locator(".reel output")).to_have_text("Step 0")
+    expect(sheet(page).locator(".reel .at")).to_have_text("Step 0")
     page.wait_for_function("document.querySelector('.screen img').naturalWidth === 128")
-    expect(sheet(page).locator(".reel output")).to_have_text("Step 0")  # it stays where the artist looks
+    expect(sheet(page).locator(".reel .at")).to_have_text("Step 0")  # it stays where the artist looks
     sheet(page).get_by_role("button", name="Play", exact=True).click()
-    expect(sheet(page).locator(".reel output")).not_to_have_text("Step 0")
+    expect(sheet(page).locator(".reel .at")).not_to_have_text("Step 0")
     sheet(page).get_by_text("2 files were skipped").click()
     expect(sheet(page)).to_contain_text("notes.txt is not a picture")
     sheet(page).get_by_role("button", name="Pause").click()
-    expect(sheet(page).get_by_role("status")).to_contain_text("Paused at step")
+    expect(sheet(page).locator("p.status")).to_contain_text("Paused at step")
     page.reload()
     line = page.locator(".duet-brief .learning")
     expect(line).to_contain_text("Paused at step")
@@ -92,14 +93,14 @@ def test_a_gan_learns_while_its_curves_and_samples_are_watched(visit, running):
     sheet(page).get_by_role("button", name="Pause").click()
     sheet(page).get_by_role("button", name="Discard", exact=True).click()
     sheet(page).get_by_role("button", name="Discard all it learned?").click()
-    expect(sheet(page).get_by_role("status")).to_have_text("32 different pictures")  # to begin again with
+    expect(sheet(page).locator("p.status")).to_have_text("32 different pictures")  # to begin again with
     assert not running.studio.unfinished(session_of(page, running).id).joinpath("gan").exists()
 
 
 def test_what_was_learned_is_judged_kept_and_bred_with(visit, running):
     page = arrived(visit)
-    begin(page, 12)
-    expect(sheet(page)).to_contain_text("12 steps")
+    begin(page, 4)
+    expect(sheet(page)).to_contain_text("4 steps", timeout=120_000)
     expect(sheet(page)).to_contain_text("32 samples beside 32 of your pictures")
     expect(sheet(page).locator(".pairs img")).to_have_count(12)
     page.wait_for_function("[...document.querySelectorAll('.pairs img')].every(each => each.naturalHeight === 128)")
@@ -127,12 +128,47 @@ def test_what_goes_wrong_is_told_and_nothing_is_lost(visit):
     sheet(page).get_by_role("button", name="Train", exact=True).click()
     expect(sheet(page).get_by_role("alert")).to_contain_text("There are 5 different pictures")
     sheet(page).get_by_role("button", name="Take this picture out").first.click()
-    expect(sheet(page).get_by_role("status")).to_have_text("4 different pictures")
+    expect(sheet(page).locator("p.status")).to_have_text("4 different pictures")
     loss = sheet(page).get_by_label("What they play for")
     loss.select_option("minimax")
     expect(sheet(page).locator(".formula")).to_contain_text("minG maxD V(D, G)")
     page.keyboard.press("Escape")
     expect(sheet(page)).to_have_count(0)
+
+
+def test_hands_are_learned_from_groups_and_stand_on_the_shelf(visit, running):
+    page = visit()
+    page.get_by_role("tab", name="Other hands").click()
+    page.get_by_role("button", name="Train hands on groups of pictures of your own …").click()
+    hands = page.get_by_role("dialog", name="Hands of your own")
+    for number in (1, 2):
+        given = [
+            {"name": f"{at}.png", "mimeType": "image/png", "buffer": pictures.encode_png(stripes(10 * number + at))}
+            for at in range(2)
+        ]
+        page.locator(".duet-trainer .hand").nth(number - 1).locator(".add input").set_input_files(given)
+        expect(hands.get_by_label(f"Name of hand {number}")).to_have_value(f"hand {number}")
+    hands.get_by_label("Name of hand 2").fill("ink")
+    hands.get_by_label("Name of hand 2").blur()
+    expect(hands.get_by_label("Name of hand 2")).to_have_value("ink")
+    hands.get_by_label("Name", exact=True).fill("mine")
+    toy = {"steps": 2, "width": 8, "batch": 2, "alone": 0.0}
+    page.route(
+        "**/learn/hands/begin?*",
+        lambda route: route.continue_(post_data=json.dumps({**route.request.post_data_json, "settings": toy})),
+    )
+    hands.get_by_role("button", name="Train", exact=True).click()
+    expect(hands).to_contain_text("2 steps", timeout=120_000)
+    expect(hands.locator(".screen img")).to_be_visible()
+    hands.get_by_role("button", name="Draw with it").click()
+    expect(hands).to_have_count(0)
+    expect(page.locator(".duet-brief .shelf").get_by_role("button", name="ink", exact=True)).to_be_visible()
+    assert len(page.evaluate("Object.keys(Duet.asked().styles)")) == 1
+    page.keyboard.press("Enter")
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    expect(page.locator(".duet-brief button.again")).to_be_enabled()
+    made = session_of(page, running).state().rounds[1]
+    assert (made.brief.engine, made.status) == ("translator", "done")
 
 
 @pytest.mark.parametrize("options", [{"viewport": PHONE}, {"locale": "zh-CN", "color_scheme": "dark"}])

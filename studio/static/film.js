@@ -39,7 +39,7 @@
           h('div.reel', {},
             h('button.icon', { type: 'button', disabled: !many, 'aria-label': timer ? text.gan_playing : text.gan_play, title: timer ? text.gan_playing : text.gan_play, data: { click: 'play' } }, icon(timer ? 'pause' : 'play')),
             h('input', { type: 'range', min: 0, max: Math.max(1, frames.length - 1), step: 1, value: many ? where() : 1, disabled: !many, 'aria-label': text.gan_samples, 'aria-valuetext': told, style: { '--at': `${many ? 100 * where() / (frames.length - 1) : 100}%` }, data: { input: 'scrub' } }),
-            h('output', {}, told)),
+            h('span.at', {}, told)),
           h('p', {}, fill(text.gan_samples_read, { count })));
       },
     };
