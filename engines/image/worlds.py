@@ -64,10 +64,11 @@ class World(ABC):
         kept = math.sqrt(1 - options.mutation**2)
         drawn = self.chance(1, seed)[0] - self.mean
         moved = options.mutation * drawn + ways.along(self.ways, options)
-        made = mix + (kept - 1) * (mix - self.mean) + moved
+        made: Tensor = mix + (kept - 1) * (mix - self.mean) + moved
         most = self._along(mix).abs().clamp(min=ways.MOST)  # (layers, 8)
         along = self._along(made)
-        return made - (along - along.clamp(-most, most)) @ self.ways
+        made -= (along - along.clamp(-most, most)) @ self.ways
+        return made
 
     def _along(self, latents: Tensor) -> Tensor:
         """How far latents lie along the directions, in their knobs' own measure: (layers, F) -> (layers, 8)."""
