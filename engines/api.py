@@ -31,9 +31,12 @@ from .brief import (
 from .errors import BriefError, EngineError, UserError, check_text, filled, shortened
 from .roles import Drawer, Explainer, Previewer, Reader, Room, Token
 from .space import Knob, Space, project_simplex
+from .weights import PARENTS, parents
+from .weights import check as check_weights
 
 __all__ = [
     "MODES",
+    "PARENTS",
     "PICTURE",
     "STEERABLE_STYLES",
     "Brief",
@@ -75,6 +78,7 @@ __all__ = [
     "filled",
     "normalised",
     "option",
+    "parents",
     "project_simplex",
     "shortened",
     "too_deep",
@@ -85,6 +89,7 @@ Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W, 4) RGBA
 STOPPED = (
     "Stopped by hand after {steps} steps: this is how far it came."  # the remark of a result that was not finished
 )
+MOST_VARIANTS = 4  # of an engine that does not say otherwise
 STEERABLE_STYLES = 6  # a mix may hold more, but an artist's judgements cannot inform more directions than this
 
 
@@ -180,6 +185,9 @@ class Result:
     remarks: tuple[Remark, ...] = ()
     unfinished: bool = False  # whether it was stopped on its way: how far it is then depends on the moment
     features: NDArray[np.float32] | None = None  # (F,)
+    latent: NDArray[np.float32] | None = (
+        None  # where it lies in its engine's world; its file tells it to whoever goes on from there
+    )
 
 
 @dataclass(frozen=True)
@@ -227,6 +235,8 @@ class EngineInfo:
     templates: Mapping[str, str] = field(default_factory=dict)  # that come with it, by name, for an option `template`
     masks: tuple[str, ...] = ()  # kinds of mask it takes: "style" (one a style), "edit"
     models: tuple[str, ...] = ()  # entries of the model store that it loads
+    side: int = 0  # of its pictures in pixels, where the network has one: larger ones are only magnified
+    most: int = MOST_VARIANTS  # variants that a round may make
     random: bool = False  # whether the seed changes the result
     continues: bool = False  # whether it goes on from a picture, the brief's `sketch`
     explains: bool = False  # whether it can tell why a variant looks as it does
@@ -261,8 +271,8 @@ class EngineInfo:
                     engine=self.name,
                     allowed=known,
                 )
-        for name, value in brief.weights.items():
-            self._check_weight(name, value)
+        check_weights(self.name, brief.weights, self.weights, self.axes)
+        self._check_variants(brief.variants)
         for key in brief.masks:
             kind, _, style = key.partition(":")
             if kind not in self.masks or (kind == "style" and style not in brief.styles):
@@ -285,48 +295,16 @@ class EngineInfo:
                 )
         return brief
 
-    def _check_weight(self, name: str, value: float) -> None:
-        kind, _, own = name.partition(":")
-        if kind not in self.weights:
-            known = ", ".join(f"{each}:…" for each in self.weights) or "none"
-            raise BriefError(
-                "Unknown weight {key!r}.",
-                "Engine {engine} knows: {allowed}.",
-                key=name,
-                engine=self.name,
-                allowed=known,
-            )
-        low, high = self.weights[kind]
-        if not low <= value <= high:
+    def _check_variants(self, variants: int) -> None:
+        if variants > self.most:
             raise BriefError(
                 "{key} is {value!r}.",
                 "It must be {kind} from {low} to {high}.",
-                key=f"weights.{name}",
-                value=value,
-                kind="a number",
-                low=low,
-                high=high,
-            )
-        if kind == "axis" and own not in self.axes and not PICTURE.fullmatch(own):
-            allowed = ", ".join(self.axes) or "none by name"
-            raise BriefError(
-                "Unknown axis {key!r}.", "Engine {engine} knows: {allowed}.", key=own, engine=self.name, allowed=allowed
-            )
-        if kind == "adapter" and not PICTURE.fullmatch(own):
-            raise BriefError(
-                "{key} is {value!r}.",
-                "It must be {kind}.",
-                key="weights",
-                value=name,
-                kind="a stored adapter, adapter:sha256:<64 hex digits>",
-            )
-        if kind == "word" and not own.strip():
-            raise BriefError(
-                "{key} is {value!r}.",
-                "It must be {kind}.",
-                key="weights",
-                value=name,
-                kind="a word, such as word:lantern",
+                key="variants",
+                value=variants,
+                kind="a whole number",
+                low=1,
+                high=self.most,
             )
 
     def mask_names(self, brief: Brief) -> list[str]:
@@ -349,7 +327,7 @@ class EngineInfo:
                 spec.metadata["high"],
             )
             for spec in dataclasses.fields(self.options)
-            if spec.metadata.get("knob")
+            if spec.metadata.get("knob") and (not (key := spec.metadata["beside"]) or getattr(brief, key))
         )
         weights = tuple(
             Knob(name, "continuous", value, *self.weights[kind])

@@ -31,9 +31,11 @@ def option(
     choices: tuple[str, ...] = (),
     knob: bool = False,
     advanced: bool = False,
+    beside: str = "",
     help: str = "",
 ) -> Any:
-    """A dataclass field that sliders, the command line and checks derive from. `knob` lets steering move it."""
+    """A dataclass field that sliders, the command line and checks derive from. `knob` lets steering move it, `beside` only where
+    the brief has something under that key."""
     facts = {
         "low": low,
         "high": high,
@@ -41,6 +43,7 @@ def option(
         "choices": choices,
         "knob": knob,
         "advanced": advanced,
+        "beside": beside,
         "help": help,
     }
     return field(default=default, metadata=facts)
@@ -96,8 +99,8 @@ class Brief:
 
     Pictures (`content`, `sketch`, masks, style keys that are no names) are `sha256:<hex>` references into the blob store.
     `styles` are weights, normalised to sum 1. `weights` are controls by name that stand each for itself, `<kind>:<name>`, as text
-    engines have them: `axis:joyful`, `word:lantern`, `adapter:sha256:<hex>`. `size` is the output's long side in pixels. `then`
-    works on this brief's result.
+    engines have them: `axis:joyful`, `word:lantern`, `adapter:sha256:<hex>`; or what a parent gives, `coarse:sha256:<hex>`.
+    `size` is the output's long side in pixels. `then` works on this brief's result.
     """
 
     mode: Literal["style", "text", "image"] = "style"
@@ -114,7 +117,7 @@ class Brief:
     steering: float = option(
         1.0, low=0, high=1, step=0.05, help="How much of what was learned may be used; 0 uses nothing."
     )
-    variants: int = option(4, low=1, high=4, step=1, help="How many variants a round makes.")
+    variants: int = option(4, low=1, high=16, step=1, help="How many variants a round makes.")
     seed: int = option(
         0, low=0, high=2**31 - 1, step=1, help="Where chance starts: the same seed gives the same picture."
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from .files import KEY, write_whole
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of Adam
 Log = TypeVar("Log")
+Event = TypeVar("Event")
 
 
 class Stopped(Exception):
@@ -60,6 +62,14 @@ def read(
         return tensors, log(**about["log"])
     except TypeError as error:
         raise _damaged(file) from error
+
+
+def rested(events: Iterator[Event], rest: Callable[[float], None]) -> Iterator[Event]:
+    """The events of a training, which is told for how many seconds whoever hears them let it rest."""
+    for event in events:
+        began = time.perf_counter()
+        yield event
+        rest(time.perf_counter() - began)
 
 
 def _opened(file: Path, names: Collection[str] | None) -> tuple[dict[str, Tensor], dict[str, Any]]:

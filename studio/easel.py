@@ -1,7 +1,9 @@
-"""What the page fetches in image mode: drawings that words lead to, the artist's drawing kept, and a painting of it while it is drawn."""
+"""What the page fetches in image mode: drawings that words lead to, the artist's drawing kept, a painting of it while it is drawn, and
+what a single knob does."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any, cast
@@ -14,7 +16,7 @@ from starlette.routing import Route
 from engines import registry, store
 from engines.api import Brief, Drawer
 
-from . import locales, pictures
+from . import locales, pictures, sheets
 from .asked import answering, numbers, read_json, received
 from .events import Place, StudioError, Words
 from .session import Session, Studio
@@ -32,6 +34,7 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/drawing/{sha}", answering(easel.drawing)),
         Route("/duet/{session}/words", answering(easel.words), methods=["POST"]),
         Route("/duet/{session}/live", answering(easel.live), methods=["POST"]),
+        Route("/duet/{session}/along", answering(easel.along), methods=["POST"]),
     ]
 
 
@@ -59,6 +62,10 @@ class Easel:
         session = await run_in_threadpool(self._studio.session, request.path_params["session"])
         said = read_json(await received(request, MAX_DRAWN, too_large))
         return Response(await run_in_threadpool(_live, session, said), media_type="image/png", headers=NOW)
+
+    async def along(self, request: Request) -> Response:
+        """What a single knob does to the next `yours`, in small pictures. Nothing of it is kept."""
+        return await self._asked(request, _along)
 
     async def drawing(self, request: Request) -> Response:
         """The lines of a sketch of the session, or null where it is a picture without."""
@@ -104,6 +111,16 @@ def _in_words(session: Session, said: dict[str, Any]) -> dict[str, Any]:
     made, brief = state.made(Place(round=round, variant=variant)), state.round(round).brief
     file = session.blob(made.sha256).read_bytes()
     return {"words": drawer(brief.engine).in_words(brief, file, session.files)}
+
+
+def _along(session: Session, said: dict[str, Any]) -> dict[str, Any]:
+    brief = registry.check(Brief.from_dict(said.get("brief")))
+    session.check_pictures(brief, session.state())
+    if [each for each in registry.models(brief.engine) if not store.present(each)]:
+        raise StudioError("The models are not here yet.", "Press Again once: that fetches them.")
+    values, painted = sheets.along(brief, str(said.get("knob", "")), session.files)
+    shown = [f"data:image/jpeg;base64,{base64.b64encode(each).decode()}" for each in painted]
+    return {"values": values, "pictures": shown}
 
 
 def _live(session: Session, said: dict[str, Any]) -> bytes:

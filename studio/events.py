@@ -54,15 +54,16 @@ class Uploaded(Record):
 
 
 class Kept(Record):
-    """Something that a brief may name, and no picture, is on disk: an axis, an adapter or a bank style of the artist's own."""
+    """Something that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand or a GAN of the artist's own."""
 
     kind: Literal["kept"] = "kept"
     sha256: str
-    what: Literal["axis", "adapter", "style"]
+    what: Literal["axis", "adapter", "style", "hand", "gan"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
     about: dict[str, float | str] = Field(
         default_factory=dict
     )  # facts to be shown beside it: an axis's poles, what an adapter learned
+    record: str = ""  # the blob that holds the course of its training, if any
 
 
 class Shelved(Record):
@@ -71,6 +72,16 @@ class Shelved(Record):
     kind: Literal["shelved"] = "shelved"
     sha256: str
     name: str | None = Field(default=None, min_length=1, max_length=MAX_COORDINATE)
+
+
+class Named(Record):
+    """A direction of a GAN, or of an engine that has one of its own, is called something; nothing where its name is empty."""
+
+    kind: Literal["named"] = "named"
+    engine: str
+    sha256: str = ""
+    way: str = Field(max_length=MAX_COORDINATE)
+    name: str = Field(max_length=MAX_COORDINATE)
 
 
 class Proposed(Record):
@@ -292,6 +303,7 @@ AnyEvent = (
     Uploaded
     | Kept
     | Shelved
+    | Named
     | Proposed
     | Made
     | Ended
@@ -326,6 +338,8 @@ def blobs_of(events: Iterable[AnyEvent]) -> set[str]:
     for event in events:
         if isinstance(event, Uploaded | Kept | Enlarged):
             found.add(event.sha256)
+            if isinstance(event, Kept) and event.record:
+                found.add(event.record)
         elif isinstance(event, Made):
             found.add(event.variant.sha256)
         elif isinstance(event, Proposed | Sheeted):

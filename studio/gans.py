@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from engines import registry, store
@@ -16,7 +15,7 @@ from . import terminal, training
 from .gathering import MOST, Gathered, gather
 from .terminal import Json, Stop, aside, asking, console
 
-COMPARED, NEAREST = 250, 36  # samples that are measured, and those whose nearest picture is told
+OURS = "icons"  # what our base is called
 TOLD_EVERY = 50  # steps after which a line says how far it is, where stderr is no terminal
 
 
@@ -33,7 +32,9 @@ def gan(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the GAN and for what it needs to go on.")],
     base: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="A GAN to go on with: it needs fewer pictures and less time."),
+        typer.Option(
+            "--from", metavar="FILE|icons", help="A GAN to go on with, or ours: it needs fewer pictures and less time."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call it.  [default: the folder's name]", show_default=False)] = "",
     minutes: Annotated[float, setting("minutes")] = default("minutes"),
@@ -48,6 +49,7 @@ def gan(
     small: Annotated[float, setting("small")] = default("small"),
     learning_rate: Annotated[float, setting("learning_rate")] = default("learning_rate"),
     r1: Annotated[float, setting("r1")] = default("r1"),
+    spread: Annotated[float, setting("spread")] = default("spread"),
     freeze: Annotated[int, setting("freeze")] = default("freeze"),
     seed: Annotated[int, setting("seed")] = default("seed"),
     as_json: Json = False,
@@ -67,6 +69,7 @@ def gan(
         "small": small,
         "learning_rate": learning_rate,
         "r1": r1,
+        "spread": spread,
         "freeze": freeze,
         "seed": seed,
     }
@@ -89,7 +92,7 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
         with asking():
             plan = Plan(**check_options(Plan, given))
             name = training.style_name(name or place.stem)
-            begun = ganfile.load(training.read_bytes(base), base.name) if base else None
+            begun = _begun(base) if base else None
             found = gather(place, int(plan.size), stopped, lambda done: tell(Progress(done, "Reading pictures")))
             if stopped():
                 raise Stop("Stopped while reading pictures; nothing was kept.")
@@ -113,21 +116,30 @@ def train(place: Path, out: Path, base: Path | None, name: str, given: dict[str,
         if store.present(vision.MODEL):
             tell(Progress(1.0, "Comparing samples with your pictures"))
             facts["quality"] = quality(file, found)
-    return {"file": str(file), "samples": str(out / f"{name}.samples"), **facts, "skipped": found.skipped}
+    return {
+        "file": str(file),
+        "samples": str(out / f"{name}.samples"),
+        **facts,
+        "skipped": {name: str(why) for name, why in found.skipped.items()},
+    }
+
+
+def _begun(base: Path) -> Any:
+    """The GAN to go on with: a file, or ours by its name."""
+    from engines.image.gan import ganfile
+
+    if str(base) == OURS and not base.exists():
+        return ganfile.base()
+    return ganfile.load(training.read_bytes(base), base.name)
 
 
 def quality(file: Path, found: Gathered) -> dict[str, Any]:
     """Samples of a GAN held against what it learned from: figures, and the picture that each of the first few is most like."""
-    from engines.image.gan import ganfile, measures, networks
+    from engines.image.gan import ganfile, measures
 
-    gan = ganfile.load(file.read_bytes(), file.name)
-    generator = networks.generator(gan.plan).eval()
-    gan.into(generator)
-    some = np.linspace(0, len(found.pictures) - 1, min(COMPARED, len(found.pictures))).round().astype(int)
-    made = networks.samples(generator, len(some))
-    told = asdict(measures.quality([found.pictures[at] for at in some], made))
-    like = measures.nearest(made[:NEAREST], list(found.pictures))
-    return {**told, "nearest": [{"picture": found.names[at], "distance": round(far, 3)} for at, far in like]}
+    told = measures.judged(ganfile.load(file.read_bytes(), file.name), list(found.pictures))
+    like = [{"picture": found.names[at], "distance": round(far, 3)} for at, far in told.nearest]
+    return {**asdict(told.quality), "nearest": like}
 
 
 def _say(found: Gathered) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +21,25 @@ from PIL import Image
 from engines.api import Pixels
 
 from . import pictures
-from .events import StudioError
+from .events import StudioError, Words
 
 MOST = 5000  # pictures that are learned from
 MOST_FILES = 100_000  # that are looked through
 MOST_UNPACKED = 4 * 2**30  # bytes of a zip's pictures together
 
+LINK = Words(template="It is a link to somewhere else.")
+Each = TypeVar("Each")
 Read = Callable[[], bytes]  # raises `StudioError` or OSError where it cannot
+
+
+Skipped = dict[str, Words]  # name -> why
 
 
 @dataclass(frozen=True)
 class Gathered:
     pictures: NDArray[np.uint8]  # (N, side, side, 3)
     names: list[str]
-    skipped: dict[str, str]  # name -> why
+    skipped: Skipped
     left_out: int  # files beyond the most that are learned from
 
 
@@ -46,21 +53,17 @@ def gather(
 
     Of more than `MOST` files every second, third… is taken, so that all kinds of pictures stay among them.
     """
-    skipped: dict[str, str] = {}
-    files = list(_files(place, skipped))
-    kept = (
-        [files[at] for at in np.linspace(0, len(files) - 1, MOST).round().astype(int)] if len(files) > MOST else files
-    )
+    skipped: Skipped = {}
+    files = listed(place, skipped)
+    kept = some_of(files, MOST)
     found: list[Pixels] = []
     names: list[str] = []
     for at, (name, read) in enumerate(kept):
         if cancelled():
             break
-        try:
-            found.append(square(pictures.to_pixels(read(), name), side))
+        if (pixels := read_one(name, read, skipped)) is not None:
+            found.append(square(pixels, side))
             names.append(name)
-        except (StudioError, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-            skipped[name] = error.message.format(**error.values) if isinstance(error, StudioError) else str(error)
         told((at + 1) / len(kept))
     if not found:
         raise StudioError(
@@ -72,6 +75,30 @@ def gather(
     return Gathered(np.stack(found), names, skipped, len(files) - len(kept))
 
 
+def listed(place: Path, skipped: Skipped, called: str = "") -> list[tuple[str, Read]]:
+    """The files of a folder or a zip that may be pictures, by name. Raises `StudioError`, of what it is `called`, where it is neither, or
+    far too large."""
+    return list(_files(place, skipped, called or str(place)))
+
+
+def some_of(files: list[Each], most: int) -> list[Each]:
+    """All of them, or of too many every second, third…"""
+    if len(files) <= most:
+        return files
+    return [files[at] for at in np.linspace(0, len(files) - 1, most).round().astype(int)]
+
+
+def read_one(name: str, read: Read, skipped: Skipped) -> Pixels | None:
+    """A picture, or None where it cannot be read: then it is among the skipped."""
+    try:
+        return pictures.to_pixels(read(), name)
+    except StudioError as error:
+        skipped[name] = Words.of(error).model_copy(update={"template": error.message})
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+        skipped[name] = Words(template="It cannot be read: {why}.", values={"why": str(error)})
+    return None
+
+
 def square(pixels: Pixels, side: int) -> Pixels:
     """The middle of a picture, as large a square as it holds: (H, W, 3) -> (side, side, 3)."""
     height, width = pixels.shape[:2]
@@ -81,36 +108,36 @@ def square(pixels: Pixels, side: int) -> Pixels:
     return np.array(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
 
 
-def _files(place: Path, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+def _files(place: Path, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     try:
         if place.is_dir():
-            yield from _of_folder(place, skipped)
+            yield from _of_folder(place, skipped, called)
             return
         with place.open("rb"):
             pass
-        yield from _of_zip(zipfile.ZipFile(place), skipped)
+        yield from _of_zip(zipfile.ZipFile(place), skipped, called)
     except OSError as error:
         raise StudioError(
-            "{name} cannot be read: {why}.", "Check the path.", name=str(place), why=error.strerror or str(error)
+            "{name} cannot be read: {why}.", "Check the path.", name=called, why=error.strerror or str(error)
         ) from error
     except zipfile.BadZipFile as error:
         raise StudioError(
-            "{name} is neither a folder nor a zip that can be read.", "Give one of both.", name=str(place)
+            "{name} is neither a folder nor a zip that can be read.", "Give one of both.", name=called
         ) from error
 
 
-def _of_folder(place: Path, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+def _of_folder(place: Path, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     seen = 0
     for folder, below, files in os.walk(place):
         below[:] = sorted(each for each in below if not each.startswith("."))
         for file in sorted(each for each in files if not each.startswith(".")):
-            seen = _counted(seen, place)
+            seen = _counted(seen, called)
             path = Path(folder, file)
             name = path.relative_to(place).as_posix()
             if path.is_symlink():
-                skipped[name] = "It is a link to somewhere else."
+                skipped[name] = LINK
             elif not path.is_file():
-                skipped[name] = "It is no plain file."
+                skipped[name] = Words(template="It is no plain file.")
             else:
                 yield name, lambda path=path, name=name: _whole(path, name)  # type: ignore[misc]
 
@@ -121,15 +148,14 @@ def _whole(path: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-def _of_zip(archive: zipfile.ZipFile, skipped: dict[str, str]) -> Iterator[tuple[str, Read]]:
+def _of_zip(archive: zipfile.ZipFile, skipped: Skipped, called: str) -> Iterator[tuple[str, Read]]:
     seen = unpacked = 0
-    name_of_zip = Path(archive.filename or "")
     for entry in archive.infolist():
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if entry.is_dir() or any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts):
             continue
-        seen = _counted(seen, name_of_zip)
-        if why := _refused(entry, path):
+        seen = _counted(seen, called)
+        if (why := _refused(entry, path)) is not None:
             skipped[entry.filename] = why
             continue
         unpacked += entry.file_size
@@ -137,22 +163,23 @@ def _of_zip(archive: zipfile.ZipFile, skipped: dict[str, str]) -> Iterator[tuple
             raise StudioError(
                 "{name} would unpack to more than {limit} GB.",
                 "Give a zip of smaller pictures.",
-                name=str(name_of_zip),
+                name=called,
                 limit=MOST_UNPACKED // 2**30,
             )
         yield entry.filename, lambda entry=entry: _unpacked(archive, entry)  # type: ignore[misc]
 
 
-def _refused(entry: zipfile.ZipInfo, path: PurePosixPath) -> str:
+def _refused(entry: zipfile.ZipInfo, path: PurePosixPath) -> Words | None:
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        return "Its path climbs out of the zip."
+        return Words(template="Its path climbs out of the zip.")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        return "It is a link to somewhere else."
+        return LINK
     if entry.flag_bits & 1:
-        return "It is encrypted."
+        return Words(template="It is encrypted.")
     if entry.file_size > pictures.MAX_BYTES:
-        return f"It unpacks to {entry.file_size // 2**20} MB; {pictures.MAX_BYTES // 2**20} MB is the most we read."
-    return ""
+        values = {"size": entry.file_size // 2**20, "most": pictures.MAX_BYTES // 2**20}
+        return Words(template="It unpacks to {size} MB; {most} MB is the most we read.", values=values)
+    return None
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -164,9 +191,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _counted(seen: int, place: Path) -> int:
+def _counted(seen: int, called: str) -> int:
     if seen >= MOST_FILES:
-        raise StudioError(
-            "{name} holds more than {limit} files.", "Give a smaller one.", name=str(place), limit=MOST_FILES
-        )
+        raise StudioError("{name} holds more than {limit} files.", "Give a smaller one.", name=called, limit=MOST_FILES)
     return seen + 1

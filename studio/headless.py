@@ -15,6 +15,7 @@ from typing import Any
 from engines import registry
 from engines.api import PICTURE, Brief, BriefError, Failed, Result, Setting, Started, check_depth, too_deep
 from engines.style import kinds
+from engines.weights import PARENTS
 
 from . import archive, config, own, pictures
 from .blobs import Blobs
@@ -25,6 +26,7 @@ from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
 MAX_BRIEF = 2**23  # bytes
+MOST = 16  # variants of a round of any engine
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
 Tell = Callable[[object], None]  # hears every event of the round
@@ -119,8 +121,14 @@ def _with_references(data: Any, take: Callable[[str, Any], str], found: Pictures
             data["engine"] = meant
         data["styles"] = {renamed.get(name, name): weight for name, weight in data["styles"].items()}
 
+    parents = _parents(data.get("weights"), take, prefix)
+    if parents:
+        data["weights"] = {parents.get(name, name): weight for name, weight in data["weights"].items()}
+
     def rename(knob: Any) -> Any:
-        return f"style:{renamed[knob[6:]]}" if isinstance(knob, str) and knob[6:] in renamed else knob
+        if not isinstance(knob, str):
+            return knob
+        return f"style:{renamed[knob[6:]]}" if knob[6:] in renamed else parents.get(knob, knob)
 
     if isinstance(data.get("masks"), Mapping):
         data["masks"] = {
@@ -132,6 +140,17 @@ def _with_references(data: Any, take: Callable[[str, Any], str], found: Pictures
     if data.get("then") is not None:
         data["then"] = _with_references(data["then"], take, found, prefix + "then.")
     return data
+
+
+def _parents(weights: Any, take: Callable[[str, Any], str], prefix: str) -> dict[str, str]:
+    """The weights that name parents by a path, and what they are called by reference."""
+    found: dict[str, str] = {}
+    for name in weights if isinstance(weights, Mapping) else ():
+        kind, _, path = name.partition(":") if isinstance(name, str) else ("", "", "")
+        if kind in PARENTS:
+            found[name] = f"{kind}:{take(f'{prefix}weights.{name}', path)}"
+    _check_distinct(found)
+    return found
 
 
 def _engine_of(files: Iterable[bytes]) -> str:
@@ -195,7 +214,8 @@ def check_out(out: Path) -> None:
     """Raises `StudioError` where a round cannot be written to `out` without touching what is there."""
     if out.exists() and not out.is_dir():
         raise StudioError("{name} is not a folder.", "Choose another --out.", name=str(out))
-    for name in ("round.json", *(role + suffix for role in ROLES for suffix in SUFFIX.values())):
+    files = {_file(role, at, kind) for role in ROLES for at in range(MOST) for kind in SUFFIX}
+    for name in ("round.json", *sorted(files)):
         if (out / name).exists():
             raise StudioError(
                 "{name} is there already.", "Choose another --out, or move it away.", name=str(out / name)
@@ -213,7 +233,8 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
             session = studio.new_session()
             for data, name in found.values():
                 if kinds.is_trained(data):
-                    own.keep(studio, session, "style", name.removesuffix(".safetensors"), data, {})
+                    what = "gan" if kinds.kind(data) == registry.info("gan").file_styles else "style"
+                    own.keep(studio, session, what, name.removesuffix(".safetensors"), data, {})
                 else:
                     session.upload(data, name)
             for event in session.propose(brief):
@@ -264,8 +285,13 @@ def round_json(made: Round) -> dict[str, Any]:
     }
 
 
+def _file(role: str, index: int, media_type: str) -> str:
+    """The name of a variant's file: its role, and which variant it is where there are more than roles."""
+    return role + (f"-{index + 1}" if index >= len(ROLES) else "") + SUFFIX[media_type]
+
+
 def _entry(variant: Variant) -> dict[str, Any]:
-    entry: dict[str, Any] = {"file": variant.role + SUFFIX[variant.media_type]}
+    entry: dict[str, Any] = {"file": _file(variant.role, variant.index, variant.media_type)}
     entry |= variant.model_dump(include={"sha256", "role", "seed", "knobs", "seconds"})
     entry["reason"] = " ".join(map(str, variant.reason))
     return entry if variant.text is None else entry | {"text": variant.text}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from engines.api import UserError, filled, shortened
+from engines.api import PARENTS, UserError, filled, shortened
 
 from . import config
 from .events import Words
@@ -20,7 +20,7 @@ BUG = "Something went wrong inside the studio. Your brief is unchanged; the log 
 
 @dataclass(frozen=True)
 class Table:
-    """The words of one language. `names` tells what this session's pictures are called, by `sha256:…`."""
+    """The words of one language. `names` tells what this session's pictures are called, by `sha256:…`, and its ways by `way_1`…"""
 
     language: str
     words: Mapping[str, Mapping[str, str]]  # section -> key -> text
@@ -49,9 +49,11 @@ class Table:
             return self.style(own)
         if kind == "axis" and own:
             return self.names.get(own) or self.poles(own)[1]
+        if kind in PARENTS and own:
+            return self(f"gives_{kind}", name=self.names.get(own) or self("parent"))
         if own:
             return self("quoted", word=self.names.get(own, own))
-        return self.words["knobs"].get(name, name)
+        return self.names.get(name) or self.words["knobs"].get(name, name)
 
     def poles(self, axis: str) -> tuple[str, str]:
         """What an axis leads from and to, in words: melancholic and joyful."""
@@ -73,7 +75,7 @@ class Table:
 
     def spoken(self, name: str) -> str:
         """A control within a sentence: "more starry oil, less kept colour"."""
-        return self.words["spoken"].get(name) or self.knob(name)
+        return self.names.get(name) or self.words["spoken"].get(name) or self.knob(name)
 
     def say(self, words: Words) -> str:
         """A sentence filled in. Lists among its values name knobs."""

@@ -1,4 +1,4 @@
-"""What an artist makes of their own: axes from examples of two poles, adapters and axes that came as files, and styles of the bank.
+"""What an artist makes of their own: axes from examples of two poles, adapters and axes that came as files, styles, and GANs.
 
 Each is a file of the session, named by what it holds, and a name that the artist may change.
 """
@@ -21,6 +21,17 @@ from .state import Round, State
 MOST_BYTES = 64 * 2**20  # of a file that is brought along
 MOST_HEADER = 2**20  # bytes of a file that are searched for what it is
 MOST_LETTERS = 20_000  # of what is said of a pole
+GAN_FACTS = (
+    "steps",
+    "pictures",
+    "seconds",
+    "real",
+    "made",
+    "frechet",
+    "kernel",
+    "precision",
+    "recall",
+)  # that are shown of it
 
 
 def axis(studio: Studio, session: Session, said: Mapping[str, Any]) -> str:
@@ -43,7 +54,7 @@ def axis(studio: Studio, session: Session, said: Mapping[str, Any]) -> str:
 
 
 def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str | None = None) -> str:
-    """Keeps an axis, an adapter or a style that came as a file, and returns its digest.
+    """Keeps an axis, an adapter, a style or a GAN that came as a file, and returns its digest.
 
     Raises `UserError` where it is none of these, or of another `mode` than the one in which it is brought.
     """
@@ -53,11 +64,18 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
     from engines.text.axes import read_axis
 
     name, stem = Path(file).name[:80] or "?", Path(file).stem[:MAX_COORDINATE] or "?"
-    is_style = kinds.kind(data) is not None
+    kind, gan = kinds.kind(data), registry.info("gan").file_styles
+    if mode == "image" or (mode is None and kind == gan):
+        return keep_gan(studio, session, data, file=name)
+    if kind == gan:
+        raise StudioError("{name} is a GAN.", "Bring it along in image mode. Your brief is unchanged.", name=name)
+    is_style = kind is not None
     if mode == "text" and is_style:
         raise StudioError("{name} is a painting style.", "Bring it along in style mode.", name=name)
     if mode == "style" and (b"lora_A" in data[:MOST_HEADER] or (data.lstrip()[:1] == b"{" and b'"poles"' in data)):
         raise StudioError("{name} belongs to text mode.", "Bring it along there. Your brief is unchanged.", name=name)
+    if kind == kinds.HAND:
+        return keep_hand(studio, session, data, file=name)
     if mode == "style" or is_style:
         return keep_style(studio, session, data, file=name)
     if data.lstrip()[:1] == b"{":
@@ -83,14 +101,52 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
     return keep(studio, session, "style", name or style.name or Path(file).stem, data, about)
 
 
+def keep_hand(
+    studio: Studio,
+    session: Session,
+    data: bytes,
+    name: str = "",
+    file: str = "",
+    about: Mapping[str, float | str] | None = None,
+    record: bytes = b"",
+) -> str:
+    """Keeps a hand of a translator under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
+    found = trained_style(data, file or name, registry.info("translator"))
+    return keep(studio, session, "hand", name or found.hand, data, {"bare": 1.0, **(about or {})}, record)
+
+
+def keep_gan(
+    studio: Studio,
+    session: Session,
+    data: bytes,
+    name: str = "",
+    file: str = "",
+    told: Mapping[str, Any] | None = None,
+    record: bytes = b"",
+) -> str:
+    """Keeps a GAN under a name, its own without one, and returns its digest. Raises `UserError` where it is none.
+
+    `told` is what was measured of it, `record` the course of its training.
+    """
+    found = trained_style(data, file or name, registry.info("gan"))
+    about: dict[str, float | str] = {"size": float(found.plan.size), "network": found.plan.network}
+    facts = {**found.facts, **(told or {})}
+    about |= {fact: float(facts[fact]) for fact in GAN_FACTS if isinstance(facts.get(fact), int | float)}
+    try:
+        pictures.check(found.thumbnail, name)
+    except StudioError:  # it breeds all the same
+        about["bare"] = 1.0
+    return keep(studio, session, "gan", name or found.name or Path(file).stem, data, about, record)
+
+
 def look_of(data: bytes) -> bytes:
-    """The picture by which a file is shown: itself, or that of a style."""
+    """The picture by which a file is shown: itself, that of a style, or some samples of a GAN."""
     if data[8:9] != b"{":  # a picture: torch need not load for it
         return data
     registry.infos()
     from engines.style import kinds, stylefile
 
-    return stylefile.thumbnail(data) if kinds.kind(data) is not None else data
+    return stylefile.thumbnail(data) if kinds.kind(data) is not None else data  # a GAN keeps it under the same name
 
 
 def bank_style(data: bytes, file: str) -> Any:
@@ -116,11 +172,22 @@ def learned(facts: Mapping[str, Any]) -> dict[str, float | str]:
     return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
-def keep(studio: Studio, session: Session, what: Any, name: str, data: bytes, about: Mapping[str, float | str]) -> str:
-    """The file is on disk and in the log, or neither. What is there already gets the new name."""
+def keep(
+    studio: Studio,
+    session: Session,
+    what: Any,
+    name: str,
+    data: bytes,
+    about: Mapping[str, float | str],
+    record: bytes = b"",
+) -> str:
+    """The file is on disk and in the log, with the `record` of its training if there is one, or neither. What is there already gets the
+    new name."""
     sha, name = hashlib.sha256(data).hexdigest(), name[:MAX_COORDINATE]
+    course = hashlib.sha256(record).hexdigest() if record else ""
     with session.acting():
-        studio.keep(session.id, Kept(sha256=sha, what=what, name=name, about=dict(about)), data)
+        kept = Kept(sha256=sha, what=what, name=name, about=dict(about), record=course)
+        studio.keep(session.id, kept, data, *([record] if record else []))
     return sha
 
 

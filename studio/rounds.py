@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import queue
 import threading
@@ -23,6 +24,7 @@ from engines.api import (
     Result,
     Setting,
     UserError,
+    parents,
 )
 
 from . import config, pictures
@@ -138,6 +140,8 @@ def as_variant(brief: Brief, proposal: Proposal, result: Result) -> tuple[Varian
     """A result as a variant and its file's bytes; a picture carries the brief, knobs and seed that made it."""
     if result.pixels is not None:
         meta = {"brief": brief.to_dict(), "knobs": dict(result.knobs), "seed": result.seed}
+        if result.latent is not None:
+            meta["latent"] = base64.b64encode(result.latent.astype("<f4").tobytes()).decode()
         data, media_type = pictures.encode_png(result.pixels, meta), "image/png"
     else:
         data, media_type = (result.text or "").encode(), "text/plain"
@@ -224,5 +228,7 @@ def check_pictures(brief: Brief, state: State, here: Callable[[str], bool], blob
             raise StudioError(
                 "The brief's picture {value} is not in this session.", "Upload it first.", value=ref[7:19]
             )
+    for ref in parents(brief.weights):
+        pictures.size_of(blobs.read(ref.removeprefix("sha256:")))  # raises where it is none
     if brief.content:
         check_sides(*sides_of(brief.content, state, blobs), brief.size)

@@ -118,14 +118,14 @@ class Studio:
         """Where a session's trainings are kept that are not finished."""
         return self.home / "unfinished" / id
 
-    def keep(self, session: str, event: Filed, data: bytes) -> None:
-        """Stores the blob that the event speaks of, then logs the event: both, or neither."""
+    def keep(self, session: str, event: Filed, *data: bytes) -> None:
+        """Stores the blobs that the event speaks of, then logs the event: all, or none."""
         with self.blobs.lock():
-            sha = self.blobs.put(data)
+            stored = {self.blobs.put(each) for each in data}
             try:
                 self.log.append(session, event)
             except UserError:
-                if self.log.unused({sha}):
+                for sha in self.log.unused(stored):
                     self.blobs.remove(sha)
                 raise
 

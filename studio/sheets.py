@@ -1,4 +1,4 @@
-"""Sheets of small pictures: the same content in every style of an engine, or in every cell of a plane, to choose by eye."""
+"""Sheets of small pictures: the same content in every style of an engine, in every cell of a plane, or along a knob, to choose by eye."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ def paint(brief: Brief, cells: Sequence[Knobs], pixels: Pictures) -> list[bytes]
     settings = [Setting(dict(knobs), brief.seed) for knobs in cells]
     painted = cast(Previewer, registry.load(brief.engine)).preview(brief, settings, pixels, CELL)
     return [pictures.encode_jpeg(image) for image in painted]
+
+
+STEPS = 5  # pictures along a knob
+REACH = 0.8  # of its length that they show: its ends are seldom pictures at their best
+
+
+def along(brief: Brief, name: str, pixels: Pictures) -> tuple[list[float], list[bytes]]:
+    """What a knob does, all else as the brief says: some of its values, and a small JPEG at each. Raises `StudioError` where the brief
+    has no such knob, or its engine no previews."""
+    info = registry.info(brief.engine)
+    knob = next((each for each in info.knobs(brief) if each.name == name and each.kind == "continuous"), None)
+    if knob is None:
+        raise StudioError("There is no knob {knob!r} here.", knob=name[:80])
+    if not callable(getattr(registry.load(brief.engine), "preview", None)):
+        raise StudioError("This engine paints no quick previews.", "Its rounds work as ever.")
+    middle, half = (knob.low + knob.high) / 2, (knob.high - knob.low) / 2
+    values = [middle + REACH * half * (2 * at / (STEPS - 1) - 1) for at in range(STEPS)]
+    cells: list[Knobs] = [{name: value} for value in values]
+    return values, paint(brief, cells, pixels)
 
 
 def _seconds(brief: Brief, cells: Sequence[Knobs], pixels: Pictures) -> float:

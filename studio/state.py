@@ -26,6 +26,7 @@ from .events import (
     Judgement,
     Kept,
     Made,
+    Named,
     Place,
     Proposal,
     Proposed,
@@ -139,8 +140,9 @@ class State(BaseModel):
     standings: dict[str, Standing] = {}  # mode -> where the artist stands in it
     mode: str = "style"  # of the latest act
     pictures: dict[str, Uploaded] = {}
-    kept: dict[str, Kept] = {}  # axes, adapters and bank styles of the artist's own, by digest
+    kept: dict[str, Kept] = {}  # axes, adapters, styles and GANs of the artist's own, by digest
     called: dict[str, str] = {}  # what these are called, and those that were put away
+    ways: dict[str, dict[str, str]] = {}  # GAN, `sha256:…`, or engine -> direction -> what the artist calls it
     branches: dict[int, Place] = {}  # event number -> where the artist branched off
     teachings: dict[int, Teaching] = {}  # event number -> what was taught beside judgements
     writing: dict[int, Spliced | Recalled] = {}  # event number -> what it did to the notebook
@@ -302,6 +304,11 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
             state.pictures[event.sha256] = event
         case Kept() | Shelved():
             _keep(state, number, event)
+        case Named():
+            state.acts.append(number)
+            state.ways.setdefault(f"sha256:{event.sha256}" if event.sha256 else event.engine, {})[event.way] = (
+                event.name
+            )
         case Proposed():
             state.rounds[event.round] = Round(
                 number=event.round,

@@ -180,7 +180,7 @@ def style(
                 case training.Shown():
                     files.write_whole(look, pictures.encode_jpeg(event.pixels))
                 case training.Paused():
-                    raise Stop(stopped_at(event))
+                    raise Stop(stopped_at(event, usable=network))
                 case training.Trained():
                     facts = event.facts
     pair = {"file": str(file), "preview": str(look)}
@@ -254,10 +254,11 @@ def _practice(step: Any) -> object:
     return Progress(step.step / max(step.total, 1), words)
 
 
-def stopped_at(event: Any) -> str:
+def stopped_at(event: Any, usable: bool = False) -> str:
     if not event.step:
         return "Stopped before the first step; nothing was kept. Begin again with the same command."
-    return f"Stopped. Step {event.step} of {event.total} is kept; the same command goes on from there."
+    kept = f"Step {event.step} of {event.total} is kept" + (", and the file can be used" if usable else "")
+    return f"Stopped. {kept}; the same command goes on from there."
 
 
 def show_style(facts: dict[str, Any]) -> None:

@@ -108,6 +108,9 @@ class Trainings(Generic[Each]):
         """Makes what was learned a file of the session, and returns its digest."""
         raise NotImplementedError
 
+    def finished(self, session: Session) -> None:
+        """What is left to do once it is kept."""
+
     def busy(self) -> StudioError:
         """What is told to who begins another before the last is done."""
         raise NotImplementedError
@@ -201,6 +204,7 @@ class Trainings(Generic[Each]):
             if trained and not task.gone:
                 task.sha256 = self.keep(session, task)
                 shutil.rmtree(task.folder, ignore_errors=True)
+                self.finished(session)
                 task.status = "done"
             else:
                 task.status = "stopped"

@@ -38,6 +38,7 @@ def view(
             sha: {"name": picture.name, "width": picture.width, "height": picture.height}
             for sha, picture in state.pictures.items()
         },
+        "ways": {world: {way: name for way, name in named.items() if name} for world, named in state.ways.items()},
         "running": {"round": running.round} if running else None,
         **turns(events, state),
         "learned": learned,

@@ -23,11 +23,28 @@ from starlette.routing import Route
 
 from engines.api import Brief
 
-from . import asides, config, easel, lab, locales, own, owned, pictures, render, sheets, teaching, texts, toy
+from . import (
+    asides,
+    bred,
+    config,
+    easel,
+    lab,
+    locales,
+    own,
+    owned,
+    pictures,
+    render,
+    sheets,
+    teaching,
+    texts,
+    toy,
+    watched,
+)
 from .asked import FOREVER, GUARD, MAX_ASKED, answering, numbers, read_json, received, too_long
 from .events import StudioError
 from .rounds import remade
 from .session import Session, Studio
+from .view import next_brief
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +68,10 @@ def routes(studio: Studio) -> list[Route]:
         Route("/duet/{session}/attention", answering(web.attention), methods=["POST"]),
         *texts.routes(studio),
         *owned.routes(studio),
+        *watched.routes(studio),
         *easel.routes(studio),
         *asides.routes(studio),
+        *bred.routes(studio),
         *toy.routes(studio),
         Route("/duet/{session}/export", answering(web.export)),
         Route("/duet/{session}/taste", answering(web.taste)),
@@ -133,8 +152,10 @@ class Web:
         (after,) = numbers([said.get("after", 0)])
         brief = None if asked is None else Brief.from_dict(asked)
         cells, painted = teaching.small(session, after, picks, brief)
-        named = replace(text, names=render.names(session.state()))
-        return render.plane(render.Scene(session.id, named, self._studio.engines), cells, painted, picks)
+        state = session.state()
+        scene = render.Scene(session.id, replace(text, names=render.names(state)), self._studio.engines)
+        asked = asked or (next_brief(state) or Brief()).to_dict()
+        return render.plane(scene.knowing(state.ways, asked), cells, painted, picks)
 
     async def attention(self, request: Request) -> Response:
         """What a language model looks at in a text. The text is not kept."""

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engines import store
 from engines.api import Brief, BriefError, Done, EngineError, Result, Setting
-from engines.image import GAN, WAYS, GanOptions, breeding, ways
+from engines.image import GAN, WAYS, GanOptions, breeding, children
 from engines.image.gan import ganfile, networks
 from engines.image.gan.plan import Plan
 
@@ -42,7 +42,7 @@ def files(file):
 
 @pytest.fixture(scope="module")
 def maker(files):
-    return breeding.Breeder().maker(brief(), files)
+    return breeding.Breeder().world(brief(), files)
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_the_ways_are_those_in_which_w_differs_most(maker):
 def test_a_knob_moves_along_its_way_alone(maker):
     unit = torch.nn.functional.normalize(maker.ways, dim=1)
     with torch.inference_mode():
-        plain, moved = (maker.style(GanOptions(way_2=value), 3) for value in (0.0, 1.5))
+        plain, moved = (maker.stranger(GanOptions(way_2=value), 3)[0] for value in (0.0, 1.5))
         assert torch.allclose(moved - plain, 1.5 * maker.ways[1], atol=1e-4)
         assert float(((plain - maker.mean) @ unit.T).abs().max()) < 1e-3
-        assert torch.allclose(maker.style(GanOptions(truncation=0.0), 3), maker.mean, atol=1e-4)
+        assert torch.allclose(maker.stranger(GanOptions(truncation=0.0), 3)[0], maker.mean, atol=1e-4)
 
 
 def test_pictures_differ_by_seed_by_way_and_less_the_more_they_are_truncated(bred):
@@ -93,7 +93,7 @@ def test_pictures_differ_by_seed_by_way_and_less_the_more_they_are_truncated(bre
 
 
 def test_a_round_is_told_and_can_be_stopped(files, monkeypatch):
-    monkeypatch.setattr(ways, "looks", lambda pixels: np.zeros(64, np.float32))
+    monkeypatch.setattr(children, "looks", lambda pixels: np.zeros(64, np.float32))
     breeder, settings = breeding.Breeder(), [Setting({}, seed) for seed in range(4)]
     events = list(breeder.run(brief(), settings, files, lambda: False))
     assert [each.index for each in events if isinstance(each, Result)] == [0, 1, 2, 3]
@@ -105,7 +105,7 @@ def test_one_gan_at_a_time_and_one_at_least(files):
     with pytest.raises(BriefError, match="no styles"):
         brief(styles=())
     with pytest.raises(EngineError, match="one at a time"):
-        breeding.Breeder().maker(brief(styles=(REF, REF[:-1] + "0")), files)
+        breeding.Breeder().world(brief(styles=(REF, REF[:-1] + "0")), files)
 
 
 def test_a_few_gans_stay_loaded(files, monkeypatch):
@@ -113,7 +113,7 @@ def test_a_few_gans_stay_loaded(files, monkeypatch):
     monkeypatch.setattr(breeding.Maker, "of", lambda found: made.append(found) or len(made))
     breeder, refs = breeding.Breeder(), [f"sha256:{at:064d}" for at in range(breeding.REMEMBERED + 1)]
     for ref in (*refs[:2], *refs, refs[1]):
-        breeder.maker(brief(styles=(ref,)), files)
+        breeder.world(brief(styles=(ref,)), files)
     assert len(made) == len(refs)
 
 

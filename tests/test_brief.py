@@ -147,7 +147,7 @@ def test_null_means_not_given():
         ({"steering": 1.01}, ["steering", "1.01", "0", "1"]),
         ({"steering": math.nan}, ["steering"]),
         ({"steering": "1"}, ["steering"]),
-        ({"variants": 0}, ["variants", "1", "4"]),
+        ({"variants": 0}, ["variants", "1", "16"]),
         ({"variants": 2.5}, ["variants", "whole"]),
         ({"variants": True}, ["variants"]),
         ({"seed": -1}, ["seed"]),

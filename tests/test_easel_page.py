@@ -203,10 +203,11 @@ def test_faces_are_bred(painter, running):
     page.click("button[value=faces]")
     expect(page.locator("#d-words")).to_have_count(0)
     expect(page.locator("#d-way_1")).to_be_visible()
-    again(page, 2)
-    tile(page, 3).locator("button.pick").click()
+    again(page, 2, 16)
+    tile(page, 3).focus()
+    page.keyboard.press("p")
     expect(tile(page, 3)).to_have_class(re.compile("is-picked"))
-    again(page, 3)
+    again(page, 3, 16)
     rounds = session_of(page, running).state().rounds
     assert rounds[2].brief.seed == rounds[1].variants[2].seed
     page.click("button[value=painter]")

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from engines.image.gan import augment, fastgan, judges, layers, measures, stylegan, watching
 from engines.image.gan.losses import GAMES, r1, value
+from engines.image.gan.spread import Spread
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -53,6 +54,39 @@ def test_r1_is_the_squared_slope_at_real_pictures():
     pictures, weights = drawn(5, 3, 4, 4).requires_grad_(), drawn(3, 4, 4, seed=1)
     verdict = (pictures * weights).sum((1, 2, 3))
     assert float(r1(verdict, (pictures,)).detach()) == pytest.approx(float(weights.square().sum()), rel=1e-5)
+
+
+# ── Spread ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def filled(real: torch.Tensor, made: torch.Tensor) -> Spread:
+    spread = Spread()
+    for at in range(0, len(real), 16):
+        spread(made[at : at + 16], real[at : at + 16])
+        spread.keep()
+    return spread
+
+
+def test_samples_spread_like_the_pictures_cost_nothing_and_others_more_the_less_they_differ():
+    real, new = drawn(1024, 20), drawn(256, 20, seed=1)
+    costs = [float(filled(real, share * drawn(1024, 20, seed=2))(share * new, real[:64])) for share in (1.0, 0.5, 0.0)]
+    assert abs(costs[0]) < 0.02 < costs[1] < costs[2]
+
+
+def test_a_sample_is_pulled_from_the_crowd_to_where_pictures_are():
+    real = torch.cat([drawn(512, 2) + torch.tensor([4.0, 0.0]), drawn(512, 2, seed=1) - torch.tensor([4.0, 0.0])])
+    real = real[torch.randperm(1024, generator=torch.Generator().manual_seed(0))]
+    collapsed = drawn(1024, 2, seed=2) * 0.3 + torch.tensor([4.0, 0.0])  # one of the two lumps alone
+    made = collapsed[:16].clone().requires_grad_()
+    filled(real, collapsed)(made, real[:16]).backward()
+    assert bool((made.grad[:, 0] > 0).all())  # downhill lies the lump that is missed
+
+
+def test_a_step_that_was_given_up_is_not_remembered():
+    spread = filled(drawn(64, 4), drawn(64, 4, seed=1))
+    before = {name: each.clone() for name, each in spread.tensors().items()}
+    spread(drawn(8, 4, seed=3), drawn(8, 4, seed=4))
+    assert all(torch.equal(before[name], each) for name, each in spread.tensors().items())
 
 
 # ── Layers ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
+import torch
 
-from engines.image.gan import ganfile, measures, networks
+from engines import vision
+from engines.image.gan import ganfile, measures, networks, training
 from engines.image.gan.plan import Plan
 from studio.bench import gan as bench
 
@@ -41,6 +43,24 @@ def test_recall_is_that_of_the_base_and_is_not_measured_without_one(eyes, tmp_pa
     assert told.value == 0  # what has not learned anything makes grey alone
     assert told.ok is False
     assert "20 held-out pictures and 20 samples" in told.detail
+
+
+def test_a_base_is_held_against_beginning_with_nothing(eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(measures.quality, "__defaults__", (eyes,))
+    defaults = [eyes if each is vision.shared else each for each in training.train.__defaults__]
+    monkeypatch.setattr(training.train, "__defaults__", tuple(defaults))
+    file, pictures = (
+        tmp_path / f"toy{ganfile.SUFFIX}",
+        [np.kron(each, np.ones((2, 2, 1), np.uint8)) for each in drawn(40, 0)],
+    )
+    assert bench.transfer_row(pictures, 0.02, file).value is None
+    generator, discriminator = networks.generator(Plan()), networks.discriminator(Plan(), eyes)
+    discriminator.get_used(torch.rand(8, 3, 64, 64) * 2 - 1)
+    grid = np.zeros((8, 8, 3), np.uint8)
+    ganfile.write(file, "toy", Plan(), generator, discriminator, grid, {"plan": asdict(Plan())})
+    told = bench.transfer_row(pictures, 0.02, file)
+    assert told.value > 0
+    assert "0.02 minutes each on 40 held-out pictures" in told.detail
 
 
 def test_children_are_timed():

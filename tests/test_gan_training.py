@@ -223,7 +223,7 @@ def test_a_base_of_64_pixels_is_the_inside_of_one_of_128(learn, eyes):
 def test_a_base_of_another_kind_is_refused(learn, eyes):
     base = gan(of(learn("base"), Trained)[0].file)
     for plan in (replace(PLAN, network="fastgan"), replace(PLAN, judge="own")):
-        with pytest.raises(EngineError, match="--network stylegan2 --judge vgg"):
+        with pytest.raises(EngineError, match="network stylegan2 and the judge vgg"):
             list(learn("other", plan, base=base))
 
 
@@ -245,7 +245,7 @@ def test_what_is_no_gan_is_refused(learn, tmp_path):
         (data[:-10], "damaged"),
         (b"text", "damaged"),
         (b"", "damaged"),
-        (data.replace(b'\\"version\\": 1', b'\\"version\\": 7'), "version 7"),
+        (data.replace(b'\\"version\\": 2', b'\\"version\\": 7'), "version 7"),
     ):
         with pytest.raises(EngineError, match=said):
             ganfile.load(wrong, "x.gan.safetensors")

@@ -64,8 +64,8 @@ def test_what_cannot_be_read_is_skipped_and_said(folder, tmp_path):
     found = gather(folder, 16)
     assert len(found.pictures) == 3
     assert sorted(found.skipped) == ["link.png", "notes.txt", "torn.png"]
-    assert "link" in found.skipped["link.png"]
-    assert "not a picture" in found.skipped["notes.txt"]
+    assert "link" in str(found.skipped["link.png"])
+    assert "not a picture" in str(found.skipped["notes.txt"])
 
 
 def test_a_zip_is_read_without_unpacking_it(tmp_path):
@@ -88,12 +88,12 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     found = gather(place, 16)
     assert found.names == ["a.png", "in/b.png"]
-    assert {name for name, why in found.skipped.items() if "climbs" in why} == {
+    assert {name for name, why in found.skipped.items() if "climbs" in str(why)} == {
         "../up.png",
         "/root.png",
         "in\\..\\..\\c.png",
     }
-    assert "link" in found.skipped["link.png"]
+    assert "link" in str(found.skipped["link.png"])
     assert "torn.png" in found.skipped
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -101,7 +101,7 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path):
 def test_bombs_are_not_unpacked(tmp_path, monkeypatch):
     zeros = b"\0" * (pictures.MAX_BYTES + 1)
     found = gather(zipped(tmp_path / "one.zip", {"a.png": png(), "big.png": zeros}), 16)
-    assert "unpacks to" in found.skipped["big.png"]
+    assert "unpacks to" in str(found.skipped["big.png"])
     monkeypatch.setattr(gathering, "MOST_UNPACKED", 2000)
     with pytest.raises(StudioError, match="would unpack"):
         gather(zipped(tmp_path / "many.zip", {f"{at}.png": b"\0" * 900 for at in range(3)}), 16)

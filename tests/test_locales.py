@@ -54,7 +54,7 @@ def templates() -> Iterator[tuple[str, str]]:
             name = ast.unparse(node.func).rpartition(".")[2]
             arguments = []
             if (
-                (name.endswith("Error") or name == "refusal")
+                (name.endswith("Error") or name in {"refusal", "Finding"})
                 and name not in NOT_OURS
                 and not ast.unparse(node.func).startswith("gr.")
             ):

@@ -65,15 +65,15 @@ def visitor(chromium: Browser, known: BrowserContext, home: str) -> Iterator[Cal
 # ── What they do on the page of style mode ───────────────────────────────────────────────────────────────────────────
 
 
-def again(page: Page, number: int) -> None:
+def again(page: Page, number: int, count: int = 4) -> None:
     """Asks for the next round by key and waits until all of it is there."""
     page.keyboard.press("Enter")
-    painted(page, number)
+    painted(page, number, count)
 
 
-def painted(page: Page, number: int) -> None:
+def painted(page: Page, number: int, count: int = 4) -> None:
     expect(page.locator(".duet-round h2")).to_have_text(f"Round {number}")
-    expect(page.locator(".tile.made")).to_have_count(4)
+    expect(page.locator(".tile.made")).to_have_count(count)
     expect(page.locator(".duet-brief button.again")).to_be_enabled()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..api import Engine, EngineInfo, option
 from ..errors import BriefError
 from ..registry import register
+from ..weights import GROUPS
 
 PAINTED_STYLES = ("shaded", "vivid", "plain")  # in the order in which the painter learned them
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -123,41 +124,98 @@ class Ways:
 
 
 @dataclass(frozen=True)
-class FacesOptions(Ways):
-    variety: float = option(
-        0.8, low=0, high=1.2, step=0.05, help="How far faces stray from the mean in all other ways."
+class BredOptions(Ways):
+    mutation: float = option(
+        0.3,
+        low=0,
+        high=1,
+        step=0.01,
+        knob=True,
+        beside="weights",
+        help="How far children stray from what their parents give them; at 1 they are strangers.",
     )
+
+    @property
+    def rest(self) -> float:
+        """How far a picture without parents strays from the mean besides the ways."""
+        raise NotImplementedError
+
+
+MOST_CHILDREN = 16  # of a round
+
+
+@dataclass(frozen=True)
+class FacesOptions(BredOptions):
+    variety: float = option(
+        0.8, low=0, high=1.2, step=0.05, help="How far faces without parents stray from the mean in all other ways."
+    )
+
+    @property
+    def rest(self) -> float:
+        return self.variety
 
 
 FACES = EngineInfo(
     name="faces",
     mode="image",
-    version="1",
+    version="2",
     summary="Invents small faces, to breed and to see how a GAN works.",
     options=FacesOptions,
+    weights={"parent": (0.0, 1.0)},
+    side=64,
     models=("dcgan-faces", "hed-vgg16"),
+    most=MOST_CHILDREN,
     random=True,
 )
 
 
 @dataclass(frozen=True)
-class GanOptions(Ways):
+class GanOptions(BredOptions):
     truncation: float = option(
-        0.8, low=0, high=1.2, step=0.05, help="How far pictures stray from the mean: less is plainer, more is stranger."
+        0.8,
+        low=0,
+        high=1.2,
+        step=0.05,
+        help="How far pictures without parents stray from the mean: less is plainer, more is stranger.",
     )
+
+    @property
+    def rest(self) -> float:
+        return self.truncation
 
 
 GAN = EngineInfo(
     name="gan",
     mode="image",
-    version="1",
+    version="2",
     summary="Breeds small pictures of a GAN that you trained.",
     options=GanOptions,
     needs=("styles",),
     file_styles="gan",
+    weights=dict.fromkeys(GROUPS, (0.0, 1.0)),
     models=("hed-vgg16",),
+    most=MOST_CHILDREN,
     random=True,
 )
+
+
+ICONS = EngineInfo(
+    name="icons",
+    mode="image",
+    version="1",
+    summary="Invents small drawings, by a GAN that we trained on emoji.",
+    options=GanOptions,
+    weights=dict.fromkeys(GROUPS, (0.0, 1.0)),
+    models=("hed-vgg16",),
+    most=MOST_CHILDREN,
+    random=True,
+)
+
+
+def _icons() -> Engine:
+    from .breeding import Icons
+
+    return Icons()
 
 
 def _gan() -> Engine:
@@ -180,4 +238,5 @@ def _painter() -> Engine:
 
 register(PAINTER, _painter)
 register(FACES, _faces)
+register(ICONS, _icons)
 register(GAN, _gan)

@@ -9,78 +9,58 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import cast
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from .. import device, store
-from ..api import Brief, Event, Pictures, Pixels, Setting
+from ..api import Brief, Pictures
 from ..errors import EngineError
-from . import FACES, FacesOptions, ways
+from . import FACES, ways
+from .children import Breeding
+from .worlds import World
 
 MODEL = "dcgan-faces"
 LATENT = 100  # numbers of the latent space
 SIDE = 64  # pixels of a face
 
 
-@dataclass(frozen=True)
-class Maker:
-    """The generator, and the directions that were found in its latent space."""
+class Maker(World):
+    """The generator, and the directions that were found in its latent space: (8, 100) of unit length, at right angles."""
 
-    network: nn.Sequential
-    ways: Tensor  # (8, 100) of unit length, at right angles
+    @classmethod
+    def of(cls, network: nn.Sequential) -> Maker:
+        mean = torch.zeros(LATENT, device=next(network.parameters()).device)
+        return cls(network, mean, directions(network), 1, SIDE, {"parent": range(1)}, True)
 
-    def __call__(self, latents: Tensor) -> Tensor:
-        """(N, 100) -> (N, 3, 64, 64) in 0-1."""
-        made: Tensor = self.network(latents[:, :, None, None])
+    def chance(self, count: int, seed: int) -> Tensor:
+        return torch.randn(count, LATENT, generator=torch.Generator().manual_seed(seed)).to(self.mean.device)
+
+    def __call__(self, latents: Tensor, seed: int | None) -> Tensor:
+        """(N, 1, 100) -> (N, 3, 64, 64) in 0-1. It has no noise."""
+        made: Tensor = self.network(latents[:, 0, :, None, None])
         return made.float().add(1).div(2).clamp(0, 1)
 
 
-class Faces:
+class Faces(Breeding):
     info = FACES
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._maker: Maker | None = None
 
     def models(self) -> dict[str, str]:
         return {MODEL: store.sha256(MODEL)}
 
-    def maker(self) -> Maker:
+    def world(self, brief: Brief, pictures: Pictures) -> Maker:
         """The network, loaded on first use. Raises `EngineError` where its weights are missing or damaged."""
         with self._lock:
             if self._maker is None:
-                network = built(store.tensors(MODEL)).to(device.choose().device)
-                self._maker = Maker(network, directions(network))
+                self._maker = Maker.of(built(store.tensors(MODEL)).to(device.choose().device))
             return self._maker
-
-    def run(
-        self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
-    ) -> Iterator[Event]:
-        """See `engines.api.Engine`."""
-        yield from ways.each(self.preview, brief, settings, pictures, cancelled)
-
-    def preview(self, brief: Brief, settings: Sequence[Setting], pictures: Pictures, size: int) -> list[Pixels]:
-        """One face a setting, `size` on each side."""
-        maker, made = self.maker(), []
-        for setting in settings:
-            options = FacesOptions(**brief.apply(setting.knobs).options)
-            with torch.inference_mode():
-                face = maker(latent(maker.ways, options, setting.seed)[None])[0]
-            plain = face.movedim(0, -1).mul(255).round().to(torch.uint8).cpu().numpy()
-            made.append(np.array(Image.fromarray(plain).resize((size, size), Image.Resampling.BICUBIC)))
-        return made
-
-
-def latent(known: Tensor, options: FacesOptions, seed: int) -> Tensor:
-    """Where a face lies, (100,): along the directions as the options say, and by chance in all others."""
-    noise = torch.randn(LATENT, generator=torch.Generator().manual_seed(seed)).to(known.device)
-    return ways.moved(noise, known, options, options.variety)
 
 
 def built(found: Mapping[str, Tensor]) -> nn.Sequential:
@@ -98,18 +78,19 @@ def built(found: Mapping[str, Tensor]) -> nn.Sequential:
         raise EngineError(
             "The weights of {name} are damaged.", "Fetch them again: studio models pull {name}.", name=MODEL
         ) from error
-    return network.eval()
+    return network.eval().requires_grad_(False)
 
 
 def directions(network: nn.Sequential) -> Tensor:
     """The ways in which faces differ most, (8, 100), of unit length and at right angles."""
     chance = torch.Generator().manual_seed(0)
     latents = torch.randn(ways.SAMPLES, LATENT, generator=chance).to(next(network.parameters()).device)
-    with torch.inference_mode():
+    with torch.no_grad():
         seen = network[:3](latents[:, :, None, None]).flatten(1)  # (N, 8192)
         seen = seen - seen.mean(0)
         axes, _ = ways.principal(seen)
         along = seen @ axes.T  # (N, 8)
-        found = torch.linalg.lstsq(latents, along / along.std(0)).solution  # (100, 8)
+        wide, wished = latents.double(), (along / along.std(0)).double()
+        found = torch.linalg.solve(wide.T @ wide, wide.T @ wished)  # (100, 8); the same each time, which lstsq is not
         straight, _ = torch.linalg.qr(found)
-    return cast(Tensor, straight.T.contiguous())
+    return cast(Tensor, straight.T.float().contiguous())

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-
 import torch
 from torch import Tensor
 
-from .. import device
-from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Result, Setting, Started
 from . import WAYS, Ways
-from .looks import looks
 
-SAMPLES = 2048  # latents that tell the directions
+SAMPLES, ITERATIONS = 2048, 5  # latents that tell the directions, and steps that find them
 
 
 def principal(seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Where values about mean 0 differ most: the directions and how far they reach. (N, F) -> (8, F) of unit length, (8,)."""
-    _, spread, axes = torch.svd_lowrank(seen, q=2 * len(WAYS), niter=4)
-    return axes[:, : len(WAYS)].T.contiguous(), spread[: len(WAYS)] / (len(seen) - 1) ** 0.5
+    """Where values about mean 0 differ most: the directions and how far they reach. (N, F) -> (8, F) of unit length, (8,).
+
+    Halko, Martinsson and Tropp 2011, "Finding structure with randomness", algorithm 4.4, from the same random basis each time.
+    """
+    basis = torch.randn(seen.shape[1], 2 * len(WAYS), generator=torch.Generator().manual_seed(0)).to(seen.device)
+    for _ in range(ITERATIONS):
+        basis, _ = torch.linalg.qr(seen.T @ (seen @ basis))
+    _, spread, axes = torch.linalg.svd(seen @ basis, full_matrices=False)
+    return (axes[: len(WAYS)] @ basis.T).contiguous(), spread[: len(WAYS)] / (len(seen) - 1) ** 0.5
 
 
 def moved(drawn: Tensor, ways: Tensor, options: Ways, rest: float) -> Tensor:
@@ -27,26 +27,9 @@ def moved(drawn: Tensor, ways: Tensor, options: Ways, rest: float) -> Tensor:
     drawn: (F,) about mean 0, ways: (8, F) at right angles, as long as a knob's 1."""
     unit = torch.nn.functional.normalize(ways, dim=1)
     others = drawn - (drawn @ unit.T) @ unit
-    along = torch.tensor([float(getattr(options, name)) for name in WAYS], device=ways.device)
-    return rest * others + along @ ways
+    return rest * others + along(ways, options)
 
 
-Preview = Callable[[Brief, Sequence[Setting], Pictures, int], list[Pixels]]
-
-
-def each(
-    preview: Preview, brief: Brief, settings: Sequence[Setting], pictures: Pictures, cancelled: Callable[[], bool]
-) -> Iterator[Event]:
-    """A round of an engine that is so fast that its previews are its results. See `engines.api.Engine`."""
-    began, choice = time.perf_counter(), device.choose()
-    yield Started(len(settings), choice.device, "float32")
-    for index, setting in enumerate(settings):
-        if cancelled():
-            yield Cancelled(index)
-            return
-        started = time.perf_counter()
-        (pixels,) = preview(brief, [setting], pictures, brief.size)
-        seconds = time.perf_counter() - started
-        yield Result(index, setting.knobs, setting.seed, seconds, pixels=pixels, features=looks(pixels))
-        yield Progress((index + 1) / len(settings), "Painting")
-    yield Done(time.perf_counter() - began, device.peak_memory_mb())
+def along(ways: Tensor, options: Ways) -> Tensor:
+    """How far the options lead along the ways: (8, F) -> (F,)."""
+    return torch.tensor([float(getattr(options, name)) for name in WAYS], device=ways.device) @ ways

@@ -185,10 +185,12 @@ class Course:
         yield from self._end()
 
     def pause(self) -> int:
-        """Keeps what there is, and says of which step that is."""
+        """Keeps what there is, and says of which step that is. Of a network, that is a file to paint with, too."""
         if self._vector is None or not self.log.step:
             return 0
         self._keep()
+        if self.learned.kind == kinds.NETWORK:
+            self._write()
         return self.log.step
 
     @torch.no_grad()
@@ -283,21 +285,25 @@ class Course:
             with torch.no_grad():
                 self._vector.copy_(self._good)
         yield self._show()
-        facts = self._facts()
-        files.write_whole(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        facts = self._write()
         if self.learned.kind == kinds.NETWORK:  # for the next sitting
             self._keep()
         else:
             unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, facts)
 
+    def _write(self) -> dict[str, Any]:
+        assert self._vector is not None
+        facts = self._facts()
+        files.write_whole(self.out, self.learned.pack(self._vector.detach(), self.name, self._thumbnail(), facts))
+        return facts
+
     def _plan(self, pace: float) -> None:
-        """No more steps than fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time."""
-        self._pace, left = pace, self._still()
-        if self.log.step - self.log.begun == TIMED:
-            self.log.total = min(self.log.total, self.log.step + max(0, int(left / pace)))
-        elif left < 0:  # it has become slower since
-            self.log.total = self.log.step
+        """As many steps as fit into the minutes at this pace (seconds a step), so that the learning rate comes down in time. The pace is
+        asked again at each step: the first ones, which see each part for the first time, are the slowest."""
+        self._pace, log = pace, self.log
+        if log.step - log.begun >= TIMED:
+            log.total = min(log.begun + self.plan.steps, log.step + max(0, int(self._still() / pace)))
 
     # ── Its parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 

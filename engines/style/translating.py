@@ -42,7 +42,8 @@ SLOWER = 0.1  # the mapping network's rate beside that of the others; a hundredt
 AVERAGED, AVERAGED_EVERY = 0.99, 5  # how much of the averaged weights stays each time, and steps
 FALLS = 0.6  # the share of the training from which the rate comes down
 TIMED = 20  # steps after which it is reckoned again how many fit into the minutes
-KEPT_EVERY, SHOWN_EVERY, TOLD_EVERY = 60.0, 60.0, 10  # seconds, seconds, steps
+KEPT_EVERY, TOLD_EVERY = 60.0, 10  # seconds, steps
+SHOWN_EVERY, SHOWN = (10.0, 60.0), 60  # seconds at least and at most, and samples in a training about
 SAMPLES = 8  # pictures that are drawn again to be seen
 
 
@@ -120,11 +121,16 @@ class Course:
         self._started = self._kept = self._showed = time.perf_counter()
 
     def run(self) -> Iterator[Event]:
+        """What happens. The time in which nobody asks for more is not the training's."""
+        return unfinished.rested(self._run(), self._rest)
+
+    def _run(self) -> Iterator[Event]:
         self._check()
         self._begin()
         yield self._told({})
         yield self._show()
         first, began = self.log.step, self._seconds()
+        often = min(max(SHOWN_EVERY[0], 60 * self.plan.minutes / SHOWN), SHOWN_EVERY[1])
         while self.log.step < self.log.total and not self.log.stopped:
             losses = self._step()
             if losses is None:
@@ -133,7 +139,7 @@ class Course:
             self._recent.append(losses)
             if self.log.step % TOLD_EVERY == 0:
                 yield self._told(self._mean())
-            if time.perf_counter() - self._showed > SHOWN_EVERY:
+            if time.perf_counter() - self._showed > often:
                 yield self._show()
             if time.perf_counter() - self._kept > KEPT_EVERY:
                 self._keep()
@@ -273,6 +279,9 @@ class Course:
         keep = min(AVERAGED, (self.log.step + 1) / (self.log.step + 50))
         for mine, new in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
             mine.lerp_(new, 1 - keep)
+
+    def _rest(self, seconds: float) -> None:
+        self._started, self._kept, self._showed = (each + seconds for each in (self._started, self._kept, self._showed))
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started

@@ -57,10 +57,14 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
     except EngineError as error:
         for name in ("colour", "edges_f1", "interior_f1", "heldout_l1", "style", "seed_diversity"):
             yield row(f"painter.{name}", None, str(error))
-        yield row("gan.recall", None, str(error))
+        for name in ("recall", "transfer.gain"):
+            yield row(f"gan.{name}", None, str(error))
         return
     yield from painter_rows(engine, course, tell, quick)
-    yield gan.recall_row(gan.held_out(course.drawn))
+    unseen = gan.held_out(course.drawn)
+    yield gan.recall_row(unseen)
+    tell(Progress(0.9, "Training GANs"))
+    yield gan.transfer_row(unseen[:: max(1, len(unseen) // gan.FEW)][: gan.FEW], 0.2 if quick else gan.MINUTES)
     if grids is not None:
         from . import grids as drawing
 

@@ -82,6 +82,7 @@ GOALS = {
     "gan.step.bf16_speedup": Goal(">=", 3.0, "x"),
     "gan.breed16_64_ms": Goal("<=", 300, "ms"),
     "gan.breed16_128_ms": Goal("<=", 1000, "ms"),
+    "gan.transfer.gain": Goal(">=", 1.5, "x"),
     "gan.toy.steps_per_s": Goal(">=", 30, "steps a second"),
     "gan.recall": Goal(">=", 0.3, "of the pictures"),
     "sheet.5d.rounds_to_90": Goal("<=", 5, "rounds"),

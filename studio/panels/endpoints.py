@@ -40,11 +40,11 @@ class Api:
             return self._studio.session(session).upload(place.read_bytes(), place.name)
 
     def keep(self, session: str, file: str) -> str:
-        """Keeps an axis, an adapter or a style and returns its reference, `sha256:<hex>`, for a brief's weights or styles."""
+        """Keeps an axis, an adapter, a style or a GAN and returns its reference, `sha256:<hex>`, for a brief's weights or styles."""
         with told():
             place = Path(file or "")
             if not file or not place.is_file():
-                raise StudioError("There is no file in the request.", "Send an axis, an adapter or a style.")
+                raise StudioError("There is no file in the request.", "Send an axis, an adapter, a style or a GAN.")
             found = self._studio.session(session)
             return f"sha256:{own.arrived(self._studio, found, place.read_bytes(), place.name)}"
 

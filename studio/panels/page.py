@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 PANELS = ("header", "notice", "brief", "notebook", "round", "learned", "history")
 BUILT = ("style", "text", "image")  # modes that have a page
 NEW = "new"  # in the page's address, where a session's id would be
+KEPT_IN = {
+    "style": ("style", "hand"),
+    "text": ("axis", "adapter"),
+    "image": ("gan",),
+}  # mode -> the files that belong to it
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool
 TICK = 0.5  # seconds after which it is looked whether the artist chose another language, where nothing else happens
@@ -171,27 +176,27 @@ class Page:
         waiting = render.Waiting(len(values["round"]["tiles"]) or 4, elapsed=time.monotonic() - ticket.began)
         yield values
         scene, shown, told = self._scene(session, memory, mode=self._mode(memory, said)), values["round"], 0.0
+        unseen = False  # whether something was made since the page was last told: many at once are told together
         async for event in ticking(ticket, TICK):
             if spoken != (spoken := self._spoken.get(session.id)):  # the artist chose another language meanwhile
                 memory = {**memory, "language": str(spoken)}
                 scene = self._scene(session, memory, mode=self._mode(memory, said))
                 shown = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting) or shown
                 yield {"round": shown}
-            if event is None:
-                continue
-            before = waiting.message
+            before, unseen = waiting.message, unseen or isinstance(event, Made)
             waiting.hear(event)
             waiting.elapsed = time.monotonic() - ticket.began
-            news = isinstance(event, Made | Preview) or waiting.message != before
-            pause = SMOOTH if isinstance(event, Draft) else OFTEN
-            if isinstance(event, Ended) or (not news and time.monotonic() - told < pause):
+            news = isinstance(event, Preview) or waiting.message != before
+            pause = 0.0 if news else SMOOTH if unseen or isinstance(event, Draft) else OFTEN
+            idle = event is None and not unseen
+            if idle or isinstance(event, Ended) or time.monotonic() - told < pause:
                 continue
             told = time.monotonic()
-            if isinstance(event, Made):
+            if unseen:
                 made = await asyncio.to_thread(self._round, session, memory, ticket.round, waiting)
                 if made is None:
                     break
-                shown = made
+                shown, unseen = made, False
             shown = render.advanced(scene, shown, waiting)
             yield {"round": shown}
         yield await asyncio.to_thread(self._everything, session, memory, said)
@@ -255,9 +260,9 @@ class Page:
             "history": render.history(scene, view),
         }
         kept = {
-            sha: {"what": each.what, "name": each.name, "about": each.about}
+            sha: {"what": each.what, "name": each.name, "about": each.about, "record": bool(each.record)}
             for sha, each in state.kept.items()
-            if (each.what == "style") == (mode == "style")
+            if each.what in KEPT_IN[mode]
         }
         if mode == "text":
             document = session.document(state)
@@ -267,7 +272,7 @@ class Page:
                 "notebook": render.notebook(scene, document, newest, said.get("doc"), view),
             }
         if mode == "image":
-            return values | {"brief": render.easel(scene, view)}
+            return values | {"brief": render.easel(scene, view, kept)}
         return values | {"brief": render.brief(scene, view, self._assets.contents, self._assets.styles, kept)}
 
     def _offers(self, view: Values, memory: Memory) -> list[str]:
@@ -294,6 +299,7 @@ class Page:
             return None
         scene = self._scene(session, memory, state, len(events), state.rounds[number].brief.mode)
         view = {
+            "ways": state.ways,
             "rounds": [{"round": each} for each in state.rounds],
             "pictures": {sha: {"width": kept.width, "height": kept.height} for sha, kept in state.pictures.items()},
         }

@@ -1,6 +1,6 @@
 """What the page shows, as plain values: a session's view and an engine's events in, JSON for the panels out. Pure functions."""
 
-from .brief import brief, form
+from .brief import brief, control, form
 from .easel import easel
 from .frame import Scene, header, notice
 from .notebook import notebook, room, spans, turns, who
@@ -13,6 +13,7 @@ __all__ = [
     "Waiting",
     "advanced",
     "brief",
+    "control",
     "easel",
     "form",
     "header",

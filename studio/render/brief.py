@@ -190,5 +190,6 @@ def control(spec: dataclasses.Field[Any]) -> Value:
         "choices": list(facts["choices"]),
         "knob": facts["knob"],
         "advanced": facts["advanced"],
+        "beside": facts["beside"],
         "help": facts["help"],
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.api import EngineInfo
 
+from ..family import world_of
 from ..locales import LANGUAGES, Table
 
 Value = dict[str, Any]
@@ -29,6 +30,11 @@ class Scene:
     def picture(self, sha: str, side: int) -> str:
         return f"duet/{self.session}/{sha.removeprefix('sha256:')}?side={side}"
 
+    def knowing(self, ways: Mapping[str, Mapping[str, str]], brief: Mapping[str, Any] | None) -> Scene:
+        """The same where a brief's directions have the names that the artist gave them."""
+        named = {way: name for way, name in ways.get(world_of(brief or {}), {}).items() if name}
+        return replace(self, text=replace(self.text, names={**self.text.names, **named}))
+
     def value(self, **parts: Any) -> Value:
         whose: Value = {"session": self.session, "language": self.text.language, "version": self.version}
         return whose | {"mode": self.mode, **parts}
@@ -48,6 +54,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
         ],
         text=text.texts("tagline", "theme", "help", "close", "help_title", "keys_title", "roles_title", "made_with")
         | text.texts("lost", "language", "between_sentences"),
+        gan={key: words for key, words in text.words["page"].items() if key.startswith(("gan_", "hands_"))},
         attention={key: words for key, words in text.words["page"].items() if key.startswith("attention_")},
         toy={key: words for key, words in text.words["page"].items() if key.startswith("toy_")},
     )
@@ -57,11 +64,15 @@ HELPS = {
     "style": ("ask", "look", "judge", "again"),
     "text": ("text_ask", "text_look", "text_judge", "text_again"),
     "image": ("image_ask", "image_look", "judge", "again"),
-}  # mode -> the lines that tell how it goes
+    "breed": ("breed_ask", "breed_look", "judge", "breed_again"),
+}  # mode, or what is done in it -> the lines that tell how it goes
 
 KEYS = (
     ("1 2 3 4", "pick"),
     ("⇧1 ⇧2 ⇧3 ⇧4", "rank"),
+    ("← → ↑ ↓", "move"),
+    ("P", "pick_here"),
+    ("R", "rank_here"),
     ("L", "like"),
     ("D", "dislike"),
     ("0", "none"),
@@ -70,10 +81,12 @@ KEYS = (
     ("⇧Z", "redo"),
     ("A", "use"),
     ("S", "star"),
+    ("B", "breed"),
+    ("⇧B", "breed_liked"),
+    ("F", "family"),
     ("C", "compare"),
     ("E", "explore"),
     ("␣", "original"),
-    ("← → ↑ ↓", "move"),
     ("?", "help"),
 )
 

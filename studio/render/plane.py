@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 
+from engines.api import parents
+
 from ..state import State
 from .frame import Scene, Value
 from .round import facts
@@ -52,6 +54,13 @@ def change(scene: Scene, before: Mapping[str, float | str], after: Mapping[str, 
 
 
 def names(state: State) -> dict[str, str]:
-    """What the session's pictures and the artist's own styles, axes and voices are called, by `sha256:…`."""
+    """What the session's pictures and the artist's own files are called, by `sha256:…`; of variants, those that are parents: 2·7."""
+    asked = {ref for current in state.rounds.values() for ref in parents(current.brief.weights)}
+    bred = {
+        variant.sha256: f"{number + 1}·{variant.index + 1}"
+        for number, current in (state.rounds.items() if asked else ())
+        for variant in current.variants
+        if f"sha256:{variant.sha256}" in asked
+    }
     pictures = {sha: kept.name.rpartition(".")[0] or kept.name for sha, kept in state.pictures.items()}
-    return {f"sha256:{sha}": name for sha, name in {**pictures, **state.called}.items()}
+    return {f"sha256:{sha}": name for sha, name in {**bred, **pictures, **state.called}.items()}

@@ -17,6 +17,7 @@ AWAY = 0.06  # of a control's length: what is set so near to what is believed is
 
 def learned(scene: Scene, view: Mapping[str, Any], offers: Sequence[str] = ()) -> Value:
     """Each control's chart, all that was said behind it, which can be taken back, and what a beginner could begin with: `offers`."""
+    scene = scene.knowing(view.get("ways", {}), view["next"])
     text, found = scene.text, view["learned"]
     said = [
         {"round": past["round"], "events": events, "text": said_in_words(scene, past["round"], words)}

@@ -12,7 +12,9 @@ from engines.api import Draft, Losses, Preview, Progress, Started
 from .. import pictures
 from ..desk import Queued
 from ..events import Made, Words
+from ..family import world_of
 from ..rounds import Fetching
+from .easel import breeds
 from .frame import FULL, SHAPES, TILE, Scene, Value, shown
 
 WORDS = (
@@ -30,7 +32,7 @@ WORDS = (
         "brief",
         "again",
     ),
-    *("place_1", "place_2", "place_3", "place_4", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
+    *("place_1", "place_2", "place_3", "place_4", "place_more", "parent_make", "family", "family_title", "family_hint", "family_alone", "family_more", "family_place", "rank_tap", "rank_tapping", "sheet", "sheet_title", "sheet_here"),
     *("sheet_level", "sheet_use", "sheet_hint", "sheet_last", "sheet_back", "sheet_painting", "lost", "empty_round"),
     *("use", "use_title", "use_here", "edit", "edit_keep", "edit_leave", "edited", "raw", "raw_back", "copy", "copied"),
     *("others", "others_hint", "others_none", "others_title", "send", "reading", "reading_with"),
@@ -157,7 +159,8 @@ class Waiting:
 def round_panel(
     scene: Scene, view: Mapping[str, Any] | None, past: Mapping[str, Any] | None, waiting: Waiting | None = None
 ) -> Value:
-    """The four tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    """The tiles of one round: finished, being painted or still to come. `view` tells what lies around it."""
+    scene = scene.knowing((view or {}).get("ways", {}), past and past["brief"])
     text = scene.text
     words = text.texts(*WORDS)
     offer = sheet(scene, view)
@@ -172,6 +175,7 @@ def round_panel(
             "kind": "",
             "warned": [],
             "tells": False,
+            "breeds": False,
         }
         return scene.value(**blank, hint=empty, text=words, sheet=offer)
     made = {variant["index"]: variant for variant in past["variants"]}
@@ -202,6 +206,8 @@ def round_panel(
         kind="text" if past["brief"]["mode"] == "text" else "picture",
         sends=sends(scene, past["brief"]),
         tells=tells(scene, past["brief"]),
+        breeds=breeds(info),
+        world=world_of(past["brief"]),
         **{name: bool(info and getattr(info, name)) for name in ("explains", "continues")},
         text=words,
     )
@@ -276,6 +282,7 @@ def tile(
         "draft": waiting.drafts.get(index) if waiting else None,
         "curves": waiting.curves(scene, index) if waiting else None,
         "src": None,
+        "sha256": made["sha256"] if made else None,
         "made": made is not None,
     }
     if made is None:
@@ -329,7 +336,8 @@ def hint(scene: Scene, past: Mapping[str, Any]) -> str:
         return text("hint_none")
     if any(variant["picked"] for variant in variants):
         number = next(variant["index"] for variant in variants if variant["picked"]) + 1
-        return text("hint_text_picked" if written else "hint_picked", number=number)
+        breeding = breeds(scene.engines.get(past["brief"]["engine"]))
+        return text("hint_text_picked" if written else "hint_bred_picked" if breeding else "hint_picked", number=number)
     if past["judgements"]:
         return text("hint_judged")
     if written:

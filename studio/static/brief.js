@@ -164,7 +164,7 @@
 
   function styleOf(value, name) {
     const mine = value.kept.find(each => each.ref === name);
-    if (mine) return { name, label: mine.name, src: mine.about.bare ? null : address(name, 160) };
+    if (mine) return { name, label: mine.name, src: mine.what === 'hand' ? Duet.hands.look(mine) : mine.about.bare ? null : address(name, 160) };
     const found = facts(value, draft.engine).styles.find(each => each.name === name);
     const picture = name.startsWith('sha256:') && known(name);
     const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
@@ -225,7 +225,8 @@
 
   function shelf(value) {
     const text = value.text, engine = facts(value, draft.engine), mix = draft.mixes[draft.engine];
-    const own = engine.own ? owned(value) : engine.files ? value.kept.map(each => each.ref) : [];
+    const files = value.kept.filter(each => (each.what === 'hand' ? engine.name === 'translator' : engine.files)).map(each => each.ref);
+    const own = engine.own ? [...files, ...owned(value)] : files;
     const names = [...own, ...engine.styles.map(each => each.name)];
     return [
       h('div.switch', { role: 'tablist', 'aria-label': text.shelf, data: { key: 'switch' } }, value.engines.map(each =>
@@ -240,7 +241,7 @@
           return h('button.thumb', { type: 'button', 'aria-pressed': String(name in mix), title: style.label, 'aria-label': style.label,
             data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '' }), h('span.name', {}, style.label));
         })),
-      Duet.learn.card() || Duet.learn.offer(engine.own ? Object.keys(mix) : []),
+      engine.name === 'translator' ? Duet.hands.card() : Duet.learn.card() || Duet.learn.offer(engine.own ? Object.keys(mix) : []),
     ];
   }
 
@@ -296,6 +297,7 @@
       }
       seen = value;
       Duet.learn.adopt(value);
+      Duet.hands.adopt(value);
       const before = adopted ? JSON.parse(adopted) : null;
       if (before && alike(before, value.next, value)) return; // said once more, perhaps in another order: what was changed since stays
       if (!alike(asked(), value.next, value)) take(value.next, value, before || {});
@@ -308,7 +310,7 @@
       example(button) { setContent(fetched(`example/${button.dataset.name}`, {}, button.title)); },
       file(input) { setContent(upload(input.files[0])); input.value = ''; },
       receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0], addOwn); },
-      ...Duet.learn.handlers,
+      ...Duet.learn.handlers, ...Duet.hands.handlers,
       own(input) { addOwn(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
@@ -357,7 +359,7 @@
   Duet.styleForm = {
     known, address,
     content: () => draft.content,
-    kept: () => shown().kept,
+    kept: () => shown().kept.filter(each => each.what === 'style'),
     pictures: () => owned(shown()),
     own(ref) { if (!draft.own.includes(ref)) { draft.own.push(ref); change(); } },
     async upload(file) { // says what went wrong instead of showing it behind the sheet
@@ -365,6 +367,7 @@
       if (error) say('');
       return { ref, error };
     },
+    chooseHand(name) { draft.engine = 'translator'; draft.mixes.translator = { [name]: 1 }; change(); },
     choose(name) { draft.engine = bank(); if (!(name in draft.mixes[draft.engine])) add(name); },
     drop(name) { for (const each of [draft.mixes, draft.masks]) delete each[bank()][name]; change(); },
   };

@@ -23,10 +23,10 @@
       style: { '--at': `${100 * share}%` }, data: { input, name }, ...extraProps });
   }
 
-  function chance(value, draft) { // how many variants, and where chance starts
+  function chance(value, draft, counts = [1, 2, 3, 4]) { // how many variants, where that is not asked elsewhere, and where chance starts
     const { common, text } = value;
     return [
-      h('label.field', {}, h('span', {}, common.variants.label), h('select', { data: { change: 'common', name: 'variants' } }, [1, 2, 3, 4].map(count =>
+      counts.length > 0 && h('label.field', {}, h('span', {}, common.variants.label), h('select', { data: { change: 'common', name: 'variants' } }, counts.map(count =>
         h('option', { value: count, selected: count === draft.variants }, count)))),
       h('div.field', {}, h('label', { for: 'd-seed' }, common.seed.label),
         h('span.seed', {}, h('input', { id: 'd-seed', type: 'number', min: common.seed.low, max: common.seed.high, step: 1, value: draft.seed, title: common.seed.help, data: { change: 'seed' } }),

@@ -1,8 +1,8 @@
-// The form of image mode: words, the drawing, drawing styles, palette. What is not sent yet is kept in this browser, by session.
+// The form of image mode: words, the drawing, drawing styles, palette; or what is bred. What is not sent yet is kept in this browser, by session.
 (() => {
   const { h, tell, say, icon, fill, store, redraw, canvas } = Duet;
   const { slot, setter, range, chance, steering, stays } = Duet.controls;
-  const SIZES = [128, 256, 384, 512, 768, 1024];
+  const SIZES = [64, 128, 256, 384, 512, 768, 1024];
   const OWN = ['palette'];     // options with controls of their own
   let draft = null;            // what the form says
   let adopted = '';            // the studio's own next brief that the form last took over
@@ -21,8 +21,8 @@
   function blank(form) {
     const common = Object.fromEntries(Object.values(form.common).map(each => [each.name, each.value]));
     const by = make => Object.fromEntries(form.engines.map(each => [each.name, make(each)]));
-    return { engine: form.engines[0].name, prompt: '', sketch: null, drawing: canvas.empty(), live: true, fresh: true, ...common,
-      mixes: by(() => ({})), locks: by(() => []), options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))) };
+    return { engine: form.engines[0].name, prompt: '', sketch: null, drawing: canvas.empty(), live: true, fresh: true, ...common, born: {}, scales: {},
+      weights: by(() => ({})), mixes: by(() => ({})), locks: by(() => []), options: by(each => Object.fromEntries(each.options.map(option => [option.name, option.value]))) };
   }
 
   function take(next, form, before = null) { // `before`: what was taken over last, beside which the artist's own words and sketch stay
@@ -31,23 +31,34 @@
     draft.engine = name;
     const given = field => (before ? stays(draft[field], before[field], next[field]) : next[field]);
     if (facts(form, name).draws) Object.assign(draft, { prompt: given('prompt') ?? '', sketch: given('sketch') ?? null });
+    const mine = draft.weights[name], went = Object.entries(draft.options[name]).filter(([option]) => Duet.ways.is(option));
+    draft.weights[name] = own(mine, next.weights || {}, before?.engine === name ? before.weights || {} : null);
     draft.mixes[name] = { ...next.styles };
     draft.locks[name] = [...(next.locks || [])];
-    draft.options[name] = { ...blank(form).options[name], ...next.options };
+    draft.options[name] = { ...blank(form).options[name], ...next.options, ...(draft.weights[name] === mine ? Object.fromEntries(went) : {}) }; // from other parents it went another way
+  }
+
+  // What the parents give, as the studio says; where the artist chose other parents since and the studio did not, theirs stay.
+  function own(mine, now, then) {
+    const named = weights => Object.keys(weights).sort().join();
+    if (then && named(mine) !== named(then) && named(now) === named(then)) return mine;
+    return named(mine) === named(now) ? { ...mine, ...now } : { ...now }; // those who stay keep their places
   }
 
   function asked(sketch = draft.sketch) { // the draft as a brief
     const name = draft.engine, mix = draft.mixes[name], total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
-    const knobs = [...Object.keys(draft.options[name]), ...Object.keys(mix).map(each => `style:${each}`)];
+    const weights = facts(value(), name).breeds ? draft.weights[name] : {}, knobs = [...free(name), ...Object.keys(weights), ...Object.keys(mix).map(each => `style:${each}`)];
     return { mode: 'image', engine: name, ...(facts(value(), name).draws ? { prompt: draft.prompt, sketch } : {}),
       styles: total > 0 ? Object.fromEntries(Object.entries(mix).map(([each, weight]) => [each, weight / total])) : {},
-      options: { ...draft.options[name] }, locks: draft.locks[name].filter(each => knobs.includes(each)),
+      weights: { ...weights }, options: { ...draft.options[name] }, locks: draft.locks[name].filter(each => knobs.includes(each)),
       steering: draft.steering, variants: draft.variants, seed: draft.seed, size: draft.size };
   }
 
+  const free = name => facts(value(), name).options.filter(spec => spec.knob && (!spec.beside || Object.keys(draft.weights[name]).length)).map(spec => spec.name);
+
   function alike(brief, next, form) { // the same request, whichever defaults are left out
     const rounded = table => Object.entries(table || {}).filter(([, set]) => set !== 0 || typeof set !== 'number').map(([name, set]) => [name, typeof set === 'number' ? set.toFixed(4) : set]).sort();
-    const flat = each => JSON.stringify([each.engine, each.prompt ?? '', each.sketch ?? null, [...(each.locks || [])].sort(), rounded(each.styles), rounded({ ...draft.options[each.engine], ...each.options }),
+    const flat = each => JSON.stringify([each.engine, each.prompt ?? '', each.sketch ?? null, [...(each.locks || [])].sort(), rounded(each.styles), Object.entries(each.weights || {}).map(([name, set]) => [name, set.toFixed(4)]).sort(), rounded({ ...draft.options[each.engine], ...each.options }),
       ...Object.values(form.common).map(spec => each[spec.name] ?? spec.value)]);
     return flat(brief) === flat(next);
   }
@@ -88,21 +99,27 @@
     image.src = `duet/${value().session}/${ref.replace('sha256:', '')}?side=768`;
   }
 
-  async function upload(file) {
+  async function upload(file) { // into the session; null where that went wrong
     const form = value();
-    if (!file) return;
+    if (!file) return null;
     if (file.size > form.limit) {
       say(fill(form.text.too_large, { name: file.name, size: Math.round(file.size / 2 ** 20), limit: Math.round(form.limit / 2 ** 20) }));
-      return;
+      return null;
     }
     busyWith = fill(form.text.reading, { name: file.name }); redraw('brief');
     const found = await ask('upload', { headers: { 'X-Name': encodeURIComponent(file.name || 'sketch') }, body: file });
     busyWith = '';
-    if (!found) { redraw('brief'); return; }
-    extra[found.ref] = found;
+    if (found) extra[found.ref] = found;
+    redraw('brief');
+    return found?.ref || null;
+  }
+
+  async function sketched(file) {
+    const form = value(), ref = await upload(file), found = extra[ref];
+    if (!ref) return;
     if (found.brief?.mode === 'image') { document.activeElement?.blur(); take(found.brief, form); draft.fresh = false; fetchSketch(draft.sketch); change(); return; } // a painting of ours brings its brief back
-    draft.sketch = found.ref;
-    fetchSketch(found.ref);
+    draft.sketch = ref;
+    fetchSketch(ref);
     change();
   }
 
@@ -136,7 +153,7 @@
 
   // ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────
   const busy = () => Duet.panels.round.pending || Duet.value('round')?.busy;
-  const ready = () => Boolean(draft && (!engine().draws || draft.prompt.trim() || draft.sketch || canvas.drawn()));
+  const ready = () => Boolean(draft && (!engine().files || Object.keys(draft.mixes[draft.engine]).length) && (!engine().draws || draft.prompt.trim() || draft.sketch || canvas.drawn()));
 
   async function again() {
     if (busy() || !draft) return;
@@ -213,25 +230,54 @@
   }
 
   function options(form, advanced) {
-    return engine().options.filter(spec => spec.advanced === advanced && !OWN.includes(spec.name)).map(spec => {
-      const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
-      return slot(form.text, { label: spec.label, name: spec.name, input, shown, knob: spec.knob, locked: locked(spec.name), help: spec.help });
-    });
+    return engine().options.filter(spec => spec.advanced === advanced && !OWN.includes(spec.name) && !spec.beside && !(engine().breeds && Duet.ways.is(spec.name))).map(line);
   }
 
-  function engines(form) {
-    return form.engines.length > 1 && h('div.switch', { role: 'tablist', 'aria-label': form.text.engine, data: { key: 'switch' } }, form.engines.map(each =>
-      h('button', { type: 'button', role: 'tab', 'aria-selected': String(each.name === draft.engine), title: each.summary, value: each.name, data: { click: 'engine' } }, each.label)));
+  function line(spec) {
+    const [input, shown] = setter(spec, draft.options[draft.engine][spec.name]);
+    return slot(value().text, { label: spec.label, name: spec.name, input, shown, knob: spec.knob, locked: locked(spec.name), help: spec.help });
+  }
+
+  function engines(form) { // all that breed are one: whose world it is, is chosen there
+    const tab = (name, label, title, here) => h('button', { type: 'button', role: 'tab', 'aria-selected': String(here), title, value: name, data: { click: 'engine' } }, label);
+    const breeders = form.engines.filter(each => each.breeds), text = form.text;
+    return form.engines.length > 1 && h('div.switch', { role: 'tablist', 'aria-label': text.engine, data: { key: 'switch' } },
+      form.engines.filter(each => !each.breeds).map(each => tab(each.name, each.label, each.summary, each.name === draft.engine)),
+      breeders.length > 0 && tab((breeders.find(each => each.name === draft.bred) || breeders[0]).name, text.breed, text.breed_hint, engine().breeds));
   }
 
   function set(name, to) { draft.options[draft.engine][name] = to; }
 
+  function turn(name) { // to another engine, which has its own size and number of variants
+    const to = facts(value(), name), { variants, size } = value().common;
+    if (name === draft.engine) return;
+    draft.scales[draft.engine] = { variants: draft.variants, size: draft.size };
+    Object.assign(draft, draft.scales[name] || { variants: to.most > variants.value ? to.most : variants.value, size: to.side || size.value });
+    draft.engine = name;
+    if (to.breeds) draft.bred = name;
+  }
+
+  Duet.easelForm = { // what breeding borrows
+    value, engine, ask, upload, ready, change, turn, asked, slot: line, draft: () => draft, known: ref => known(ref),
+    world: () => Object.keys(draft.mixes[draft.engine])[0] || draft.engine, // whose pictures are made: a GAN's by its file, else the engine's
+    set(name, to) { set(name, to); change(false); },
+  };
+
+  async function here() { // on to image mode, with something to begin with; whether it is still wanted when it is there
+    if (Duet.mode() !== 'image') Duet.turn('image', null, true);
+    while (Duet.mode() === 'image' && !(draft && value()?.mode === 'image')) await new Promise(resolve => setTimeout(resolve, 50));
+    return Duet.mode() === 'image';
+  }
+
   Duet.easel = {
     async drawFrom(address, name) { // a picture of another mode goes on here: as a sketch, whose lines are found
       const file = new File([await (await fetch(address)).blob()], name, { type: 'image/png' });
-      Duet.turn('image', null, true);
-      while (Duet.mode() === 'image' && !(draft && value()?.mode === 'image')) await new Promise(resolve => setTimeout(resolve, 50));
-      if (Duet.mode() === 'image') await upload(file);
+      if (await here()) await sketched(file);
+    },
+    async breed(ref) { // with a GAN of the artist's own
+      if (!await here()) return;
+      Duet.breed.choose('gan', ref);
+      again();
     },
     again, asked: () => (ready() ? asked() : null), forget() { live.took = null; }, took: () => live.took, // milliseconds from the end of the last stroke to its picture
     adopt(form, panel) {
@@ -239,7 +285,7 @@
         panel.drawnFor = form.session;
         const kept = store.get(key(form.session)), fresh = blank(form);
         draft = { ...fresh, ...(kept?.draft || {}) };
-        for (const part of ['mixes', 'locks', 'options']) draft[part] = Object.fromEntries(form.engines.map(each => [each.name, part === 'options' ? { ...fresh.options[each.name], ...draft.options?.[each.name] } : draft[part]?.[each.name] || fresh[part][each.name]]));
+        for (const part of ['mixes', 'weights', 'locks', 'options']) draft[part] = Object.fromEntries(form.engines.map(each => [each.name, part === 'options' ? { ...fresh.options[each.name], ...draft.options?.[each.name] } : draft[part]?.[each.name] || fresh[part][each.name]]));
         draft.engine = facts(form, draft.engine).name;
         adopted = kept?.adopted || '';
         extra = {}; offers = null; loaded = draft.sketch;
@@ -248,6 +294,7 @@
         canvas.tell((drawing, finished) => { if (finished) live.since = performance.now(); paintLive(); if (finished) { keep(); redraw('brief'); } });
         paintLive();
       }
+      Duet.gan.adopt(form);
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
       if (!alike(asked(), form.next, form)) { take(form.next, form, adopted ? JSON.parse(adopted) : {}); fetchSketch(draft.sketch); }
@@ -256,7 +303,7 @@
     },
     drawn(form, panel) { const place = panel.root.querySelector('.paper'); if (place) canvas.mount(place); },
     on: {
-      again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
+      ...Duet.gan.handlers, again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
       dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
       words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
       typed(area, event) { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); again(); } }, // a line break needs Shift
@@ -268,11 +315,12 @@
       thing(input) { canvas.words(Number(input.dataset.at), input.value); },
       thingAt(input) { canvas.choose(Number(input.dataset.at)); document.querySelectorAll('.duet-brief .things li').forEach((each, at) => each.classList.toggle('chosen', at === canvas.at())); },
       thingAway(button) { canvas.remove(Number(button.dataset.at)); },
-      file(input) { upload(input.files[0]); input.value = ''; },
+      file(input) { sketched(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
-      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); upload(event.dataTransfer.files[0]); },
-      engine(button) { draft.engine = button.value; change(); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); sketched(event.dataTransfer.files[0]); },
+      engine(button) { if (!(engine().breeds && facts(value(), button.value).breeds)) { turn(button.value); change(); } },
+      ...Duet.breed.on, ...Duet.ways.on,
       lock(button) {
         const { name } = button.dataset, locks = draft.locks[draft.engine];
         draft.locks[draft.engine] = locks.includes(name) ? locks.filter(each => each !== name) : [...locks, name];
@@ -294,11 +342,11 @@
         h('header.top', { data: { key: 'top' } }, h('h2', {}, text.brief),
           h('button.icon.only-narrow', { type: 'button', 'aria-label': text.close, data: { click: 'drawer' } }, icon('close'))),
         h('div.scroll', { data: { key: 'easel-scroll' } },
-          engines(form), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
+          engines(form), engine().breeds ? Duet.breed.draw(form) : Duet.gan.card(), engine().draws && [words(form), proposals(form), board(form)], styles(form), palette(form),
           h('div.options', { data: { key: 'options' } }, options(form, false)), steering(form, draft),
           h('details.more', { open: Boolean(open), data: { key: 'more' } }, h('summary', {}, text.more), h('div.fields', {}, options(form, true),
             h('label.field', {}, h('span', {}, form.common.size.label), h('select', { data: { change: 'size' } }, SIZES.map(size =>
-              h('option', { value: size, selected: size === draft.size }, fill(text.pixels, { size }))))), chance(form, draft)))),
+              h('option', { value: size, selected: size === draft.size }, fill(text.pixels, { size }))))), chance(form, draft, engine().breeds ? [] : undefined)))),
         h('div.foot', { data: { key: 'foot' } }, h('button.again', { type: 'button', disabled: busy() || !ready(), data: { click: 'again' } },
           busy() ? text.again_busy : text.again, h('kbd', {}, '⏎'))),
       ];

@@ -29,7 +29,7 @@
       h('div.sheet.help', { role: 'dialog', 'aria-modal': 'true', 'aria-label': text.help_title },
         h('header', {}, h('h2', {}, text.help_title),
           h('button.icon', { type: 'button', 'aria-label': text.close, data: { click: 'help' } }, icon('close'))),
-        h('ol', {}, (value.help[Duet.mode()] || value.help.style).map(line => h('li', {}, line))),
+        h('ol', {}, (value.help[Duet.mode() === 'image' && Duet.breed.here() ? 'breed' : Duet.mode()] || value.help.style).map(line => h('li', {}, line))),
         h('div.two', {},
           h('div', {}, h('h3', {}, text.roles_title),
             h('dl.roles', {}, value.roles.map(role => [h('dt', {}, shape(role.shape), role.name), h('dd', {}, role.does)]))),

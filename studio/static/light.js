@@ -39,6 +39,9 @@
       edge(input) { edge = Number(input.value); root.querySelector('.under')?.style.setProperty('--edge', `${edge}%`); },
       backdrop(element, event) { if (event.target === element) close(); },
       like() { Duet.judging.like(shown); }, dislike() { Duet.judging.dislike(shown); }, pick() { Duet.judging.pick(shown); }, star() { Duet.judging.star(shown); },
+      parent() { Duet.breed.turn(Duet.tile(shown)); }, family() { const at = shown; close(); Duet.family.open(Duet.value('round').round, at); },
+      branch() { Duet.judging.branch(shown); }, instyle() { const { download, file } = Duet.tile(shown); close(); Duet.paintIn(download, file); },
+      larger() { Duet.large.begin(Duet.value('round').round, shown); }, smaller() { Duet.large.stop(Duet.value('round').round, shown); },
     },
     drawn() { if (shown !== null && !root.firstChild) close(); }, // its round is not the one on the page any more
     draw() {
@@ -56,7 +59,9 @@
           h('span.number', {}, each.number), h('span.role', {}, Duet.shape(each.shape), plain ? text.original : each.role_name),
           h('span.why', {}, each.reason), 
           act('like', 'heart', text.like, each.like), act('dislike', 'cross', text.dislike, each.dislike), act('star', 'star', text.star, each.starred),
-          act('compare', 'split', text.compare, compare),
+          round.breeds && act('parent', 'parent', text.parent_make, Duet.breed.has(each.sha256)), round.breeds && act('family', 'family', text.family, null),
+          round.content && act('compare', 'split', text.compare, compare),
+          round.total > 4 && [act('branch', 'branch', text.branch, null), Duet.mode() === 'image' && act('instyle', 'brush', text.in_style, null), Duet.large.button(round, each)],
           h('a.act', { href: large.download, download: large.file, title: text.download, 'aria-label': text.download }, icon('down')),
           h('button.act.pick', { type: 'button', 'aria-pressed': String(Boolean(each.picked)), data: { click: 'pick' } }, each.picked ? text.picked : text.pick),
           h('button.act', { type: 'button', 'aria-label': text.next, title: text.next, data: { click: 'right' } }, icon('right'))),

@@ -3,6 +3,7 @@
   const { h, define, icon, fill, redraw, panels, tell } = Duet;
   const root = document.body.appendChild(h('section.duet-own', { id: 'duet-own' }));
   const blank = () => ({ name: '', high: '', low: '', positive: '', negative: '' });
+  const SHEETS = ['voice', 'learn', 'gan', 'hands'];
   const MOST = 40; // judged texts that are filled in: the latest
   let open = false, draft = blank(), problem = '', busy = false, judged = null;
 
@@ -160,5 +161,5 @@
   }
   hear(root, 'own');
 
-  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers, isOpen: () => open || panels.voice.isOpen() || panels.learn.isOpen(), close() { close(); panels.voice.on.close(); panels.learn.on.close(); } };
+  Duet.own = { axis, ask, arrived, shelf, file, hear, handlers, isOpen: () => open || SHEETS.some(name => panels[name]?.isOpen()), close() { close(); for (const name of SHEETS) panels[name]?.on.close(); } };
 })();

@@ -1,4 +1,4 @@
-// The round: progress, four tiles, their judgement by button, key, tap and drag.
+// The round: progress, its tiles, their judgement by button, key, tap and drag.
 (() => {
   const { h, define, tell, icon, shape, redraw, fill } = Duet;
   let focus = 0;          // the tile that keys speak to
@@ -83,40 +83,55 @@
       data: { click: act }, ...props }, icon(name));
   }
 
+  const FEW = 4; // tiles that have room for words below them; where there are more, each carries marks on its picture
+  const many = round => round.total > FEW;
+  const columns = total => Math.min(4, Math.ceil(total / 2)); // of many
+  const ordinal = (text, at) => text[`place_${at + 1}`] || fill(text.place_more, { number: at + 1 });
+
   function card(round, each) {
     if (round.kind === 'text') return Duet.prose.card(round, each);
-    const text = round.text, there = each.made;
+    const text = round.text, there = each.made, close = many(round);
     const shown = original && round.content ? round.content.src : each.src || each.preview;
     const named = `${each.number}, ${each.role_name}`;
     return h('article.tile', { tabindex: '0', 'aria-label': `${named}. ${each.reason}`, role: 'group',
       class: [there ? 'made' : 'coming', each.picked && 'is-picked', each.dislike && 'is-disliked'].filter(Boolean).join(' '),
       data: { key: `tile-${each.index}`, index: each.index } },
-      h('div.picture', { data: { click: there ? 'open' : 'nothing', pointerdown: 'drag' } },
+      h('div.picture', { title: close && there ? `${each.reason}\n${each.facts.join(' · ')}` : null, data: { click: there ? 'open' : 'nothing', pointerdown: 'drag' } },
         shown && h('img', { src: shown, alt: each.facts.join(', '), draggable: 'false', class: there ? '' : 'preview', data: { key: 'shown' } }),
         !shown && h('span.wait', { 'aria-hidden': 'true' }),
         !there && each.curves && curves(each.curves),
         there && Duet.large.strip(round, each),
-        each.rank !== null && each.rank !== undefined && h('span.ranked', {}, text[`place_${each.rank + 1}`]),
-        there && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
+        each.rank !== null && each.rank !== undefined && h('span.ranked', {}, ordinal(text, each.rank)),
+        there && !close && h('div.about', {}, h('p', {}, each.reason), h('p.facts', {}, each.facts.join(' · ')),
           h('p.facts', {}, `${text.seed} ${each.seed} · ${each.seconds}`))),
       there && h('div.corner', {},
         button('star', 'star', text.star, each.starred),
-        button('branch', 'branch', text.branch, null),
-        Duet.mode() === 'image' && button('instyle', 'brush', text.in_style, null),
-        Duet.mode() === 'style' && button('aslines', 'pen', text.as_lines, null),
-        round.tells && button('inwords', 'words', text.into_words, null),
-        round.explains && button('why', 'layers', text.why, null),
-        round.continues && button('onward', 'onward', text.go_on, null, { disabled: round.busy }),
-        Duet.large.button(round, each),
-        h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down'))),
+        round.breeds && button('family', 'family', text.family, null),
+        !close && acts(round, each)),
       h('div.caption', {},
         h('span.number', {}, each.number), h('span.role', { title: each.reason }, shape(each.shape), each.role_name),
         h('span.judge', {},
           button('like', 'heart', text.like, each.like, { disabled: !there }),
           button('dislike', 'cross', text.dislike, each.dislike, { disabled: !there }),
-          h('button.act.pick', { type: 'button', disabled: !there, 'aria-pressed': String(Boolean(each.picked)), title: text.pick, data: { click: 'pick' } },
-            each.picked ? text.picked : text.pick))),
+          round.breeds && button('parent', 'parent', text.parent_make, Duet.breed.has(each.sha256), { disabled: !there }),
+          close ? button('pick', 'check', each.picked ? text.picked : text.pick, each.picked, { disabled: !there })
+            : h('button.act.pick', { type: 'button', disabled: !there, 'aria-pressed': String(Boolean(each.picked)), title: text.pick, data: { click: 'pick' } },
+              each.picked ? text.picked : text.pick))),
       h('p.reason', {}, each.reason));
+  }
+
+  function acts(round, each) { // what else can be done with a picture: on its tile where there is room, else where it is seen at full size
+    const text = round.text;
+    return [
+      button('branch', 'branch', text.branch, null),
+      Duet.mode() === 'image' && button('instyle', 'brush', text.in_style, null),
+      Duet.mode() === 'style' && button('aslines', 'pen', text.as_lines, null),
+      round.tells && button('inwords', 'words', text.into_words, null),
+      round.explains && button('why', 'layers', text.why, null),
+      round.continues && button('onward', 'onward', text.go_on, null, { disabled: round.busy }),
+      Duet.large.button(round, each),
+      h('a.act', { href: each.download, download: each.file, title: text.download, 'aria-label': text.download }, icon('down')),
+    ];
   }
 
   // How the losses of a picture by optimisation fall, each in tenfold steps: content dark, styles from fine to broad, smoothness dashed.
@@ -132,13 +147,13 @@
   }
 
   function ranking(round) {
-    const text = round.text, placed = order();
+    const text = round.text, placed = order(), places = many(round) ? Math.min(round.total, Math.max(FEW, placed.length + 1)) : round.total;
     return h('div.ranking', { data: { key: 'ranking' } },
       h('span.label', {}, text.rank_title),
-      h('div.places', {}, Array.from({ length: round.total }, (_, at) => {
+      h('div.places', {}, Array.from({ length: places }, (_, at) => {
         const index = placed[at], there = index === undefined ? null : tile(index);
         return h('button.place', { type: 'button', class: there ? 'filled' : '', disabled: !there,
-          'aria-label': there ? fill(text.unrank, { number: index + 1 }) : text[`place_${at + 1}`],
+          'aria-label': there ? fill(text.unrank, { number: index + 1 }) : ordinal(text, at),
           title: there ? fill(text.unrank, { number: index + 1 }) : text.rank_hint, data: { at, click: 'place', index: index ?? '' } },
           there ? (there.src ? h('img', { src: there.src, alt: '', draggable: 'false' }) : h('b', {}, index + 1)) : h('span', {}, at + 1));
       })),
@@ -185,6 +200,7 @@
     on: {
       like(button) { like(index(button)); }, dislike(button) { dislike(index(button)); }, pick(button) { pick(index(button)); },
       star(button) { star(index(button)); }, branch(button) { branch(index(button)); },
+      parent(button) { Duet.breed.turn(tile(index(button))); }, family(button) { Duet.family.open(value().round, index(button)); },
       open(picture) { if (tapping) rank(index(picture)); else if (value().kind === 'text') Duet.reading(index(picture)); else Duet.light(index(picture)); },
       ...Duet.prose.on,
       word(words, event) { if (tapping) rank(index(words)); else Duet.prose.on.word(words, event); },
@@ -206,6 +222,12 @@
         const found = event.target.closest('.tile');
         if (found) focus = Number(found.dataset.index);
       });
+      panel.root.addEventListener('pointerover', event => { // among many, keys speak to the one under the mouse
+        const found = event.target.closest('.many .tile'), active = document.activeElement;
+        if (!found || event.pointerType !== 'mouse' || (active !== document.body && !active.closest('.duet-round'))) return;
+        focus = Number(found.dataset.index);
+        if (active !== found) found.focus({ preventScroll: true });
+      });
       panel.root.addEventListener('click', event => { // a mouse leaves the focus on the tile, so that Enter means Again
         if (event.detail > 0) event.target.closest('.tile')?.focus({ preventScroll: true });
       });
@@ -217,7 +239,8 @@
         round.warned.length > 0 && h('div.warned', { data: { key: 'warned' } }, round.warned.map(each => h('p', { role: 'status' }, each))),
         h('div.wall', { data: { key: 'wall' } },
           round.tiles.length || pending
-            ? h('div.tiles', { style: { '--ar': round.aspect || 1 }, class: `of-${round.total} ${round.kind === 'text' ? 'text' : ''}` }, round.tiles.map(each => card(round, each)))
+            ? h('div.tiles', { style: { '--ar': round.aspect || 1, ...(many(round) ? { '--columns': columns(round.total), '--rows': Math.ceil(round.total / columns(round.total)) } : {}) },
+              class: `of-${round.total} ${many(round) ? 'many' : ''} ${round.kind === 'text' ? 'text' : ''}` }, round.tiles.map(each => card(round, each)))
             : h('p.empty', {}, round.hint),
           busy && round.progress?.fetching && h('div.fetching', { data: { key: 'fetching' } }, h('b', {}, round.progress.fetching.title),
             h('div.far', { 'aria-hidden': 'true', style: { '--done': round.progress.done } }), h('span', {}, round.progress.fetching.far), h('p', {}, round.progress.fetching.why))),
@@ -238,6 +261,7 @@
 
   Object.assign(Duet, {
     judging: { like, dislike, pick, none, star, rank, branch },
+    tile,
     lookAt(round) { looking = round; },
     focused: () => focus,
     focusOn(at) {

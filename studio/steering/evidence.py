@@ -17,6 +17,7 @@ Coordinates = dict[str, float]  # coordinate name -> unit value; a name that is 
 STRETCH = 2.0  # of style weights: they share a sum, so half of the mix is as much of one as any other knob can give
 CARRIED = 0.5  # of a statement's weight is left to it when it is carried along
 GLANCE = 0.4  # weight of a cell of a sheet that was not picked: one look says something of many
+NEIGHBOURS = 3  # variants that one is held against where much is said of many: all of a round of four
 HINT = 0.5  # weight of what was not said but follows: a liked variant against one that was left alone
 
 
@@ -185,7 +186,8 @@ def brief_with(info: EngineInfo, knob: str) -> Brief:
     style = knob.removeprefix("style:")
     if style != knob:
         return Brief(mode=info.mode, styles={style: 1.0})
-    return Brief(mode=info.mode, weights={knob: 0.0} if ":" in knob else {})
+    beside = {f"{kind}:": 0.0 for kind in info.weights}  # some knobs are there only beside weights
+    return Brief(mode=info.mode, weights={knob: 0.0} if ":" in knob else beside)
 
 
 def _believed(found: Evidence, said: Believed, info: EngineInfo, event: int) -> None:
@@ -215,8 +217,8 @@ def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> Non
         for other in sorted(everyone - {verdict.pick}):
             say(verdict.pick, other, 1.0, picked)
     ranked = event(lambda judgement: bool(judgement.ranking))
-    for above, below in combinations(verdict.ranking, 2):
-        for upper, lower in product(above, below):
+    for (place, above), (lower_place, below) in combinations(enumerate(verdict.ranking), 2):
+        for upper, lower in product(above, below) if lower_place - place <= NEIGHBOURS else ():
             say(upper, lower, 1.0, ranked)
     quiet = sorted(everyone - verdict.likes - verdict.dislikes)
     for liked in sorted(verdict.likes & everyone):
@@ -224,12 +226,12 @@ def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> Non
         say(liked, None, 1.0, number)
         for other in sorted(verdict.dislikes & everyone):
             say(liked, other, 1.0, number)
-        for other in quiet:
+        for other in _nearest(quiet, liked):
             say(liked, other, HINT, number)
     for disliked in sorted(verdict.dislikes & everyone):
         number = event(lambda judgement, index=disliked: index in judgement.dislike)  # type: ignore[misc]
         say(None, disliked, 1.0, number)
-        for other in quiet:
+        for other in _nearest(quiet, disliked):
             say(other, disliked, HINT, number)
     for mended in sorted(
         verdict.texts.keys() & everyone
@@ -251,6 +253,11 @@ def _judged(found: Evidence, places: Mapping[Place, int], current: Round) -> Non
             found.statements.append(
                 Statement(anchor, places[Place(round=current.number, variant=shown)], 1.0, current.number, none)
             )
+
+
+def _nearest(quiet: list[int], index: int) -> list[int]:
+    """A few of those that were left alone, so that a large round does not crowd older ones out of the fit."""
+    return sorted(quiet, key=lambda other: (abs(other - index), other))[:NEIGHBOURS]
 
 
 def _edited(found: Evidence, places: Mapping[Place, int], current: Round, info: EngineInfo) -> None:

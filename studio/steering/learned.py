@@ -33,6 +33,8 @@ def learned(info: EngineInfo, brief: Brief, evidence: Evidence) -> dict[str, Any
     posterior = fit(evidence, sorted({*evidence.varied, *here}))
     nothing = fit(Evidence(), posterior.names)
     rows = [_row(knob, here, posterior, nothing, evidence) for knob in knobs]
+    alone = f"style:{next(iter(brief.styles))}" if len(brief.styles) == 1 else ""  # a share of 1 that nothing was said of
+    rows = [row for row in rows if row["name"] != alone or row["judgements"] or row["said"] is not None]
     most = max((row["weight"] for row in rows), default=0.0) or 1.0
     for row in rows:
         row["weight"] /= most

@@ -9,12 +9,13 @@ are steps of growing length from `yours`, driven by the seed.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Brief, EngineInfo, Space
+from engines.api import PICTURE, Brief, EngineInfo, Space
 
 from ..events import ROLES, Proposal, Role, Words
 from .evidence import STRETCH, Evidence, coordinates
@@ -24,6 +25,7 @@ from .reasons import reason
 Array = NDArray[np.float64]
 Settings = dict[str, float | str]
 
+MORE: tuple[Role, ...] = ("twist", "surprise")  # in turns, where a round has more variants than there are roles
 CANDIDATES = 600  # points that are weighed for each proposal
 STEPS = {"best": 0.25, "twist": 0.5, "surprise": 0.85}  # exploring: how far from yours towards a random point
 NEAR = 0.5  # how far `twist` looks from yours and from the best towards a random point
@@ -82,7 +84,7 @@ class Taste:
 
 
 def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal]:
-    """One proposal for each of the brief's variants, in the order of the roles; one alone where nothing is free to vary."""
+    """One proposal for each of the brief's variants, in the order of the roles, then of `MORE`; one alone where nothing is free to vary."""
     space = info.space(brief)
     rng = np.random.default_rng([brief.seed, 7])
     known = evidence if brief.steering > 0 else Evidence()
@@ -92,7 +94,8 @@ def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal
         only = Words(template="Exactly what you set. Every knob is locked, so there is nothing to vary.")
         return [Proposal(role="yours", knobs=yours, seed=brief.seed, reason=[only])]
     chosen: list[Settings] = [yours]
-    for role in ROLES[1 : brief.variants]:
+    roles = [*ROLES, *itertools.islice(itertools.cycle(MORE), max(0, brief.variants - len(ROLES)))][: brief.variants]
+    for role in roles[1:]:
         chosen.append(_try(role, info, brief, space, taste, chosen, rng))
     return [
         Proposal(
@@ -101,7 +104,7 @@ def propose(info: EngineInfo, brief: Brief, evidence: Evidence) -> list[Proposal
             seed=(brief.seed + at) % SEEDS,
             reason=reason(role, yours, knobs, evidence if taste else Evidence()),
         )
-        for at, (role, knobs) in enumerate(zip(ROLES, chosen, strict=False))
+        for at, (role, knobs) in enumerate(zip(roles, chosen, strict=True))
     ]
 
 
@@ -144,7 +147,7 @@ def _candidates(role: Role, space: Space, taste: Taste, shown: Array, rng: np.ra
 
     if role == "twist":
         reach = NEAR * taste.reach
-        return space.project(np.concatenate([near(shown[0], reach), near(shown[-1], reach)]))
+        return space.project(np.concatenate([near(shown[0], reach), near(shown[min(1, len(shown) - 1)], reach)]))
     wide = space.project(np.concatenate([near(shown[0], 1.0), space.sample(rng, half), taste.targets()]))
     if role == "surprise":
         return wide
@@ -198,6 +201,8 @@ def _newcomer(
     absent = [f"style:{name}" for name in info.styles if name not in brief.styles]
     if brief.masks:  # a newcomer would be everywhere, also where the artist wants no style
         return None
+    if info.picture_styles and info.file_styles and all(map(PICTURE.fullmatch, brief.styles)):
+        return None  # they may be files of one network, which knows no others
     if not absent or sum(free.values()) <= CRUMB:
         return None
     share = rng.uniform(*NEWCOMER)

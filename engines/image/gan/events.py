@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A point of the curve: the mean of the last steps, by the names of `Step`."""
+
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Samples:
     """What the same latents look like by now; `file` keeps it, so that one can go back through time."""
 
@@ -37,16 +44,25 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """Something goes wrong: what, and what helps."""
+class Finding:
+    """Something that is wrong: what, and what helps. The remedy names `settings`, which are called otherwise in every place."""
 
-    step: int
     message: str
     remedy: str
-    values: Mapping[str, Any]
+    settings: Sequence[str] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".format(**self.values)
+        """As the command line says it."""
+        flags = {name: f"--{name.replace('_', '-')}" for name in self.settings}
+        return f"{self.message} {self.remedy}".format(**self.values, **flags)
+
+
+@dataclass(frozen=True)
+class Warned(Finding):
+    """It was found after this step."""
+
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,7 @@ class Trained:
     facts: dict[str, Any]
 
 
-Event = Step | Samples | Warned | Paused | Trained
+Event = Step | Point | Samples | Warned | Paused | Trained
 
 
 @dataclass
@@ -75,4 +91,4 @@ class Log:
     seconds: float = 0.0
     stopped: str = ""  # why it ended early
     curve: list[dict[str, float]] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)
+    warned: list[dict[str, Any]] = field(default_factory=list)  # as `Warned`

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .layers import Check, Conv, watched
+from .spread import SUMMED_UP, summed_up
 
 LATENT = 128
 WIDTHS = {4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16}  # channels by side
@@ -145,6 +146,10 @@ class Discriminator(nn.Module):
         self, looks: tuple[Tensor, ...], dtype: torch.dtype = torch.float32, check: Check | None = None
     ) -> Tensor:
         return cast(Tensor, self.last(self.verdict(self._kept(looks, dtype, check)).float()).flatten(1))
+
+    def summary(self, looks: tuple[Tensor, ...]) -> Tensor:
+        """A picture in few numbers: (N, F)."""
+        return summed_up(looks[0], SUMMED_UP)
 
     def teaches(self, looks: tuple[Tensor, ...], dtype: torch.dtype = torch.float32) -> Tensor:
         """How badly it remembers real pictures (equation 4): what it must learn beside its verdict."""

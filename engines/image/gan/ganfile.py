@@ -22,7 +22,8 @@ from ...files import KEY, is_pickle, write_whole
 from .plan import Plan
 
 SUFFIX = ".gan.safetensors"
-VERSION = 1  # of the file
+BASE = Path(__file__).parents[1] / f"icons{SUFFIX}"  # ours, that others begin with (`GAN.md`)
+VERSION = 2  # of the file
 THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**26
 GENERATOR, DISCRIMINATOR = "generator.", "discriminator."  # how the names of their tensors begin
@@ -54,13 +55,18 @@ class Gan:
 
     def _other(self) -> EngineError:
         return EngineError(
-            "{name} was trained with --network {network} --judge {judge}, and at {size} pixels.",
-            "Say the same, and no smaller size.",
+            "{name} was trained with the network {network} and the judge {judge}, at {size} pixels.",
+            "Choose the same, and no smaller size.",
             name=self.name,
             network=self.plan.network,
             judge=self.plan.judge,
             size=self.plan.size,
         )
+
+
+def samples_of(out: Path) -> Path:
+    """Where the sample grids of a training for `out` are kept, by step."""
+    return out.with_name(f"{out.name.removesuffix(SUFFIX)}.samples")
 
 
 def write(
@@ -122,3 +128,8 @@ def load(data: bytes, name: str) -> Gan:
             "{name} is damaged, or no GAN's file at all.", "Give a file that studio train gan wrote.", name=name
         ) from error
     return Gan(called, plan, weights, about["facts"], thumbnail, hashlib.sha256(data).hexdigest())
+
+
+def base() -> Gan:
+    """Our base."""
+    return load(BASE.read_bytes(), BASE.name)

@@ -1,9 +1,9 @@
 """A discriminator that looks through VGG-16, so that it need not learn to see first.
 
 Sauer et al. 2021, "Projected GANs converge faster", section 3: a network that knows how to see is frozen, its layers are mixed by
-chance (3.2, cross-channel mixing), and a small judge for each layer passes a verdict on every place of it. Departures: our VGG-16,
-no mixing across scales, R1 on what is seen instead of spectral normalisation, and each judge sees how much neighbours in the batch
-differ, so that samples do not all go the same way.
+chance (3.2, cross-channel mixing), and a small judge for each layer comes down to 4 x 4 places and passes a verdict on each. Departures:
+our VGG-16, no mixing across scales, R1 on what is seen instead of spectral normalisation, and each judge sees how much neighbours in the
+batch differ, so that samples do not all go the same way.
 """
 
 from __future__ import annotations
@@ -15,29 +15,34 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import vision
-from .layers import GROUP, Check, Conv, active, spread_out
+from .layers import GROUP, Check, Conv, active, smaller, spread_out
+from .spread import summed_up
 
-SEEN = ((2, 2), (3, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
+SEEN = ((2, 2), (3, 3), (4, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
 LAYERS = tuple(f"relu{block}_{at}" for block, at in SEEN)
 MIXED, JUDGING = 64, 96  # channels that a layer is mixed to, and of its judge
+PLACES, HALVINGS = 4, 3  # the side of what a verdict is passed on, and how often a layer is halved on the way at most
+QUIET = 0.3  # of a layer's usual spread: the least that a channel is divided by
 
 
 class Head(nn.Module):
-    """The judge of one layer: (N, C, h, w) of usual mean 0 and spread 1 -> a logit for each place, (N, places)."""
+    """The judge of one layer: (N, C, h, w) of usual mean 0 and spread 1 -> a logit for each of 16 places at most, (N, places)."""
 
     mix: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mix", torch.randn(MIXED, channels, 1, 1) / channels**0.5)
-        self.first, self.second = Conv(MIXED, JUDGING), Conv(JUDGING + 1, JUDGING)
-        self.verdict = Conv(JUDGING, 1, side=1)
+        self.first = Conv(MIXED, JUDGING)
+        self.between = nn.ModuleList(Conv(JUDGING, JUDGING) for _ in range(HALVINGS))
+        self.last, self.verdict = Conv(JUDGING + 1, JUDGING), Conv(JUDGING, 1, side=1)
 
     def forward(self, layer: Tensor) -> Tensor:
-        x = functional.conv2d(layer, self.mix.to(layer.dtype))
-        x = active(self.first(x))
-        x = functional.avg_pool2d(x, 2) if min(x.shape[2:]) > 4 else x
-        return cast(Tensor, self.verdict(active(self.second(spread_out(x, GROUP)))).float().flatten(1))
+        x = active(self.first(functional.conv2d(layer, self.mix.to(layer.dtype))))
+        for conv in self.between:
+            if min(x.shape[2:]) > PLACES:
+                x = active(conv(smaller(x)))
+        return cast(Tensor, self.verdict(active(self.last(spread_out(x, GROUP)))).float().flatten(1))
 
 
 class Projected(nn.Module):
@@ -72,6 +77,10 @@ class Projected(nn.Module):
         """It learns nothing beside its verdict."""
         return 0.0
 
+    def summary(self, looks: tuple[Tensor, ...]) -> Tensor:
+        """A picture in few numbers, each layer with an equal say: (N, F)."""
+        return torch.cat([summed_up(layer, 2) for layer in looks], 1)
+
     def freeze(self, count: int) -> None:
         """The judges of its first `count` layers learn no more (Mo et al. 2020, "Freeze the discriminator")."""
         for head in list(self.heads)[:count]:
@@ -85,6 +94,3 @@ class Projected(nn.Module):
         self.usual.copy_(torch.cat([layer.mean(1) for layer in flat]))
         spreads = [layer.std(1) for layer in flat]
         self.spread.copy_(torch.cat([each.clamp(min=QUIET * float(each.median()) + 1e-3) for each in spreads]))
-
-
-QUIET = 0.3  # of a layer's usual spread: the least that a channel is divided by

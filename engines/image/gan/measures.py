@@ -6,17 +6,24 @@ Inception network that papers print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from ... import vision
 from ...api import Pixels
+from . import networks
+from .ganfile import Gan
 
 NEIGHBOURS = 3  # whose distance is the reach of a picture
+COMPARED, NEAREST = 250, 36  # samples that are measured, and those whose nearest picture is told
+LOOKED, AMONG = 16, 400  # pixels at which the nearest of very many are looked for first, and how many are not
+TOGETHER = 16  # pictures that are seen at once
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,61 @@ class Quality:
     recall: float
 
 
-def quality(real: Sequence[Pixels], made: Sequence[Pixels], eyes: vision.Eyes = vision.shared) -> Quality:
+@dataclass(frozen=True)
+class Judged:
+    """Samples of a GAN held against what it learned from: figures, the first few samples, and for each of these the picture that it is
+    most like, by its place among them, and how far it is from it (see `nearest`)."""
+
+    quality: Quality
+    made: list[Pixels]
+    nearest: list[tuple[int, float]]
+
+
+class Heeding:
+    """Eyes that look at a few pictures at a time, and ask in between whether somebody pressed Stop: `check` raises then."""
+
+    def __init__(self, eyes: vision.Eyes, check: Callable[[], None]) -> None:
+        self._eyes, self._check = eyes, check
+
+    def features(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        found = []
+        for at in range(0, len(pictures), TOGETHER):
+            self._check()
+            found.append(self._eyes.features(pictures[at : at + TOGETHER]))
+        return np.concatenate(found)
+
+
+def judged(
+    gan: Gan, pictures: Sequence[Pixels], check: Callable[[], None] = lambda: None, eyes: vision.Eyes = vision.shared
+) -> Judged:
+    """A GAN's samples beside the pictures that it learned from. Raises what `check` raises, which is asked all the time."""
+    generator = networks.generator(gan.plan).eval()
+    gan.into(generator)
+    heeding = Heeding(eyes, check)
+    some = np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).round().astype(int)
+    made = networks.samples(generator, len(some), check=check)
+    found = quality([pictures[at] for at in some], made, heeding)
+    made = made[:NEAREST]
+    among = _alike(made, pictures)
+    like = nearest(made, [pictures[at] for at in among], heeding)
+    return Judged(found, made, [(int(among[at]), far) for at, far in like])
+
+
+def _alike(made: Sequence[Pixels], pictures: Sequence[Pixels]) -> NDArray[np.intp]:
+    """Of very many pictures those that are most like any of the samples, at 16 pixels: only these are looked at closely."""
+    if len(pictures) <= AMONG:
+        return np.arange(len(pictures))
+    one, other = (_small(each) for each in (made, pictures))
+    closest = torch.cdist(one, other).topk(AMONG // len(made), largest=False).indices
+    return np.unique(closest.numpy())
+
+
+def _small(pictures: Sequence[Pixels]) -> Tensor:
+    shrunk = [np.asarray(Image.fromarray(each).resize((LOOKED, LOOKED), Image.Resampling.BOX)) for each in pictures]
+    return torch.from_numpy(np.stack(shrunk)).float().flatten(1)
+
+
+def quality(real: Sequence[Pixels], made: Sequence[Pixels], eyes: vision.Eyes | Heeding = vision.shared) -> Quality:
     """Samples held against pictures that they should be like, at least `NEIGHBOURS` + 1 of each."""
     one, other = (torch.from_numpy(eyes.features(each)) for each in (real, made))
     share = precision_recall(one, other)
@@ -83,7 +144,7 @@ def _among(some: Tensor, others: Tensor, neighbours: int) -> float:
 
 
 def nearest(
-    made: Sequence[Pixels], pictures: Sequence[Pixels], eyes: vision.Eyes = vision.shared
+    made: Sequence[Pixels], pictures: Sequence[Pixels], eyes: vision.Eyes | Heeding = vision.shared
 ) -> list[tuple[int, float]]:
     """Which picture each sample is most like, and how far it is from it, in the mean distance of two pictures: near 0 it is a copy."""
     known = torch.from_numpy(eyes.features(pictures))

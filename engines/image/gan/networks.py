@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,23 @@ def discriminator(plan: Plan, eyes: vision.Eyes) -> Discriminator:
     return made
 
 
+@torch.no_grad()
+def blend(averaged: Generator, new: Generator, share: float) -> None:
+    """Moves averaged weights towards new ones: 0 leaves them, 1 takes the new ones. What is no weight but a count is taken."""
+    for mine, fresh in zip(averaged.state_dict().values(), new.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(fresh, share)
+        else:
+            mine.copy_(fresh)
+
+
 @torch.inference_mode()
-def samples(generator: Generator, count: int, seed: int = 1) -> list[Pixels]:
-    """What it makes of latents drawn by chance, untruncated: (size, size, 3) each."""
+def samples(generator: Generator, count: int, seed: int = 1, check: Callable[[], None] = lambda: None) -> list[Pixels]:
+    """What it makes of latents drawn by chance, untruncated: (size, size, 3) each. `check` is asked in between."""
     chance, found = torch.Generator().manual_seed(seed), []
     latents = torch.randn(count, generator.latent, generator=chance)
     for part in torch.split(latents.to(next(generator.parameters()).device), TOGETHER):
+        check()
         made = generator(generator.styles(part)[:, None].expand(-1, generator.layers, -1), chance)
         found += list(plain(made.add(1).div(2).clamp(0, 1)))
     return found

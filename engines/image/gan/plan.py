@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...api import option
+from ...api import EngineError, option
 
+LEAST = 30  # different pictures to learn from
 SIZES = ("64", "128")
 NETWORKS = ("stylegan2", "fastgan")
 LOSSES = ("hinge", "non-saturating", "minimax")
 JUDGES = ("vgg", "own")
 AUGMENTS = ("colour,translation,cutout", "translation,cutout", "translation", "none")
+
+
+def check_count(different: int) -> None:
+    """Raises `EngineError` where there are too few different pictures."""
+    if different < LEAST:
+        raise EngineError(
+            "There are {count} different pictures; a GAN learns from {least} at least.",
+            "Add more pictures of the kind.",
+            count=different,
+            least=LEAST,
+        )
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,13 @@ class Plan:
     )
     r1: float = option(
         0.05, low=0, high=100, step=0.01, help="How much the discriminator is smoothed around real pictures."
+    )
+    spread: float = option(
+        4.0,
+        low=0,
+        high=100,
+        step=0.5,
+        help="How strongly samples are made to differ as your pictures do; 0 leaves that to the game.",
     )
     freeze: int = option(0, low=0, high=4, step=1, help="How many lower layers of the discriminator stay as they were.")
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import GROUP, Check, Conv, Linear, Modulated, ToRgb, active, larger, smaller, spread_out, watched
+from .spread import SUMMED_UP, summed_up
 
 LATENT = 128  # numbers of z and of w
 MAPPED, MAPPING_PACE = 2, 0.01  # layers of the mapping network, and how fast it learns beside the rest
@@ -135,6 +136,10 @@ class Discriminator(nn.Module):
                 x = watched(block(x), check)
         x = active(self.last(spread_out(x, GROUP)))
         return cast(Tensor, self.verdict(active(self.judged(x.float().flatten(1))))[:, 0])
+
+    def summary(self, looks: tuple[Tensor, ...]) -> Tensor:
+        """A picture in few numbers: (N, F)."""
+        return summed_up(looks[0], SUMMED_UP)
 
     def teaches(self, looks: tuple[Tensor, ...], dtype: torch.dtype = torch.float32) -> float:
         """It learns nothing beside its verdict."""

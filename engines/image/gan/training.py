@@ -30,13 +30,13 @@ from ...device import Choice
 from ...unfinished import Stopped
 from . import ganfile, networks, watching
 from .augment import augmented
-from .events import Event, Log, Paused, Samples, Step, Trained, Warned
+from .events import Event, Finding, Log, Paused, Point, Samples, Step, Trained, Warned
 from .losses import GAMES, r1, value
-from .plan import Plan
+from .plan import Plan, check_count
+from .spread import Spread
 
 Bytes = NDArray[np.uint8]
 
-LEAST = 30  # different pictures to learn from
 MIXED = 0.9  # of the pictures have the styles of two latents (Karras et al. 2019)
 FASTER = 2.0  # how much faster the discriminator learns (Heusel et al. 2017, "two time-scale update rule")
 PENALISED = 16  # steps from one R1 to the next
@@ -78,14 +78,7 @@ def train(
 
 def check_pictures(pictures: Bytes) -> None:
     """Raises `EngineError` where there are too few, or too few different ones."""
-    different = len({hashlib.sha256(each.tobytes()).digest() for each in pictures})
-    if different < LEAST:
-        raise EngineError(
-            "There are {count} different pictures; a GAN learns from {least} at least.",
-            "Add more pictures of the kind.",
-            count=different,
-            least=LEAST,
-        )
+    check_count(len({hashlib.sha256(each.tobytes()).digest() for each in pictures}))
 
 
 class Training:
@@ -122,7 +115,7 @@ class Training:
         }
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.fixed = torch.randn(GRID * GRID, self.generator.latent, generator=torch.Generator().manual_seed(plan.seed))
-        self.watch = watching.Watch(pictures)
+        self.watch, self.spread = watching.Watch(pictures), Spread()
         self._recent: list[Step] = []
         self._before = self.chance.get_state()  # as it was before the step
         self._shown = np.zeros((8, 8, 3), np.uint8)  # the last grid of samples
@@ -130,6 +123,10 @@ class Training:
         self._framed = -math.inf
 
     def run(self) -> Iterator[Event]:
+        """What happens. The time in which nobody asks for more is not the training's."""
+        return unfinished.rested(self._run(), self._rest)
+
+    def _run(self) -> Iterator[Event]:
         self._check()
         self._go_on()
         while self.log.step < self.plan.steps and self._share() < 1 and not self.log.stopped:
@@ -174,13 +171,13 @@ class Training:
         for each in self.judging:
             each.requires_grad_(False)
         looks = self._look(made)
+        with torch.no_grad():
+            real_looks = self._look(self._real(side, self.plan.batch))
         wants = self.game.generator(self._judge(looks))
         for each in self.judging:
             each.requires_grad_(True)
-        if not self._gradient("generator", wants):
+        if not self._gradient("generator", wants + self._unlike(looks, real_looks)):
             return None
-        with torch.no_grad():
-            real_looks = self._look(self._real(side, self.plan.batch))
         penalised = self.plan.r1 > 0 and self.log.step % PENALISED == 0
         real_looks = tuple(each.detach().requires_grad_(penalised) for each in real_looks)
         real, fake = self._judge(real_looks), self._judge(tuple(each.detach() for each in looks))
@@ -193,6 +190,7 @@ class Training:
         for optimizer in self.optimizers.values():
             optimizer.step()
         self._average()
+        self.spread.keep()
         self.log.step += 1
         self.log.pictures += self.plan.batch
         return self._told(real.detach(), fake.detach(), float(told.detach()), float(wants.detach()), began)
@@ -223,6 +221,12 @@ class Training:
         )
         return looks
 
+    def _unlike(self, looks: tuple[Tensor, ...], real: tuple[Tensor, ...]) -> Tensor | float:
+        """What the generator pays for samples that are spread unlike the pictures."""
+        if not self.plan.spread:
+            return 0.0
+        return self.plan.spread * self.spread(self.discriminator.summary(looks), self.discriminator.summary(real))
+
     def _judge(self, looks: tuple[Tensor, ...]) -> Tensor:
         verdict: Tensor = self.discriminator(looks, self.choice.torch_dtype, self._check)
         return verdict
@@ -238,15 +242,9 @@ class Training:
             self.log.stopped = f"At step {self.log.step + 1} the loss of the {who} was no number."
         return fine
 
-    @torch.no_grad()
     def _average(self) -> None:
         half = min(AVERAGED, max(self.plan.batch, RISES * self.log.pictures))
-        fresh = 1 - 0.5 ** (self.plan.batch / half)
-        for mine, new in zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(new, fresh)
-            else:
-                mine.copy_(new)
+        networks.blend(self.averaged, self.generator, 1 - 0.5 ** (self.plan.batch / half))
 
     # ── What is told ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,6 +271,7 @@ class Training:
             points = [asdict(each) for each in self._recent]
             self.log.curve.append({key: sum(each[key] for each in points) / TOLD for key in points[0]})
             self._recent = []
+            yield Point(self.log.curve[-1])
             yield from self._warn(self.watch.verdicts([point["right"] for point in self.log.curve]))
 
     def _frame(self) -> Iterator[Event]:
@@ -285,21 +284,22 @@ class Training:
         yield Samples(self.log.step, file, pixels)
         yield from self._warn(self.watch.samples(made) if self.log.step > EARLY else None)
 
-    def _warn(self, found: watching.Finding | None) -> Iterator[Event]:
+    def _warn(self, found: Finding | None) -> Iterator[Event]:
         if found is not None:
-            self.log.warned.append(f"Step {self.log.step}: {found}")
-            yield Warned(self.log.step, found.message, found.remedy, found.values)
+            warned = Warned(**asdict(found), step=self.log.step)
+            self.log.warned.append(asdict(warned))
+            yield warned
 
     @property
     def frames(self) -> Path:
         """Where the sample grids are kept, by step."""
-        return self.out.parent / f"{self.name}.samples"
+        return ganfile.samples_of(self.out)
 
     def _end(self) -> Iterator[Event]:
         if self.log.stopped:
             why, seconds = self.log.stopped, self._seconds()
             if not self._restore():
-                raise EngineError("{why} Nothing was learned by then.", "Choose a smaller --learning-rate.", why=why)
+                raise EngineError("{why} Nothing was learned by then.", "Choose a smaller learning rate.", why=why)
             self.log.stopped, self.log.seconds = why, seconds
         yield from self._frame()
         facts = self._write(self._shown)
@@ -321,7 +321,7 @@ class Training:
             "pictures": log.pictures,
             "seconds": round(self._seconds(), 1),
             "stopped": log.stopped,
-            "warned": log.warned,
+            "warned": [f"Step {each['step']}: {Warned(**each)}" for each in log.warned],
             "curve": [{key: round(each, 4) for key, each in point.items()} for point in log.curve[::few]],
             "device": self.choice.device,
             "dtype": self.choice.dtype,
@@ -332,6 +332,9 @@ class Training:
     def _check(self) -> None:
         if self.cancelled():
             raise Stopped
+
+    def _rest(self, seconds: float) -> None:
+        self._started, self._kept, self._framed = (each + seconds for each in (self._started, self._kept, self._framed))
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
@@ -357,7 +360,7 @@ class Training:
         for who, optimizer in self.optimizers.items():
             for at, state in optimizer.state_dict()["state"].items():
                 found |= {f"adam.{who}.{at}.{key}": each for key, each in state.items()}
-        return {**found, "chance": self.chance.get_state()}
+        return {**found, **self.spread.tensors(), "chance": self.chance.get_state()}
 
     def _keep(self) -> None:
         self.log.seconds, self._kept = self._seconds(), time.perf_counter()
@@ -390,6 +393,7 @@ class Training:
                     _, _, at, key = name.split(".")
                     moments.setdefault(int(at), {})[key] = each
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self.spread.restore(tensors)
         self.chance.set_state(tensors["chance"])
         self._before = tensors["chance"]
         self._started = time.perf_counter() - self.log.seconds

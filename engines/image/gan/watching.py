@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,20 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from .events import Finding
+
 SURE, POINTS = 0.98, 5  # right verdicts at which the discriminator has won, and points of the curve in a row
 ALIKE = 0.35  # how different samples are, of how different pictures are: below that they collapse
 LOOKED = 16  # pixels at which they are compared
 COMPARED = 200  # pictures
-
-
-@dataclass(frozen=True)
-class Finding:
-    message: str
-    remedy: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".format(**self.values)
 
 
 class Watch:
@@ -39,29 +29,29 @@ class Watch:
     def verdicts(self, right: Sequence[float]) -> Finding | None:
         """`right` is the share of right verdicts, point by point."""
         last = right[-POINTS:]
-        return self._once(
-            "verdicts",
-            len(last) == POINTS and min(last) > SURE,
+        found = Finding(
             "The discriminator wins: {right:.0%} of its verdicts are right, so the generator learns little.",
-            "Raise --r1, lower --learning-rate, or add pictures.",
-            right=last[-1],
+            "Begin again with more {r1}, less {learning_rate}, or more pictures.",
+            ("r1", "learning_rate"),
+            {"right": last[-1] if last else 0.0},
         )
+        return self._once("verdicts", len(last) == POINTS and min(last) > SURE, found)
 
     def samples(self, made: Tensor) -> Finding | None:
         """`made`: (N, 3, side, side) in 0-1."""
         share = differences(made) / self.usual
-        return self._once(
-            "samples",
-            share < ALIKE,
+        found = Finding(
             "The samples collapse: they differ {share:.0%} as much as your pictures do.",
-            "If it lasts, begin again with more --augment, a higher --r1, or another --seed.",
-            share=share,
+            "If it lasts, begin again with more {spread}, more {augment}, or another {seed}.",
+            ("spread", "augment", "seed"),
+            {"share": share},
         )
+        return self._once("samples", share < ALIKE, found)
 
-    def _once(self, what: str, wrong: bool, message: str, remedy: str, **values: Any) -> Finding | None:
+    def _once(self, what: str, wrong: bool, found: Finding) -> Finding | None:
         known = what in self._said
         (self._said.add if wrong else self._said.discard)(what)
-        return Finding(message, remedy, values) if wrong and not known else None
+        return found if wrong and not known else None
 
 
 def differences(pictures: Tensor) -> float:
