@@ -40,7 +40,11 @@ def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str,
         next=view["next"],
         pictures=known,
         kept=[{"ref": f"sha256:{sha}", **facts} for sha, facts in kept.items()],
-        engines=[painter(scene, info) for info in scene.engines.values() if info.mode == "image" and not {*info.needs} - {"styles"}],
+        engines=[
+            painter(scene, info)
+            for info in scene.engines.values()
+            if info.mode == "image" and not {*info.needs} - {"styles"}
+        ],
         born=born(view),
         ways=view["ways"],
         most_parents=MOST_PARENTS,
@@ -61,7 +65,7 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         "options": options(scene, info),
         "draws": "sketch" in info.needs_one,
         "breeds": breeds(info),
-        "files": bool(info.file_styles),
+        "files": bool(info.file_styles and not info.styles),  # a painter of one's own goes into a mix by brief alone
         "side": info.side,
         "most": info.most,
         "weights": [kind for kind in PARENTS if kind in info.weights],
