@@ -14,7 +14,7 @@ from typer.exceptions import Abort, TyperException
 from engines.api import UserError
 from engines.language import EMBEDDED, VARIABLE
 
-from . import __version__, gans, measuring, terminal, textmodel, training, translation
+from . import __version__, gans, measuring, painters, terminal, textmodel, training, translation
 from .events import StudioError
 from .terminal import Json, Stop, asking, console, fail, print_json
 
@@ -305,41 +305,6 @@ def lora(
         training.show(facts, out)
 
 
-@train.command(short_help="Teach a painter to paint under lines.")
-def painter(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the painter and for what it needs to go on.")],
-    before: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="A painter to go on with, such as engines/image/painter.safetensors."
-        ),
-    ] = None,
-    minutes: Annotated[float, training.setting("minutes", "image")] = training.default("minutes", "image"),
-    small: Annotated[float, training.setting("small", "image")] = training.default("small", "image"),
-    large: Annotated[float, training.setting("large", "image")] = training.default("large", "image"),
-    batch_small: Annotated[int, training.setting("batch_small", "image")] = training.default("batch_small", "image"),
-    batch: Annotated[int, training.setting("batch", "image")] = training.default("batch", "image"),
-    seed: Annotated[int, training.setting("seed", "image")] = training.default("seed", "image"),
-    learned: Annotated[float, training.setting("learned", "image")] = training.default("learned", "image"),
-    as_json: Json = False,
-) -> None:
-    """Trains the painter from emoji of three houses, which npm fetches (11 MB). Ctrl-C stops; the same command goes on."""
-    given = {
-        "minutes": minutes,
-        "small": small,
-        "large": large,
-        "batch_small": batch_small,
-        "batch": batch,
-        "seed": seed,
-        "learned": learned,
-    }
-    facts = training.painter(out, before, given)
-    if as_json:
-        print_json(facts)
-    else:
-        console.print(f"{facts['steps']} steps, {facts['pictures']} pictures. The painter is in {out}.", soft_wrap=True)
-
-
 @train.command(short_help="Teach the bank a style from one picture.")
 def style(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture whose style it learns.")],
@@ -391,4 +356,5 @@ def style(
         training.show_style(facts)
 
 
+train.command(short_help="Teach a painter to paint under lines, or in your own way.")(painters.painter)
 train.command(short_help="Train a GAN on your own pictures.")(gans.gan)

@@ -35,7 +35,7 @@ FLOORS = [
     {"bench", "terminal"},
     {"textmodel"},
     {"measuring", "server", "training"},
-    {"gans", "translation"},
+    {"gans", "painters", "translation"},
     {"cli"},
     {"__main__"},
 ]
@@ -65,6 +65,7 @@ MODELS_ALLOWED = {
     "server",
     "training",
     "gans",
+    "painters",
     "translation",
     "textmodel",
     "config",

@@ -83,6 +83,7 @@ PAINTER = EngineInfo(
     options=PainterOptions,
     needs_one=("prompt", "sketch"),
     styles=PAINTED_STYLES,
+    file_styles="painter",
     models=("outlines", "minilm-l6-v2", "hed-vgg16"),
     random=True,
 )

@@ -52,6 +52,7 @@ class Course:
     words: Tensor  # (C, 1 + MIXES + colours, 384): the name, keywords, and the name in each of the basic colours
     clusters: Tensor  # (N, 3, 3) OKLab colours of each picture, most used first
     shares: Tensor  # (N, 3) and how much of it they cover
+    inks: Tensor | None = None  # (N, 128, 128) darkness in 0-1: sketches that came with the pictures
 
     def pick(self, count: int, held_out: bool, chance: torch.Generator) -> Tensor:
         """Pictures by chance, each concept as often as any other."""
@@ -116,9 +117,12 @@ def lesson(course: Course, which: Tensor, side: int, chance: torch.Generator, pl
     count = len(which)
     pictures = torch.from_numpy(course.drawn.pictures[which.numpy()]).float().div_(255).movedim(-1, 1)
     pictures = shrunk(pictures, side)
+    own = None if course.inks is None else functional.adaptive_avg_pool2d(course.inks[which], side)
     if not plain:
-        pictures = bent(pictures, chance)
-    ink = drawn_by_hand(pictures, chance, plain)
+        pictures, own = bent(pictures, chance, own)
+    ink = drawn_by_hand(pictures, chance, plain) if own is None or not plain else own
+    if own is not None and not plain:  # half of them keep the sketch that they came with
+        ink = torch.where((torch.rand(count, generator=chance) < 0.5)[:, None, None], own, ink)
     palette = course.clusters[which]
     main = colour.nearest(palette[:, 0])
     if not plain:
@@ -142,8 +146,8 @@ def shrunk(pictures: Tensor, side: int) -> Tensor:
 # ── Shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def bent(pictures: Tensor, chance: torch.Generator) -> Tensor:
-    """Mirrored, turned, scaled, moved and bent."""
+def bent(pictures: Tensor, chance: torch.Generator, inks: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """Mirrored, turned, scaled, moved and bent, and sketches with them."""
     count = len(pictures)
     angle, scale = _between(count, -0.2, 0.2, chance), _between(count, 0.95, 1.35, chance)
     stretch = _between(count, 0.9, 1.1, chance)
@@ -161,7 +165,10 @@ def bent(pictures: Tensor, chance: torch.Generator) -> Tensor:
     grid = functional.affine_grid(rows, list(pictures.shape), align_corners=False)
     grid = grid + _waves(count, pictures.shape[2], 0.04, chance)
     both = functional.grid_sample(torch.cat((pictures[:, :3] * alpha, alpha), 1), grid, align_corners=False)
-    return torch.cat((both[:, :3] / both[:, 3:].clamp(min=1e-4), both[:, 3:]), 1).clamp_(0, 1)
+    made = torch.cat((both[:, :3] / both[:, 3:].clamp(min=1e-4), both[:, 3:]), 1).clamp_(0, 1)
+    if inks is None:
+        return made, None
+    return made, functional.grid_sample(inks[:, None], grid, align_corners=False)[:, 0].clamp_(0, 1)
 
 
 def _waves(count: int, side: int, most: float, chance: torch.Generator, cells: int = 4) -> Tensor:

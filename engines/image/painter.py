@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import threading
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import safe_open
 from torch import Tensor
 
 from .. import device, embed, store
@@ -33,6 +30,7 @@ from . import (
     drawing,
     layout,
     lines,
+    painterfile,
     painting,
     search,
     sketches,
@@ -41,8 +39,11 @@ from . import (
 from .drawing import Box, Drawing
 from .looks import looks
 from .network import CODE, PALETTE, STYLES, WORDS, Condition, Generator
+from .painterfile import WEIGHTS, Painters, facts, load
 
-WEIGHTS = Path(__file__).with_name("painter.safetensors")
+__all__ = ["WEIGHTS", "Painter", "facts", "load"]
+
+NONE: Mapping[str, float] = {}
 SIDE = 128  # pixels of the square that a thing is painted in
 SPREAD = 1.5  # standard deviation of the codes that are drawn; it learned with 1, and its seeds then differ less than an artist's would
 OWN = 0.45  # how far each thing's code strays from the picture's
@@ -85,18 +86,19 @@ class Painter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._generator: Generator | None = None
+        self._painters = Painters()
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
 
     def models(self) -> dict[str, str]:
         return {"painter": file_sha256(WEIGHTS)} | {name: store.sha256(name) for name in self.info.models}
 
     def generator(self) -> Generator:
-        """The network, loaded on first use, batch normalisation folded into its convolutions."""
-        with self._lock:
-            if self._generator is None:
-                self._generator = load(WEIGHTS)
-            return self._generator
+        """Our network, loaded on first use, batch normalisation folded into its convolutions."""
+        return self._painters.of({})
+
+    def style(self, data: bytes, name: str = "") -> painterfile.Own:
+        """The painter of a file's bytes, which may be one of a mix of styles. Raises `EngineError` where it is none."""
+        return painterfile.read(data, name)
 
     # ── The contract ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,6 +165,7 @@ class Painter:
     def paint(self, brief: Brief, seed: int, pictures: Pictures, size: int) -> Pixels:
         """(H, W, 4) RGBA, `size` on the long side. The brief has all knobs set."""
         options = PainterOptions(**brief.options)
+        self._painters.of(brief.styles, pictures.data)  # read while there is somebody who has it
         return self._finished(self.scene(brief, options, seed, pictures), brief, options, seed, size)
 
     def _finished(self, scene: Scene, brief: Brief, options: PainterOptions, seed: int, size: int) -> Pixels:
@@ -222,20 +225,20 @@ class Painter:
         given = condition(scene, brief, options, seed)
         wordless = replace(given, words=given.words * 0)
         if options.guidance == 0:
-            return self.raw(seen, wordless)
-        made = self.raw(seen, given)
+            return self.raw(seen, wordless, brief.styles)
+        made = self.raw(seen, given, brief.styles)
         if options.guidance == 1:
             return made
-        without = self.raw(seen, wordless)
+        without = self.raw(seen, wordless, brief.styles)
         return (without + options.guidance * (made - without)).clamp(0, 1)
 
-    def raw(self, seen: Tensor, given: Condition) -> Tensor:
+    def raw(self, seen: Tensor, given: Condition, styles: Mapping[str, float] = NONE) -> Tensor:
         """What the network itself makes, on the chosen device: (N, 3, S, S) and N conditions -> (N, 4, S, S), float32 in 0-1."""
         chosen = device.choose()
         parts = (given.words, given.style, given.palette, given.code)
         moved = Condition(*(part.to(chosen.device, chosen.torch_dtype) for part in parts))
         planes = seen.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)
-        made: Tensor = self.generator()(planes, moved)
+        made: Tensor = self._painters.of(styles)(planes, moved)
         return made.float().cpu()
 
 
@@ -258,8 +261,11 @@ def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) ->
     """What each thing is painted from, besides its lines."""
     count = len(scene.works)
     said = torch.stack([meaning(work.words) for work in scene.works])
-    weights = [brief.styles.get(name, 0.0) for name in PAINTED_STYLES] if brief.styles else [1.0] + [0.0] * (STYLES - 1)
-    style = torch.tensor(weights).expand(count, STYLES)
+    named = torch.tensor(
+        [brief.styles.get(name, 0.0) for name in PAINTED_STYLES]
+    )  # the rest of a mix are painters of their own
+    shares = named / named.sum() if named.any() else torch.eye(STYLES)[0]
+    style = shares.expand(count, STYLES)
     chance = torch.Generator().manual_seed(seed)
     code = codes(1, chance)[0]
     code[0] += options.mood
@@ -367,23 +373,3 @@ def drawn(made: Drawing, prompt: str = "") -> Scene:
 
 def _inker(lines_of: Sequence[drawing.Points], square: Box) -> Callable[[int, int], Plane]:
     return lambda height, width: drawing.inked(lines_of, (height, width), square, PLAIN_LINE / square[2])
-
-
-# ── Weights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def load(file: Path) -> Generator:
-    """The generator from its file, ready to paint on the chosen device."""
-    chosen = device.choose()
-    with safe_open(file, "pt") as found:
-        tensors = {name: found.get_tensor(name).float() for name in found.keys()}  # noqa: SIM118 - no mapping
-    generator = Generator()
-    generator.load_state_dict(tensors, strict=False)
-    generator.eval().fold()
-    return generator.to(chosen.device, chosen.torch_dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def facts(file: Path = WEIGHTS) -> dict[str, object]:
-    """What the file says of its training."""
-    with safe_open(file, "pt") as found:
-        return dict(json.loads(found.metadata()["training"]))

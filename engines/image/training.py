@@ -28,6 +28,7 @@ from ..errors import EngineError
 from . import lessons, losses
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
+from .painterfile import ENCODER
 from .plan import Plan
 
 RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 1e-3  # of the generator while it copies, and of both after
@@ -48,7 +49,6 @@ WORDS = 0.5  # and, in that, of the words' part
 RENAMED = 0.5  # of the pictures that are painted freely: those that are told another colour
 FITTED = 2400  # pictures by which styles are learned
 LEARNS_TO_SEE = 0.1  # the share of its time in which the discriminator comes to be trusted
-ENCODER = "encoder."  # how its tensors' names begin in the file
 TOLD_EVERY, KEPT_EVERY = 25, 300.0  # steps, seconds
 
 
@@ -65,6 +65,8 @@ class Log:
 class Training:
     """One painter in the making. Its state lies in `folder`, from which it goes on."""
 
+    style_cost = STYLE
+
     def __init__(self, course: Course, plan: Plan, folder: Path, eyes: vision.Eyes = vision.shared) -> None:
         torch.manual_seed(plan.seed)
         self.course, self.plan, self.folder, self.log = course, plan, folder, Log()
@@ -72,19 +74,22 @@ class Training:
         self.generator, self.encoder = Generator().to(**form), Encoder().to(**form)
         self.discriminator, self.gaze = Discriminator().to(**form), losses.Gaze(eyes).eval()
         self.averaged = copy.deepcopy(self.generator).eval()
-        told = list(self.generator.condition.parameters())
-        rest = [part for name, part in self.generator.named_parameters() if not name.startswith("condition.")]
-        groups: list[dict[str, Any]] = [
-            {"params": [*rest, *self.encoder.parameters()]},
-            {"params": told, "times": TOLD_FASTER},
-        ]
-        self.painting = torch.optim.AdamW(groups, RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.painting = torch.optim.AdamW(self._learners(), RATE, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judging = torch.optim.Adam(self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.0, 0.99))
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.before: dict[str, Tensor] = {}  # the painter that it went on from
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").is_file():
             self._restore()
+
+    def _learners(self) -> list[dict[str, Any]]:
+        """What learns beside the discriminator, for the optimizer; `times` is how much faster, against the discriminator."""
+        told = list(self.generator.condition.parameters())
+        rest = [part for name, part in self.generator.named_parameters() if not name.startswith("condition.")]
+        return [{"params": [*rest, *self.encoder.parameters()]}, {"params": told, "times": TOLD_FASTER}]
+
+    def _lesson(self, which: Tensor, side: int) -> Lesson:
+        return lessons.lesson(self.course, which, side, self.chance)
 
     def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[dict[str, float]]:
         """Trains to the end of the plan, or until cancelled, and tells its losses now and then."""
@@ -117,7 +122,7 @@ class Training:
         small, against = share < plan.small, share >= plan.small + plan.large
         side, batch = (64, plan.batch_small) if small else (128, plan.batch)
         which = self.course.pick(batch, False, self.chance)
-        lesson = lessons.lesson(self.course, which, side, self.chance)
+        lesson = self._lesson(which, side)
         self._set_rate(share, against)
         self.log.pictures += batch
         told = self._against(lesson, share) if against else self._copy(lesson)
@@ -171,7 +176,7 @@ class Training:
         alike = losses.alike(free_looks, usual)
         off = losses.off_colour(made, seen, given)
         loss = COPYING * (close + CODE_COST * nats) + LOOKS * near + READ_BACK * read_back
-        loss = loss + MODES * alike + COLOUR * off + STYLE * wrong - self._trust(share) * passed
+        loss = loss + MODES * alike + COLOUR * off + self.style_cost * wrong - self._trust(share) * passed
         loss.backward()  # type: ignore[no-untyped-call]
         self._stepped(self.painting)
         told = self._judge(lesson, real, [layer.detach() for layer in looks], seen, given)

@@ -362,7 +362,7 @@ def taught(course: Any, steps: int) -> nn.Module:
         for _ in range(steps):
             which = course.pick(BATCH, False, chance)
             pictures = torch.from_numpy(course.drawn.pictures[which.numpy()]).float().div(255).movedim(-1, 1)
-            bent, palette = lessons.bent(lessons.shrunk(pictures, 64), chance), course.clusters[which]
+            bent, palette = lessons.bent(lessons.shrunk(pictures, 64), chance)[0], course.clusters[which]
             recoloured, *_ = lessons.recoloured(bent, palette, colour.nearest(palette[:, 0]), chance)
             seen = network(looked_at(recoloured))
             loss = functional.cross_entropy(seen, torch.from_numpy(course.drawn.style)[which], label_smoothing=0.05)

@@ -64,7 +64,7 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         "options": options(scene, info),
         "draws": "sketch" in info.needs_one,
         "breeds": breeds(info),
-        "files": bool(info.file_styles),
+        "files": bool(info.file_styles and not info.styles),  # a painter of one's own goes into a mix by brief alone
         "side": info.side,
         "most": info.most,
         "weights": [kind for kind in PARENTS if kind in info.weights],

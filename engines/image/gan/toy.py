@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -94,10 +94,11 @@ class Network(nn.Module):
     def __init__(self, into: int, hidden: int, out: int, chance: torch.Generator) -> None:
         super().__init__()
         sizes = (into, hidden, hidden, out)
-        self.layers = nn.ModuleList(nn.Linear(one, other) for one, other in pairwise(sizes))
-        for layer in self.layers:
+        linear = [nn.Linear(one, other) for one, other in pairwise(sizes)]
+        for layer in linear:
             nn.init.xavier_uniform_(layer.weight, generator=chance)
             nn.init.zeros_(layer.bias)
+        self.layers = nn.ModuleList(linear)
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
@@ -137,7 +138,7 @@ class Toy:
         self._chance = torch.Generator().manual_seed(options.seed)
         self._g = Network(options.dimensions, options.hidden, 2, self._chance)
         with torch.no_grad():  # samples begin as a clump in the middle, so that there is something to see through
-            self._g.layers[-1].weight.mul_(CLUMP)
+            cast(nn.Linear, self._g.layers[-1]).weight.mul_(CLUMP)
         self._d = Network(2, options.hidden, 1, self._chance)
         self._learn_g = learner(self._g, options.rate_g)
         self._learn_d = learner(self._d, options.rate_d)
