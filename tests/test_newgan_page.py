@@ -9,6 +9,7 @@ import pytest
 from banks import picture as stripes
 from playwright.sync_api import Page, Route, expect
 from test_gan_training import drawn
+from test_newstyle import until
 from visitors import PHONE, session_of
 
 from engines import store
@@ -114,7 +115,8 @@ def test_what_was_learned_is_judged_kept_and_bred_with(visit, running):
     expect(sheet(page).locator(".screen img")).to_be_visible()
     sheet(page).get_by_role("button", name="Breed with it").click()
     session = session_of(page, running)
-    page.wait_for_function("Duet.value('round').tiles.length > 0 && !Duet.value('round').busy")
+    expect(page.locator(".duet-round h2")).to_have_text("Round 2")
+    until(lambda: session.state().rounds[1].status != "running")
     made = max(session.state().rounds.values(), key=lambda each: each.number)
     assert (made.brief.engine, made.status) == ("gan", "done")
 
