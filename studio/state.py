@@ -309,14 +309,8 @@ def _apply(state: State, number: int, event: AnyEvent) -> None:
         case Kept() | Shelved() | Named():
             _keep(state, number, event)
         case Proposed():
-            state.rounds[event.round] = Round(
-                number=event.round,
-                event=number,
-                parent=event.parent,
-                brief=event.brief,
-                proposals=event.proposals,
-                at=event.at,
-            )
+            facts = {name: getattr(event, name) for name in ("parent", "brief", "proposals", "at")}
+            state.rounds[event.round] = Round(number=event.round, event=number, **facts)
             state.stand(event.brief.mode, event.parent, open=event.round)
             state.acts.append(number)
         case Made() if event.round in state.rounds:
