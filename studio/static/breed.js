@@ -142,11 +142,11 @@
   }
 
   function mine(value) { // the artist's own pictures, to choose a parent from
-    const text = value.text, own = Object.keys(value.pictures).filter(ref => !parents().includes(ref)).slice(-SOME).reverse();
+    const text = value.text, pictures = form().pictures(), own = Object.keys(pictures).filter(ref => !parents().includes(ref)).slice(-SOME).reverse();
     return h('details.add-parent', { open: choosing, data: { key: 'add-parent', toggle: 'choosing' } }, h('summary', {}, icon('plus'), text.parent_add),
       h('div.own', { role: 'group', 'aria-label': text.parent_mine },
         h('label.thumb.add', { title: text.parent_file }, icon('image'), h('input', { type: 'file', accept: 'image/*', 'aria-label': text.parent_file, data: { change: 'parentFile' } })),
-        own.map(ref => h('button.thumb', { type: 'button', title: value.pictures[ref].name, 'aria-label': value.pictures[ref].name, data: { click: 'parentMine', ref, key: `mine-${ref}` } }, h('img', { src: address(ref, 96), alt: '' })))));
+        own.map(ref => h('button.thumb', { type: 'button', title: pictures[ref].name, 'aria-label': pictures[ref].name, data: { click: 'parentMine', ref, key: `mine-${ref}` } }, h('img', { src: address(ref, 96), alt: '' })))));
   }
 
   function family(value) {

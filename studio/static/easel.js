@@ -259,7 +259,7 @@
   }
 
   Duet.easelForm = { // what breeding borrows
-    value, engine, ask, upload, ready, change, turn, asked, slot: line, draft: () => draft, known: ref => known(ref),
+    value, engine, ask, upload, ready, change, turn, asked, slot: line, draft: () => draft, known: ref => known(ref), pictures: () => ({ ...value().pictures, ...extra }), // those that came since the last answer, too
     world: () => Object.keys(draft.mixes[draft.engine])[0] || draft.engine, // whose pictures are made: a GAN's by its file, else the engine's
     set(name, to) { set(name, to); change(false); },
   };
