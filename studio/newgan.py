@@ -23,7 +23,7 @@ from .trainings import Now
 EYES = "hed-vgg16"
 LARGEST = 128  # pixels: what is kept of a picture
 PAIRS = 12  # samples that are shown beside the picture that they are most like: those that are closest
-SHIPPED = "shipped"  # as a base: the GAN that comes with the studio, if any
+SHIPPED = "shipped"  # as a base: the GAN that comes with the studio
 FIRST = ("minutes", "size", "network", "learning_rate", "mirror", "loss")  # settings that are not under More
 
 
@@ -96,7 +96,7 @@ class NewGans(FromPictures[NewGan]):
         """The GANs that one may begin from: `ref` and `name`, which is empty for the one that comes with the studio."""
         kept = session.state().kept
         mine = [{"ref": f"sha256:{sha}", "name": each.name} for sha, each in kept.items() if each.what == "gan"]
-        return [{"ref": SHIPPED, "name": ""}] * shipped().is_file() + mine
+        return [{"ref": SHIPPED, "name": ""}, *mine]
 
     def recall(self, task: NewGan) -> None:
         from engines.image.gan import ganfile
@@ -159,17 +159,10 @@ class NewGans(FromPictures[NewGan]):
         """The GAN to begin from. Raises `UserError` where there is none."""
         from engines.image.gan import ganfile
 
-        if ref == SHIPPED and shipped().is_file():
-            return ganfile.load(shipped().read_bytes(), shipped().name)
+        if ref == SHIPPED:
+            return ganfile.base()
         kept = session.state().kept.get(ref.removeprefix("sha256:"))
         return ganfile.load(session.files.data(f"sha256:{session.blob(ref).name}"), kept.name if kept else "The GAN")
-
-
-def shipped() -> Path:
-    """Where a GAN to begin from would lie that comes with the studio."""
-    from engines import image
-
-    return Path(image.__file__).parent / "gan.safetensors"
 
 
 def games() -> dict[str, dict[str, str]]:
