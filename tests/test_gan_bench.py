@@ -28,8 +28,9 @@ def drawn(count: int, seed: int) -> np.ndarray:
 def test_held_out_icons_are_on_white():
     concepts = [SimpleNamespace(held_out=False), SimpleNamespace(held_out=True)]
     pictures = np.zeros((3, 128, 128, 4), np.uint8)
-    found = bench.held_out(SimpleNamespace(concepts=concepts, concept=[0, 1, 1], pictures=pictures))
-    assert len(found) == 2
+    drawn = SimpleNamespace(concepts=concepts, concept=[0, 1, 1], pictures=pictures)
+    found = bench.icons_of(drawn, held_out=True)
+    assert (len(found), len(bench.icons_of(drawn, held_out=False))) == (2, 1)
     assert found[0].shape == (64, 64, 3)
     assert (found[0] == 255).all()
 

@@ -160,11 +160,11 @@ def kernel_after(pictures: Sequence[NDArray[np.uint8]], minutes: float, base: Pa
     return quality(pictures, networks.samples(generator, len(pictures))).kernel
 
 
-def held_out(drawn: Any, side: int = 64) -> list[NDArray[np.uint8]]:
-    """The icons of concepts that nothing was trained on, on white."""
+def icons_of(drawn: Any, held_out: bool, side: int = 64) -> list[NDArray[np.uint8]]:
+    """The icons of concepts that nothing was trained on, or those of all others, on white."""
     found = []
     for concept, pixels in zip(drawn.concept, drawn.pictures, strict=True):
-        if drawn.concepts[concept].held_out:
+        if drawn.concepts[concept].held_out is held_out:
             white = Image.new("RGBA", pixels.shape[:2], "white")
             white.alpha_composite(Image.fromarray(pixels))
             found.append(np.array(white.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))

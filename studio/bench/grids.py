@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from .image import coloured, on_white, painted, seeded
 
 SIDE, SHOWN, MISSED = 128, 10, 40
 LINE = 16  # pixels of a caption
+SAMPLES, IN_ROW = 96, 12  # of the GAN
 
 
 def draw(engine: Any, course: Any, folder: Path, concepts: int) -> None:
@@ -30,6 +32,23 @@ def draw(engine: Any, course: Any, folder: Path, concepts: int) -> None:
     ]
     shown = np.linspace(0, max(0, len(missed) - 1), min(MISSED, len(missed))).round().astype(int)
     _captioned([missed[each] for each in shown]).save(folder / "misses.jpg", quality=88)
+
+
+def draw_icons(known: Sequence[NDArray[np.uint8]], folder: Path) -> None:
+    """Writes `icons.jpg`: what our base GAN makes by chance, untruncated, and below it the samples that come nearest to a picture that
+    it learned from, each above that picture."""
+    from engines.image.gan import ganfile, measures, networks
+
+    base = ganfile.base()
+    generator = networks.generator(base.plan).eval()
+    base.into(generator)
+    made = networks.samples(generator, SAMPLES)
+    near = measures.nearest(made, known)
+    closest = sorted(range(len(made)), key=lambda at: near[at][1])[:IN_ROW]
+    rows = [*made, *(made[at] for at in closest), *(known[near[at][0]] for at in closest)]
+    _tiled(
+        [torch.from_numpy(np.stack(rows[at : at + IN_ROW])).movedim(-1, 1) / 255 for at in range(0, len(rows), IN_ROW)]
+    ).save(folder / "icons.jpg", quality=88)
 
 
 def _asked(engine: Any, course: Any) -> Iterator[Tensor]:

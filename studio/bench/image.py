@@ -61,7 +61,7 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
             yield row(f"gan.{name}", None, str(error))
         return
     yield from painter_rows(engine, course, tell, quick)
-    unseen = gan.held_out(course.drawn)
+    unseen = gan.icons_of(course.drawn, held_out=True)
     yield gan.recall_row(unseen)
     tell(Progress(0.9, "Training GANs"))
     yield gan.transfer_row(unseen[:: max(1, len(unseen) // gan.FEW)][: gan.FEW], 0.2 if quick else gan.MINUTES)
@@ -69,6 +69,7 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
         from . import grids as drawing
 
         drawing.draw(engine, course, grids, 8 if quick else CONCEPTS)
+        drawing.draw_icons(gan.icons_of(course.drawn, held_out=False), grids)
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
