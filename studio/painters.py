@@ -261,7 +261,7 @@ def _table(files: dict[str, Read], skipped: dict[str, str]) -> dict[str, tuple[s
 
 
 def _pair(name: str, words: str, files: dict[str, Read], sketch: str) -> Pair:
-    from engines.image import pairs, sketches
+    from engines.image import icons, pairs, sketches
 
     def squared(name: str, side: int) -> Any:
         data = files[name]()
@@ -269,7 +269,7 @@ def _pair(name: str, words: str, files: dict[str, Read], sketch: str) -> Pair:
 
     if sketch and sketch not in files:
         raise StudioError("Its sketch {name} is not there.", "Check the path.", name=sketch)
-    pixels = squared(name, pairs.SIDE)
+    pixels = squared(name, icons.SIDE)
     if pixels.shape[2] == 3:
         pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
     ink = pairs.ink_of(squared(sketch, LOOKED), True) if sketch else pairs.ink_of(squared(name, LOOKED), False)

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 NOW = {"Cache-Control": "no-store"}
 FRAMES = 30  # a second, at most
 FASTEST = 1000  # steps a second that may be asked for
-BURST = 0.05  # seconds that a turn may take
+BURST, ALL = 0.05, 0.3  # seconds that a turn may take, and one of each game that runs
 PLAYING, KEPT = 32, 128  # games that run at once, and that are kept while they stand still
 IDLE = 600  # seconds after which a game that nobody touched stops
 WIDE = 1.5  # half-widths of the plane from the middle to where places are cut off when they are sent
@@ -155,7 +155,7 @@ class Games:
                 due = time.monotonic() + pause
                 wanted = max(1.0, min((time.monotonic() - began) * rate - game.stepped, rate))
                 asked = time.monotonic()
-                told = await asyncio.wrap_future(self._turns.submit(_turn, game, run, int(wanted)))
+                told = await asyncio.wrap_future(self._turns.submit(_turn, game, run, int(wanted), self._burst()))
                 if told is None:
                     return
                 yield _line(told)
@@ -168,6 +168,10 @@ class Games:
         finally:
             if game.run == run:
                 game.playing = False
+
+    def _burst(self) -> float:
+        with self._lock:
+            return min(BURST, ALL / max(1, sum(each.playing for each in self._games.values())))
 
     # ── What they share ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,7 +223,7 @@ def _alone() -> None:
     compute_alone()
 
 
-def _turn(game: Game, run: int, steps: int) -> Told | None:
+def _turn(game: Game, run: int, steps: int, burst: float) -> Told | None:
     """So many steps, fewer where they take long, and what is seen then; None where somebody ended it meanwhile."""
     began = time.monotonic()
     for _ in range(steps):
@@ -227,7 +231,7 @@ def _turn(game: Game, run: int, steps: int) -> Told | None:
             return None
         game.toy.step()
         game.stepped += 1
-        if time.monotonic() - began > BURST:
+        if time.monotonic() - began > burst:
             break
     return frame(game.toy)
 

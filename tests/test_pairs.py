@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from engines import device, registry, vision
 from engines.api import Brief, Setting
 from engines.errors import EngineError
-from engines.image import painter, painterfile, pairs, training
+from engines.image import painter, painterfile, pairs
 from engines.image.plan import Plan
 from studio import painters
 from studio.events import StudioError
@@ -117,7 +117,7 @@ def test_what_the_painter_knows_stays_frozen_and_the_rest_learns(trained):
     learned = [name for name, value in making.generator.named_parameters() if not torch.equal(value, before[name])]
     assert {name.partition(".")[0] for name in learned} == {"up", "last", "out"}
     for name, value in making.encoder.state_dict().items():
-        assert torch.equal(value, before[training.ENCODER + name])
+        assert torch.equal(value, before[painterfile.ENCODER + name])
 
 
 def test_a_stop_loses_nothing(trained, course, wide_eyes):

@@ -24,7 +24,7 @@ from torch.nn import functional
 from .. import vision
 from ..embed import Reader
 from ..errors import EngineError
-from . import lessons, lines, sketches, training
+from . import lessons, lines, painterfile, sketches, training
 from .icons import SIDE, Concept, Drawn
 from .lessons import Course, Lesson
 from .network import STYLES, Condition, Generator
@@ -116,7 +116,7 @@ def original(making: Going) -> Generator:
     """The painter that it went on from."""
     found = Generator()
     found.load_state_dict(
-        {name: each for name, each in making.before.items() if not name.startswith(training.ENCODER)}, strict=False
+        {name: each for name, each in making.before.items() if not name.startswith(painterfile.ENCODER)}, strict=False
     )
     return found.eval()
 
