@@ -145,15 +145,15 @@ def test_noise_changes_details_and_the_same_chance_gives_the_same(eyes):
 
 def test_the_first_blocks_of_a_discriminator_can_be_frozen(eyes):
     for discriminator, first in (
-        (stylegan.Discriminator(64), "blocks.64."),
-        (fastgan.Discriminator(64), "blocks.64."),
-        (judges.Projected(64, eyes), "heads.0."),
+        (stylegan.Discriminator(64), ("seen.", "blocks.64.")),
+        (fastgan.Discriminator(64), ("seen.", "blocks.64.")),
+        (judges.Projected(64, eyes), tuple(f"heads.{at}.first." for at in range(3))),
     ):
         discriminator.freeze(0)
         assert all(each.requires_grad for each in discriminator.parameters())
         discriminator.freeze(1)
         frozen = {name for name, each in discriminator.named_parameters() if not each.requires_grad}
-        assert frozen == {name for name, _ in discriminator.named_parameters() if name.startswith((first, "seen."))}
+        assert frozen == {name for name, _ in discriminator.named_parameters() if name.startswith(first)}
 
 
 def test_a_judge_gets_used_to_the_first_pictures_and_passes_gradients_through_vgg(eyes):

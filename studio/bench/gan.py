@@ -27,7 +27,7 @@ from .report import Row, row
 CHILDREN = 16
 BASE = Path(engines.__file__).parent / "image" / "icons.gan.safetensors"
 FEW, MINUTES = 100, 10.0  # pictures that a base is taken further with, and for how long
-FROZEN = 2  # layers of its judge that stay as they were
+FROZEN = 1  # layers of its judges that stay as they were
 STEPS = 100  # of the game in the plane, that are timed together
 PICTURES = 64  # of chance, to take steps with: what they show costs nothing
 

@@ -82,9 +82,11 @@ class Projected(nn.Module):
         return torch.cat([summed_up(layer, 2) for layer in looks], 1)
 
     def freeze(self, count: int) -> None:
-        """The judges of its first `count` layers learn no more (Mo et al. 2020, "Freeze the discriminator")."""
-        for head in list(self.heads)[:count]:
-            head.requires_grad_(False)
+        """The first `count` convolutions of each judge learn no more (Mo et al. 2020, "Freeze the discriminator"): VGG-16 never does. A
+        whole judge that stays as it was could be deceived for good."""
+        for head in self.heads:
+            for conv in [head.first, *head.between][:count]:
+                conv.requires_grad_(False)
 
     @torch.no_grad()
     def get_used(self, pictures: Tensor, check: Check | None = None) -> None:
