@@ -33,6 +33,7 @@ from .plan import Plan
 FEWEST, KEPT_OUT, OF = 12, 4, 8  # pairs; those held out: at least so many, and one in so many
 SHOWN = 12  # rows of the grid at most
 DETAIL, CLEAN = 0.5, 0.3  # how sketches are read, as the engine's options have it
+SEEN = 2 * SIDE  # pixels at which HED finds lines: twice as fine as they are painted under
 FROZEN = ("condition.", "down.")  # how the names of what does not learn begin
 EDGE, NEAR = 0.12, 1  # the weakest edge that counts; pixels within which two edges are one
 
@@ -61,7 +62,9 @@ def ink_of(pixels: NDArray[np.uint8], sketch: bool) -> NDArray[np.float32]:
 
     Raises `EngineError` where there are none.
     """
-    plane = sketches.read(pixels, "auto" if sketch else "photo", DETAIL, CLEAN)
+    plane = (
+        sketches.read(pixels, "auto", DETAIL, CLEAN) if sketch else sketches.read(pixels, "photo", DETAIL, CLEAN, SEEN)
+    )
     return sketches.firm(sketches.cut(plane, (0.0, 0.0, 1.0, 1.0), (SIDE, SIDE)))
 
 

@@ -24,9 +24,9 @@ THIN = 1.2  # pixels from the middle of a line to its border, under which it is 
 STRONG = (0.62, 0.12)  # the weakest ink or edge that counts, from no detail to all of it
 
 
-def read(pixels: Pixels, read_as: str, detail: float, clean: float) -> Plane:
-    """The ink of a sketch, 512 on its long side. Raises `EngineError` where there is nothing to paint under."""
-    small = _fitted(pixels)
+def read(pixels: Pixels, read_as: str, detail: float, clean: float, looked: int = LOOKED) -> Plane:
+    """The ink of a sketch, `looked` on its long side. Raises `EngineError` where there is nothing to paint under."""
+    small = _fitted(pixels, looked)
     found = ink(small) if read_as != "photo" else None
     photo = read_as == "photo" or (read_as == "auto" and found is None)
     if photo:
@@ -138,9 +138,9 @@ def firm(plane: Plane) -> Plane:
     return np.asarray(ndimage.grey_dilation(plane, footprint=ndimage.generate_binary_structure(2, 1)), np.float32)
 
 
-def _fitted(pixels: Pixels) -> Pixels:
+def _fitted(pixels: Pixels, looked: int) -> Pixels:
     height, width = pixels.shape[:2]
-    scale = LOOKED / max(height, width)
+    scale = looked / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.array(
         Image.fromarray(pixels).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
