@@ -242,7 +242,7 @@ def test_one_begins_from_another_and_takes_its_networks(session, gans, tmp_path)
     assert (task.settings["network"], task.settings["judge"]) == ("stylegan2", "own")
     until(lambda: not task.active)
     assert task.status == "done", task.error
-    assert [each["name"] for each in gans.bases(session)] == ["discs", "more"]
+    assert [each["name"] for each in gans.bases(session)] == ["", "discs", "more"]
 
 
 def test_stop_is_heard_while_it_is_measured_and_nothing_is_learned_twice(studio, session, gans, tmp_path, monkeypatch):

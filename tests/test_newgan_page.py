@@ -54,6 +54,7 @@ def lay(page: Page, count: int = 32) -> None:
 def begin(page: Page, steps: int) -> None:
     lay(page)
     sheet(page).get_by_label("Name").fill("discs")
+    expect(sheet(page).get_by_label("Begin from")).to_have_value("shipped")  # who says nothing begins from ours
     page.route("**/learn/gan/begin?*", lambda route: smaller(route, steps))
     sheet(page).get_by_role("button", name="Train", exact=True).click()
 
@@ -61,7 +62,7 @@ def begin(page: Page, steps: int) -> None:
 def smaller(route: Route, steps: int) -> None:
     said = route.request.post_data_json
     settings = {**said["settings"], "steps": steps, "batch": 4, "judge": "own"}
-    route.continue_(post_data=json.dumps({**said, "settings": settings}))
+    route.continue_(post_data=json.dumps({**said, "base": "", "settings": settings}))
 
 
 def test_a_gan_learns_while_its_curves_and_samples_are_watched(visit, running):

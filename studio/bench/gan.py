@@ -27,7 +27,6 @@ from .report import Row, row
 CHILDREN = 16
 BASE = Path(engines.__file__).parent / "image" / "icons.gan.safetensors"
 FEW, MINUTES = 100, 10.0  # pictures that a base is taken further with, and for how long
-FROZEN = 1  # layers of its judges that stay as they were
 STEPS = 100  # of the game in the plane, that are timed together
 PICTURES = 64  # of chance, to take steps with: what they show costs nothing
 
@@ -148,7 +147,7 @@ def kernel_after(pictures: Sequence[NDArray[np.uint8]], minutes: float, base: Pa
     from engines.image.gan.plan import Plan
     from engines.image.gan.training import train
 
-    plan = replace(Plan(), minutes=minutes, small=0.0, freeze=FROZEN) if base else replace(Plan(), minutes=minutes)
+    plan = replace(Plan(), minutes=minutes)
     begun = ganfile.load(base.read_bytes(), base.name) if base else None
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, f"few{ganfile.SUFFIX}")

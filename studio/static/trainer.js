@@ -8,7 +8,7 @@
   // `spec`: {kind, what: the kind of file that comes of it, suffix, mode, charts(text), title(text) …}; see gan.js.
   function trainer(spec) {
     const panel = spec.kind, root = document.body.appendChild(h('section.duet-own.duet-trainer', { id: `duet-${panel}` }));
-    const blank = () => ({ name: '', named: false, base: '', group: '', settings: {} });
+    const blank = () => ({ name: '', named: false, base: null, group: '', settings: {} });
     let open = false, session = '', language = '', now = null, facts = null, draft = blank(), problem = '', busy = false, waits = null, sure = false;
     let past = null; // {sha, name, told}: a training that is over, and looked at again
     let dismissed = ''; // of what was learned last, when the artist goes on to the next
@@ -23,6 +23,7 @@
     const count = () => laid().groups.reduce((sum, each) => sum + each.count, 0);
     const key = () => `duet-${panel}-${session}`; // whether this browser waits for what is learned
     const kept = () => (Duet.value('brief')?.kept || []).map(each => ({ ...each, sha: (each.ref || `sha256:${each.sha256}`).replace('sha256:', '') })).filter(spec.mine);
+    const base = () => draft.base ?? (facts?.bases?.[0]?.ref || ''); // who says nothing begins from ours: it needs fewer pictures
     const address = (sha, side) => `duet/${session}/${sha}?side=${side}`;
 
     // ── What the studio says ──────────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +155,7 @@
         h('div.fields', {},
           h('label.field.text', {}, h('span', {}, text.gan_name), h('input', { type: 'text', dir: 'auto', maxlength: 100, value: draft.name, data: { input: 'typed' } })),
           facts?.bases?.length > 0 && h('label.field.choice', {}, h('span', {}, text.gan_base), h('select', { data: { change: 'base' } }, [{ ref: '', name: text.gan_base_none }, ...facts.bases].map(each =>
-            h('option', { value: each.ref, selected: each.ref === draft.base }, each.name || text.gan_base_shipped))), draft.base && h('small', {}, text.gan_base_told)),
+            h('option', { value: each.ref, selected: each.ref === base() }, each.name || text.gan_base_shipped))), base() && h('small', {}, text.gan_base_told)),
           first.map(name => by(name)).filter(Boolean).map(control)),
         h('details', { data: { key: `${panel}-more` } }, h('summary', {}, Duet.value('brief').text.more), h('div.fields', {}, found.filter(each => !first.includes(each.name)).map(control))),
         problem && h('p.problem', { role: 'alert' }, problem),
@@ -250,13 +251,13 @@
         bring(input) { if (input.files[0]) bring(input.files[0]); input.value = ''; },
         typed(input) { Object.assign(draft, { name: input.value, named: true }); },
         base(input) { draft.base = input.value; redraw(panel); },
-        setting(input) { draft.settings[input.dataset.name] = input.type === 'checkbox' ? input.checked : input.type === 'number' ? Number(input.value) : input.value; redraw(panel); },
+        setting(input) { if (['network', 'judge'].includes(input.dataset.name)) draft.base = ''; draft.settings[input.dataset.name] = input.type === 'checkbox' ? input.checked : input.type === 'number' ? Number(input.value) : input.value; redraw(panel); },
         rename(input) { const name = input.value.trim(); if (name) shelve(input.dataset.sha, name); else input.value = input.defaultValue; },
         away(button) { shelve(button.dataset.sha, null); },
         course(button) { const each = kept().find(one => one.sha === button.dataset.sha); recall(each.sha, each.name); },
         another() { dismissed = now?.sha256 || ''; past = null; film.show(Infinity); redraw(panel); },
         use(button) { const each = kept().find(one => one.sha === button.dataset.sha); close(); spec.use(each); },
-        begin() { past = null; act('begin', { name: draft.name, base: draft.base, settings: draft.settings }); },
+        begin() { past = null; act('begin', { name: draft.name, base: base(), settings: draft.settings }); },
         stop() { act('stop'); }, go() { act('go'); },
         discard() { if (!sure) { sure = true; redraw(panel); return; } act('discard'); },
         play() { film.play(); }, scrub(input) { film.show(Number(input.value)); },

@@ -44,7 +44,13 @@ class Plan:
     )
     mirror: bool = option(True, help="Whether a picture seen in a mirror is a picture as well.")
     batch: int = option(8, low=4, high=256, step=4, help="Pictures a step.")
-    small: float = option(0.4, low=0, high=0.9, step=0.05, help="The share of the time spent at half the size.")
+    small: float = option(
+        0.4,
+        low=0,
+        high=0.9,
+        step=0.05,
+        help="The share of the time spent at half the size, unless it begins with a GAN of its size.",
+    )
     learning_rate: float = option(
         0.002,
         low=1e-5,
@@ -62,5 +68,11 @@ class Plan:
         step=0.5,
         help="How strongly samples are made to differ as your pictures do; 0 leaves that to the game.",
     )
-    freeze: int = option(0, low=0, high=4, step=1, help="How many lower layers of the discriminator stay as they were.")
+    freeze: int = option(
+        1,
+        low=0,
+        high=4,
+        step=1,
+        help="How many lower layers of the discriminator stay as they were in the GAN that it begins with.",
+    )
     seed: int = option(0, low=0, high=2**31 - 1, step=1, help="Where chance starts.")

@@ -105,7 +105,8 @@ class Training:
         self.discriminator = networks.discriminator(plan, eyes).to(**form)
         if base is not None:
             base.into(self.generator, self.discriminator)
-        self.discriminator.freeze(plan.freeze)
+            self.discriminator.freeze(plan.freeze)
+        self._small = plan.small if base is None or base.plan.size != plan.size else 0.0
         self.averaged = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.judging = [each for each in self.discriminator.parameters() if each.requires_grad]
         rates: Any = {"lr": plan.learning_rate, "betas": (0.0, 0.99)}
@@ -344,14 +345,19 @@ class Training:
         return max(self._seconds() / 60 / self.plan.minutes, self.log.step / self.plan.steps)
 
     def _side(self) -> int:
-        return self.generator.starts[0 if self._share() < self.plan.small else -1]
+        return self.generator.starts[0 if self._share() < self._small else -1]
 
     @property
     def mark(self) -> str:
         """Tells one training from another: only the same may be gone on with, for more minutes if need be."""
         seen = hashlib.sha256(self.pictures.tobytes()).hexdigest()
-        same = asdict(replace(self.plan, minutes=1.0, steps=1))
-        facts = [same, self.base, seen, self.choice.device, self.choice.dtype]
+        facts = [
+            asdict(replace(self.plan, minutes=1.0, steps=1)),
+            self.base,
+            seen,
+            self.choice.device,
+            self.choice.dtype,
+        ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _tensors(self) -> dict[str, Tensor]:
