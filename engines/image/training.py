@@ -66,6 +66,7 @@ class Training:
     """One painter in the making. Its state lies in `folder`, from which it goes on."""
 
     style_cost = STYLE
+    kept_every = KEPT_EVERY
 
     def __init__(self, course: Course, plan: Plan, folder: Path, eyes: vision.Eyes = vision.shared) -> None:
         torch.manual_seed(plan.seed)
@@ -111,7 +112,7 @@ class Training:
                 self.log.curve.append({"step": self.log.step, "minutes": self.log.seconds / 60, **mean})
                 recent = []
                 yield self.log.curve[-1]
-            if time.perf_counter() - kept > KEPT_EVERY:
+            if time.perf_counter() - kept > self.kept_every:
                 self.keep()
                 kept = time.perf_counter()
         self.keep()
