@@ -108,7 +108,7 @@ class Games:
     def points(self, session: str, said: Told, text: locales.Table) -> Told:
         """Other points for the same networks."""
         game = self._mine(session)
-        game.toy.take(said.get("points", ()))
+        game.toy.take(said.get("points"))
         return frame(game.toy)
 
     def tune(self, session: str, said: Told, text: locales.Table) -> Told:

@@ -118,7 +118,7 @@ class Toy:
         self.take(points)
         self._begin()
 
-    def take(self, points: Sequence[Sequence[float]] | Floats) -> None:
+    def take(self, points: Any) -> None:
         """Plays on with other points."""
         self.points = torch.from_numpy(checked(points))
         self._told = self.points[:: math.ceil(len(self.points) / TOLD)]
