@@ -84,7 +84,7 @@ class Projected(nn.Module):
     def freeze(self, count: int) -> None:
         """The first `count` convolutions of each judge learn no more (Mo et al. 2020, "Freeze the discriminator"): VGG-16 never does. A
         whole judge that stays as it was could be deceived for good."""
-        for head in self.heads:
+        for head in cast(list[Head], list(self.heads)):
             for conv in [head.first, *head.between][:count]:
                 conv.requires_grad_(False)
 
