@@ -352,7 +352,8 @@ def test_folding_changes_nothing():
 def test_faces_vary_along_their_ways():
     asked = registry.check(Brief(mode="image", engine="faces", size=64))
     engine = registry.load("faces")
-    ways = engine.maker().ways
+    world = engine.world(asked, None)
+    ways = world.ways
     assert ways.shape == (len(WAYS), faces.LATENT)
     assert torch.allclose(ways @ ways.T, torch.eye(len(WAYS)), atol=1e-4)
     plain, other = picture(asked, {}, 3), picture(asked, {}, 4)
@@ -360,7 +361,7 @@ def test_faces_vary_along_their_ways():
     assert np.abs(plain.astype(int) - other).mean() > 5
     first = [picture(asked, {"way_1": value}, 3).astype(int) for value in (0.0, 1.0, 2.0)]
     assert np.abs(first[2] - first[0]).mean() > np.abs(first[1] - first[0]).mean() > 1
-    along = faces.latent(ways, FacesOptions(way_2=1.5), 3)
+    (along,) = world.stranger(FacesOptions(way_2=1.5), 3)
     assert (along @ ways.T).tolist() == pytest.approx([0, 1.5, 0, 0, 0, 0, 0, 0], abs=1e-4)
     assert FACES.options is FacesOptions
     assert PAINTER.needs_one == ("prompt", "sketch")
