@@ -338,4 +338,4 @@ def test_styles_of_ones_own_stand_among_those_of_the_engine_that_takes_them(scen
     kept = {"a" * 64: {"what": "style", "name": "dunes", "about": {}}}
     value = render.brief(scene, session.view(), ["still-life"], ["ink-wash"], kept)
     assert value["kept"] == [{"ref": "sha256:" + "a" * 64, "what": "style", "name": "dunes", "about": {}}]
-    assert [each["name"] for each in value["engines"] if each["files"]] == ["style-bank"]
+    assert [each["name"] for each in value["engines"] if each["files"]] == ["style-bank", "style-network"]

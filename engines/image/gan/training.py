@@ -350,14 +350,8 @@ class Training:
     @property
     def mark(self) -> str:
         """Tells one training from another: only the same may be gone on with, for more minutes if need be."""
-        seen = hashlib.sha256(self.pictures.tobytes()).hexdigest()
-        facts = [
-            asdict(replace(self.plan, minutes=1.0, steps=1)),
-            self.base,
-            seen,
-            self.choice.device,
-            self.choice.dtype,
-        ]
+        same, seen = replace(self.plan, minutes=1.0, steps=1), hashlib.sha256(self.pictures.tobytes()).hexdigest()
+        facts = [asdict(same), self.base, seen, self.choice.device, self.choice.dtype]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _tensors(self) -> dict[str, Tensor]:
