@@ -8,7 +8,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from .state import Round, fold
 
 SUFFIX = {"image/png": ".png", "text/plain": ".txt"}
 MAX_BRIEF = 2**23  # bytes
-MOST = 16  # variants of a round of any engine
+MOST = next(spec.metadata["high"] for spec in fields(Brief) if spec.name == "variants")  # of a round of any engine
 
 Pictures = dict[str, tuple[bytes, str]]  # reference -> (bytes, name)
 Tell = Callable[[object], None]  # hears every event of the round

@@ -214,6 +214,19 @@ def test_palettes_that_are_drawn_follow_what_is_meant():
     assert all(torch.equal(one, other) for one, other in zip(drawn("frog"), drawn("frog"), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("styles", "shares"),
+    [
+        ({}, [1.0, 0.0, 0.0]),
+        ({"vivid": 0.7, "plain": 0.3}, [0.0, 0.7, 0.3]),  # to the bit, or older sessions would not replay
+        ({"sha256:" + "a" * 64: 0.5, "vivid": 0.25, "plain": 0.25}, [0.0, 0.5, 0.5]),
+        ({"sha256:" + "a" * 64: 1.0}, [1.0, 0.0, 0.0]),
+    ],
+)
+def test_painters_of_ones_own_leave_the_painted_styles_their_shares(styles, shares):
+    assert painter.style_shares(styles) == shares
+
+
 def test_styles_differ_and_mix():
     def mixed(**weights: float) -> np.ndarray:
         return picture(brief(styles=weights))[..., :3].astype(float)

@@ -18,7 +18,20 @@ from PIL import Image
 from torch import Tensor
 
 from .. import device, embed, store
-from ..api import Brief, Cancelled, Done, Event, Pictures, Pixels, Progress, Remark, Result, Setting, Started
+from ..api import (
+    Brief,
+    Cancelled,
+    Done,
+    Event,
+    Pictures,
+    Pixels,
+    Progress,
+    Remark,
+    Result,
+    Setting,
+    Started,
+    normalised,
+)
 from ..errors import EngineError
 from ..fetching import file_sha256
 from . import (
@@ -257,15 +270,19 @@ def composed(scene: Scene, painted: Tensor, options: PainterOptions, size: int) 
     return canvas
 
 
+def style_shares(styles: Mapping[str, float]) -> list[float]:
+    """How much of each of the painted styles is asked for, 1 together; of none, all of the first. The rest of a mix are painters."""
+    if not any(styles.get(name) for name in PAINTED_STYLES):
+        return [1.0] + [0.0] * (STYLES - 1)
+    shares = normalised({name: styles.get(name, 0.0) for name in PAINTED_STYLES})
+    return [shares[name] for name in PAINTED_STYLES]
+
+
 def condition(scene: Scene, brief: Brief, options: PainterOptions, seed: int) -> Condition:
     """What each thing is painted from, besides its lines."""
     count = len(scene.works)
     said = torch.stack([meaning(work.words) for work in scene.works])
-    named = torch.tensor(
-        [brief.styles.get(name, 0.0) for name in PAINTED_STYLES]
-    )  # the rest of a mix are painters of their own
-    shares = named / named.sum() if named.any() else torch.eye(STYLES)[0]
-    style = shares.expand(count, STYLES)
+    style = torch.tensor(style_shares(brief.styles)).expand(count, STYLES)
     chance = torch.Generator().manual_seed(seed)
     code = codes(1, chance)[0]
     code[0] += options.mood
