@@ -247,6 +247,19 @@ def test_svg_is_drawn_centred_and_names_are_slugs(monkeypatch, tmp_path):
         icons.fetch(tmp_path)
 
 
+@pytest.mark.parametrize(("asks", "looked"), [(3, False), (20, False), (2000, True)])
+def test_a_stop_is_heard_in_the_middle_of_a_step_and_it_goes_on(course, tmp_path, asks, looked):
+    plan, asked = Plan(minutes=60, batch=6, small=0.0, large=0.0), iter(range(10**9))
+    making = Training(course, plan, tmp_path / "run")
+    list(making.run(lambda: next(asked) > asks))
+    assert next(asked) == asks + 2  # nothing was asked, and nothing done, after that
+    again = Training(course, plan, tmp_path / "run")
+    assert again.log.step == making.log.step
+    assert again.gaze.fitted is looked  # half of what is usual is not kept as the whole
+    assert np.isfinite(again.step(0.5)["copying"])
+    assert again.gaze.fitted
+
+
 def test_who_is_held_out_stays_held_out():
     held = [Concept(name, (), (), 0).held_out for name in ("cat face", "house", "guitar", "rocket")]
     assert held == [Concept(name, ("other",), (), 3).held_out for name in ("cat face", "house", "guitar", "rocket")]

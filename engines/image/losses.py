@@ -44,6 +44,7 @@ class Gaze(nn.Module):
 
     usual: Tensor
     spread: Tensor
+    check: Callable[[], None] | None = None  # is called all along the way, and back: what it raises ends the work
 
     def __init__(self, eyes: Eyes) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class Gaze(nn.Module):
         shown = lines.over(pictures, paper)
         shown = functional.avg_pool2d(shown, max(1, shown.shape[2] // LOOKED))
         parts = zip(torch.split(self.usual, list(CHANNELS)), torch.split(self.spread, list(CHANNELS)), strict=True)
-        layers = self._eyes.vgg(shown, LAYERS).values()
+        layers = self._eyes.vgg(shown, LAYERS, self.check).values()
         return [
             (layer.float() - usual[:, None, None]) / (spread[:, None, None] * layer.shape[1] ** 0.5)
             for layer, (usual, spread) in zip(layers, parts, strict=True)
@@ -85,6 +86,8 @@ class Gaze(nn.Module):
         optimizer = torch.optim.AdamW(self.styles.parameters(), 1e-3, weight_decay=0.1)
         self.styles.train()
         for _ in range(FITTING):
+            if self.check is not None:
+                self.check()
             optimizer.zero_grad()
             functional.cross_entropy(self.styles(known), styles).backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -96,7 +96,7 @@ class Going(training.Training):
     """A painter that goes on from `base`; see the module. Any style that is asked for becomes that of the pairs."""
 
     style_cost = 0.0
-    kept_every = 60.0
+    told_every, kept_every = 2, 60.0
 
     def __init__(self, course: Course, plan: Plan, folder: Path, base: Path, eyes: vision.Eyes = vision.shared) -> None:
         super().__init__(course, plan, folder, eyes)

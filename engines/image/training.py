@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from .. import vision
 from ..errors import EngineError
+from ..unfinished import Stopped
 from . import lessons, losses
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
@@ -66,7 +67,7 @@ class Training:
     """One painter in the making. Its state lies in `folder`, from which it goes on."""
 
     style_cost = STYLE
-    kept_every = KEPT_EVERY
+    told_every, kept_every = TOLD_EVERY, KEPT_EVERY
 
     def __init__(self, course: Course, plan: Plan, folder: Path, eyes: vision.Eyes = vision.shared) -> None:
         torch.manual_seed(plan.seed)
@@ -93,7 +94,27 @@ class Training:
         return lessons.lesson(self.course, which, side, self.chance)
 
     def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[dict[str, float]]:
-        """Trains to the end of the plan, or until cancelled, and tells its losses now and then."""
+        """Trains to the end of the plan, or until cancelled, which is heard in the middle of a step, and tells its losses now and then."""
+
+        def check(*_: Any) -> None:
+            if cancelled():
+                raise Stopped
+
+        networks = (self.generator, self.encoder, self.discriminator)
+        parts = [part for network in networks for part in network.modules() if isinstance(part, nn.Conv2d)]
+        heard = [part.register_forward_pre_hook(check) for part in parts]
+        self.gaze.check = check
+        try:
+            yield from self._steps(cancelled)
+        except Stopped:  # the step that was begun is lost
+            pass
+        finally:
+            self.gaze.check = None
+            for each in heard:
+                each.remove()
+        self.keep()
+
+    def _steps(self, cancelled: Callable[[], bool]) -> Iterator[dict[str, float]]:
         began, kept = time.perf_counter() - self.log.seconds, time.perf_counter()
         recent: list[dict[str, float]] = []
         while not cancelled():
@@ -103,7 +124,7 @@ class Training:
                 break
             recent.append(self.step(share))
             self.log.step += 1
-            if len(recent) == TOLD_EVERY:
+            if len(recent) == self.told_every:
                 mean = {
                     key: sum(each[key] for each in recent) / len(recent)
                     for key in recent[-1]
@@ -115,7 +136,6 @@ class Training:
             if time.perf_counter() - kept > self.kept_every:
                 self.keep()
                 kept = time.perf_counter()
-        self.keep()
 
     def step(self, share: float) -> dict[str, float]:
         """One step at this share of the time."""
@@ -211,7 +231,13 @@ class Training:
         """Has VGG-16 look at the pictures that are learned from, before it judges."""
         which = self.course.pick(min(FITTED, 8 * len(self.course.drawn.pictures)), False, self.chance)
         pictures, styles = self.course.drawn.pictures, torch.from_numpy(self.course.drawn.style)[which].long()
-        self.gaze.fit(lambda at: torch.from_numpy(pictures[which[at].numpy()]).float().div_(255).movedim(-1, 1), styles)
+        try:
+            self.gaze.fit(
+                lambda at: torch.from_numpy(pictures[which[at].numpy()]).float().div_(255).movedim(-1, 1), styles
+            )
+        except Stopped:  # half of it is nothing
+            self.gaze.spread.zero_()
+            raise
 
     def _judge(
         self, lesson: Lesson, real: list[Tensor], fake: list[Tensor], seen: Tensor, given: Condition
