@@ -95,11 +95,11 @@ def test_a_step_that_was_given_up_is_not_remembered():
 def test_a_modulated_convolution_is_that_of_the_paper():
     """Equations 1 and 3 as written, picture by picture with weights of its own."""
     layer, x, w = layers.Modulated(5, 7, 6), drawn(3, 5, 8, 8), drawn(3, 6, seed=1)
-    scales, weight = layer.style(w), layer.conv.weight / math.sqrt(5 * 9)
+    scales, weight = layer.style(w), layer.conv.weight  # the scales carry the weights' own 1 / sqrt(5 * 9)
     for at in range(3):
         modulated = weight * scales[at][None, :, None, None]
         demodulated = modulated / (modulated.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        expected = layers.active(functional.conv2d(x[at : at + 1], demodulated, padding=1))
+        expected = layers.active(functional.conv2d(x[at : at + 1], demodulated, padding=1) * layers.GAIN)
         assert torch.allclose(layer(x, w)[at : at + 1], expected, atol=1e-5)
 
 

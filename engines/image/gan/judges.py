@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import vision
-from .layers import GROUP, Check, Conv, active, smaller, spread_out
+from .layers import GAIN, GROUP, Check, Conv, active, smaller, spread_out
 from .spread import summed_up
 
 SEEN = ((2, 2), (3, 3), (4, 3))  # convolutions of VGG-16, by block and place in it, behind which a judge stands
@@ -33,9 +33,9 @@ class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mix", torch.randn(MIXED, channels, 1, 1) / channels**0.5)
-        self.first = Conv(MIXED, JUDGING)
-        self.between = nn.ModuleList(Conv(JUDGING, JUDGING) for _ in range(HALVINGS))
-        self.last, self.verdict = Conv(JUDGING + 1, JUDGING), Conv(JUDGING, 1, side=1)
+        self.first = Conv(MIXED, JUDGING, gain=GAIN)
+        self.between = nn.ModuleList(Conv(JUDGING, JUDGING, gain=GAIN) for _ in range(HALVINGS))
+        self.last, self.verdict = Conv(JUDGING + 1, JUDGING, gain=GAIN), Conv(JUDGING, 1, side=1)
 
     def forward(self, layer: Tensor) -> Tensor:
         x = active(self.first(functional.conv2d(layer, self.mix.to(layer.dtype))))

@@ -21,7 +21,8 @@ Check = Callable[[], None]  # what it raises ends the work
 
 
 def active(x: Tensor) -> Tensor:
-    return functional.leaky_relu(x, SLOPE) * GAIN
+    """In place, of what a layer made louder by `GAIN`: on weights that costs next to nothing, and the two may change places."""
+    return functional.leaky_relu(x, SLOPE, inplace=True)
 
 
 def larger(x: Tensor) -> Tensor:
@@ -44,35 +45,35 @@ def watched(x: Tensor, check: Check | None) -> Tensor:
 
 
 class Linear(nn.Module):
-    """(N, into) -> (N, out). Weights are drawn from N(0, 1) and scaled when used (Karras et al. 2018, "Progressive growing of GANs",
-    section 4.1), so that all learn at one pace; `pace` slows them down."""
+    """(N, into) -> (N, out), times `gain`. Weights are drawn from N(0, 1) and scaled when used (Karras et al. 2018, "Progressive growing
+    of GANs", section 4.1), so that all learn at one pace; `pace` slows them down."""
 
-    def __init__(self, into: int, out: int, start: float = 0.0, pace: float = 1.0) -> None:
+    def __init__(self, into: int, out: int, start: float = 0.0, pace: float = 1.0, gain: float = 1.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out, into) / pace)
         self.bias = nn.Parameter(torch.full((out,), start / pace))
-        self._scale, self._pace = pace / math.sqrt(into), pace
+        self._scale, self._louder = gain * pace / math.sqrt(into), gain * pace
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight * self._scale, self.bias * self._pace)
+        return functional.linear(x, self.weight * self._scale, self.bias * self._louder)
 
 
 class Conv(nn.Module):
-    """(N, into, H, W) -> (N, out, H, W), at an equalised learning rate as well."""
+    """(N, into, H, W) -> (N, out, H, W), times `gain`, at an equalised learning rate as well."""
 
-    def __init__(self, into: int, out: int, side: int = 3, bias: bool = True) -> None:
+    def __init__(self, into: int, out: int, side: int = 3, bias: bool = True, gain: float = 1.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out, into, side, side))
         self.bias = nn.Parameter(torch.zeros(out)) if bias else None
-        self._scale, self._padding = 1 / math.sqrt(into * side * side), side // 2
+        self.scale, self._gain, self._padding = gain / math.sqrt(into * side * side), gain, side // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        return functional.conv2d(x, (self.weight * self._scale).to(x.dtype), bias, padding=self._padding)
+        bias = None if self.bias is None else (self.bias * self._gain).to(x.dtype)
+        return functional.conv2d(x, (self.weight * self.scale).to(x.dtype), bias, padding=self._padding)
 
-    def power(self) -> Tensor:
-        """What each input channel adds to the variance of each output: (out, into)."""
-        return (self.weight * self._scale).square().sum((2, 3))
+    def unscaled(self, x: Tensor) -> Tensor:
+        """What comes out over `scale`, without the bias."""
+        return functional.conv2d(x, self.weight.to(x.dtype), padding=self._padding)
 
 
 class Modulated(nn.Module):
@@ -85,21 +86,22 @@ class Modulated(nn.Module):
     def __init__(self, into: int, out: int, style: int, up: bool = False) -> None:
         super().__init__()
         self.conv = Conv(into, out, bias=False)
-        self.style = Linear(style, into, start=1.0)
+        self.style = Linear(style, into, start=1.0, gain=self.conv.scale)
         self.bias = nn.Parameter(torch.zeros(out))
         self.noise = nn.Parameter(torch.zeros(()))
         self._up = up
 
     def forward(self, x: Tensor, style: Tensor, chance: torch.Generator | None = None) -> Tensor:
         """(N, into, H, W) and (N, style) -> (N, out, H, W), or twice that side. `chance` draws the noise, without which there is none."""
-        scales = self.style(style)  # (N, into)
-        x = self.conv(x * _planes(scales, x))
+        scales = self.style(style)  # (N, into); the convolution's own scale is in it
+        x = self.conv.unscaled(x * _planes(scales, x))
         x = larger(x) if self._up else x
-        norm = torch.rsqrt(scales.square() @ self.conv.power().T + 1e-8)  # (N, out)
-        shift = _planes(self.bias[None], x)
+        power = self.conv.weight.square().sum((2, 3))  # what each input channel adds to the variance of each output
+        norm = GAIN * torch.rsqrt(scales.square() @ power.T + 1e-8)  # (N, out)
+        shift = _planes(GAIN * self.bias[None], x)
         if chance is not None:
             drawn = torch.randn(len(x), 1, *x.shape[2:], generator=chance).to(x.device)
-            shift = shift + (drawn * self.noise * NOISE_PACE).to(x.dtype)
+            shift = shift + (drawn * (self.noise * GAIN * NOISE_PACE)).to(x.dtype)
         return active(torch.addcmul(shift, x, _planes(norm, x)))
 
 

@@ -22,7 +22,7 @@ SUMMED_UP = 8  # the side that pictures are averaged down to, where the discrimi
 
 def summed_up(layer: Tensor, side: int) -> Tensor:
     """(N, C, h, w) -> (N, C * side * side), of a length that does not depend on how many there are."""
-    found = functional.adaptive_avg_pool2d(layer.float(), side)
+    found = functional.adaptive_avg_pool2d(layer, side).float()
     return cast(Tensor, found.flatten(1) / found[0].numel() ** 0.5)
 
 

@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .layers import GROUP, Check, Conv, Linear, Modulated, ToRgb, active, larger, smaller, spread_out, watched
+from .layers import GAIN, GROUP, Check, Conv, Linear, Modulated, ToRgb, active, larger, smaller, spread_out, watched
 from .spread import SUMMED_UP, summed_up
 
 LATENT = 128  # numbers of z and of w
@@ -55,7 +55,7 @@ class Generator(nn.Module):
         super().__init__()
         sides = sides_up_to(size)
         self.size, self.layers, self.starts = size, 2 * len(sides), [size // 2, size]
-        self.mapping = nn.ModuleList(Linear(LATENT, LATENT, pace=MAPPING_PACE) for _ in range(MAPPED))
+        self.mapping = nn.ModuleList(Linear(LATENT, LATENT, pace=MAPPING_PACE, gain=GAIN) for _ in range(MAPPED))
         self.start = nn.Parameter(torch.randn(1, WIDTHS[4], 4, 4))
         pairs = itertools.pairwise([4, *sides])
         self.blocks: nn.ModuleDict = nn.ModuleDict(
@@ -94,7 +94,7 @@ class Judge(nn.Module):
 
     def __init__(self, into: int, out: int) -> None:
         super().__init__()
-        self.first, self.second = Conv(into, into), Conv(into, out)
+        self.first, self.second = Conv(into, into, gain=GAIN), Conv(into, out, gain=GAIN)
         self.skip = Conv(into, out, side=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,12 +109,12 @@ class Discriminator(nn.Module):
         super().__init__()
         sides = sides_up_to(size)[::-1]
         self.size = size
-        self.seen = nn.ModuleDict({str(side): Conv(3, WIDTHS[side], side=1) for side in sides[:2]})
+        self.seen = nn.ModuleDict({str(side): Conv(3, WIDTHS[side], side=1, gain=GAIN) for side in sides[:2]})
         self.blocks = nn.ModuleDict(
             {str(side): Judge(WIDTHS[side], WIDTHS[next_side]) for side, next_side in itertools.pairwise(sides)}
         )
-        self.last = Conv(WIDTHS[4] + 1, WIDTHS[4])
-        self.judged = Linear(16 * WIDTHS[4], JUDGED)
+        self.last = Conv(WIDTHS[4] + 1, WIDTHS[4], gain=GAIN)
+        self.judged = Linear(16 * WIDTHS[4], JUDGED, gain=GAIN)
         self.verdict = Linear(JUDGED, 1)
 
     def get_used(self, pictures: Tensor, check: Check | None = None) -> None:

@@ -109,7 +109,7 @@ class Training:
         self._small = plan.small if base is None or base.plan.size != plan.size else 0.0
         self.averaged = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.judging = [each for each in self.discriminator.parameters() if each.requires_grad]
-        rates: Any = {"lr": plan.learning_rate, "betas": (0.0, 0.99)}
+        rates: Any = {"lr": plan.learning_rate, "betas": (0.0, 0.99), "fused": True}
         self.optimizers = {
             "generator": torch.optim.Adam(self.generator.parameters(), **rates),
             "discriminator": torch.optim.Adam(self.judging, **{**rates, "lr": FASTER * plan.learning_rate}),
@@ -378,8 +378,7 @@ class Training:
             self.discriminator.get_used(self._real(self._side(), FIRST), self._check)
 
     def _restore(self) -> bool:
-        kept = unfinished.read(self.out, self.mark, Log)
-        if kept is None:
+        if (kept := unfinished.read(self.out, self.mark, Log)) is None:
             return False
         tensors, self.log = kept
         self._recent = []
@@ -391,7 +390,8 @@ class Training:
             for name, each in tensors.items():
                 if name.startswith(f"adam.{who}."):
                     _, _, at, key = name.split(".")
-                    moments.setdefault(int(at), {})[key] = each
+                    form = torch.channels_last if each.dim() == 4 else torch.contiguous_format  # as the weights lie
+                    moments.setdefault(int(at), {})[key] = each.contiguous(memory_format=form)
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
         self.spread.restore(tensors)
         self.chance.set_state(tensors["chance"])
