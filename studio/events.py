@@ -54,11 +54,11 @@ class Uploaded(Record):
 
 
 class Kept(Record):
-    """Something that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand or a GAN of the artist's own."""
+    """Something of the artist's own that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand, a GAN, a painter."""
 
     kind: Literal["kept"] = "kept"
     sha256: str
-    what: Literal["axis", "adapter", "style", "network", "hand", "gan"]
+    what: Literal["axis", "adapter", "style", "network", "hand", "gan", "painter"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
     about: dict[str, float | str] = Field(
         default_factory=dict

@@ -17,7 +17,7 @@ from engines.api import Brief, Setting
 from engines.errors import EngineError
 from engines.image import painter, painterfile, pairs
 from engines.image.plan import Plan
-from studio import painters
+from studio import pairing
 from studio.events import StudioError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -232,7 +232,7 @@ def test_the_engine_paints_with_it(trained, monkeypatch):
     ],
 )
 def test_words_out_of_names(name, words):
-    assert painters.captioned(name) == words
+    assert pairing.captioned(name) == words
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_pairs_are_gathered_and_the_bad_ones_listed(folder):
     (folder / "words.csv").write_text(
         "file,caption,sketch\na-green-ball-0.png,my best ball,\nlost.png,gone,\na-green-ball-1.png,,away.png\n"
     )
-    found = painters.gather(folder, lambda: False)
+    found = pairing.gather(folder, lambda: False)
     by = {each.name: each for each in found.pairs}
     assert len(by) == 13  # thirteen balls, less the one without its sketch, and that of a camera
     assert by["a-green-ball-0.png"].words == "my best ball"
@@ -280,13 +280,13 @@ def test_a_zip_is_read_alike(folder, tmp_path):
     with zipfile.ZipFile(file, "w") as packed:
         for each in sorted(folder.iterdir()):
             packed.write(each, each.name)
-    zipped, plain = (painters.gather(each, lambda: False) for each in (file, folder))
+    zipped, plain = (pairing.gather(each, lambda: False) for each in (file, folder))
     assert pairs.digest(zipped.pairs) == pairs.digest(plain.pairs)
 
 
 def test_a_folder_without_pictures_is_told(tmp_path):
     with pytest.raises(StudioError, match="no picture"):
-        painters.gather(tmp_path, lambda: False)
+        pairing.gather(tmp_path, lambda: False)
 
 
 @pytest.fixture
