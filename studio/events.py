@@ -54,7 +54,7 @@ class Uploaded(Record):
 
 
 class Kept(Record):
-    """Something of the artist's own that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand, a GAN, a painter."""
+    """Of the artist's own, on disk, for a brief to name, and no picture: an axis, an adapter, a style, a hand, a GAN or a painter."""
 
     kind: Literal["kept"] = "kept"
     sha256: str
@@ -67,7 +67,7 @@ class Kept(Record):
 
 
 class Shelved(Record):
-    """Something of the artist's own has another name, or without one is out of sight; briefs that name it find it all the same."""
+    """Of the artist's own, on disk, for a brief to name, and no picture: an axis, an adapter, a style, a hand, a GAN or a painter."""
 
     kind: Literal["shelved"] = "shelved"
     sha256: str

@@ -71,8 +71,11 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
         painter = kind == "painter" or (kind is None and name.endswith(PAINTER))
         return (keep_painter if painter else keep_gan)(studio, session, data, file=name)
     if kind in OF_IMAGE_MODE:
-        told = "{name} is a GAN." if kind == "gan" else "{name} is a painter."
-        raise StudioError(told, "Bring it along in image mode. Your brief is unchanged.", name=name)
+        raise StudioError(
+            "{name} is a GAN." if kind == "gan" else "{name} is a painter.",
+            "Bring it along in image mode. Your brief is unchanged.",
+            name=name,
+        )
     is_style = kind is not None
     if mode == "text" and is_style:
         raise StudioError("{name} is a painting style.", "Bring it along in style mode.", name=name)

@@ -69,8 +69,8 @@ class PairBasket(Basket):
         return list(found.items())
 
     def told(self) -> dict[str, Any]:
-        """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `keys`
-        leads to their pictures and lines."""
+        """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `key`,
+        `lines` and `at` tell their pictures and lines from those that they had before."""
         laid = self._laid()
         found = [each for each in self._matches(laid, {}) if _lines(each) not in laid["bad"]]
         return {
@@ -80,6 +80,7 @@ class PairBasket(Basket):
             "some": [
                 {
                     "key": key_of(each.name),
+                    "at": int(1000 * self._picture(each.name).stat().st_mtime),
                     "lines": _lines(each),
                     "name": each.name,
                     "words": each.words,

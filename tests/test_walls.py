@@ -67,6 +67,8 @@ MODELS_ALLOWED = {
     "training",
     "gans",
     "painters",
+    "pairbasket",
+    "pairing",
     "translation",
     "textmodel",
     "config",

@@ -22,7 +22,7 @@ TEXTS = (
     "breed", "breed_hint", "worlds", "world_bring", "world_train", "world_none", "children", "parents", "parents_hint",
     "parents_one", "parents_clear", "parents_liked", "parents_liked_none", "parents_most", "parents_foreign", "parent_add",
     "parent_file", "parent_mine", "parent_away", "gives", "gift_coarse", "gift_middle", "gift_fine", "ways", "ways_hint",
-    "way_rename", "way_at", "own_style", "remove",
+    "way_rename", "way_at", "painter_away",
 )
 # fmt: on
 

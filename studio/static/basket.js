@@ -30,7 +30,7 @@
       going = true;
       while (queue.length) {
         const some = next(), files = some.map(each => each.file);
-        const names = files.map(file => [file.webkitRelativePath?.replaceAll('/', ' ') || file.name, file.size]);
+        const names = files.map(file => [file.under || file.webkitRelativePath || file.name, file.size]);
         const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
         done += some.length;
         if (found.error && !found.status) wrong = found;
@@ -51,7 +51,7 @@
     }
 
     async function gathered(entry, found) {
-      if (entry.isFile) { found.push(await new Promise((resolve, reject) => entry.file(resolve, reject))); return; }
+      if (entry.isFile) { found.push(Object.assign(await new Promise((resolve, reject) => entry.file(resolve, reject)), { under: entry.fullPath.slice(1) })); return; }
       const reader = entry.createReader();
       for (let some = await read(reader); some.length; some = await read(reader)) for (const each of some) await gathered(each, found);
     }
@@ -88,7 +88,7 @@
         laid.groups.length > 0 && h('button.link', { type: 'button', data: { click: 'clear' } }, text.gan_clear));
     }
 
-    return { add, dropped, halt, sending, thumbs, skipped, ways };
+    return { add, dropped, halt, sending, thumbs, skipped, ways, place };
   }
 
   Duet.basket = basket;
