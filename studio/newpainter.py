@@ -150,6 +150,7 @@ class NewPainters(FromPictures[NewPainter]):
                 read.append(pair)
             if at % 10 == 9:
                 yield Working("reading", min(1.0, (at + 1) / total))
+        yield None  # all are read; what follows is told by nothing
 
         def check(_: float) -> None:
             if cancelled():

@@ -5,7 +5,7 @@
 
   const charts = text => [
     { title: text.pairs_chart_held, reads: text.pairs_chart_held_read, lines: [{ name: 'held_out', label: text.pairs_line_held }] },
-    { title: text.gan_chart_losses, reads: text.pairs_chart_losses_read, lines: [{ name: 'looks', label: text.pairs_line_looks }, { name: 'copying', label: text.pairs_line_copying }] },
+    { title: text.gan_chart_losses, reads: text.pairs_chart_losses_read, log: true, lines: [{ name: 'looks', label: text.pairs_line_looks }, { name: 'copying', label: text.pairs_line_copying }] },
     { title: text.gan_chart_verdicts, reads: text.pairs_chart_verdicts_read, lines: [{ name: 'real', label: text.hands_line_real }, { name: 'fake', label: text.pairs_line_fake }], mark: { at: 0, label: text.hands_mark } },
   ];
 
