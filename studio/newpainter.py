@@ -56,6 +56,8 @@ class NewPainter(Watched):
         match event:
             case taught.Step():
                 self.step, self.seconds, self.left = event.step, event.seconds, event.left
+                if self.points and self.points[-1]["step"] == event.step:  # told once more, at the end
+                    self.points.pop()
                 self.points.append({"step": event.step, **event.losses})
             case taught.Shown():
                 self.show(event.step, pictures.encode_png(event.pixels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from engines import device, registry, vision
 from engines.api import Brief, Setting
 from engines.errors import EngineError
-from engines.image import painter, painterfile, pairs
+from engines.image import painter, painterfile, pairs, training
 from engines.image.plan import Plan
 from studio import pairing
 from studio.events import StudioError
@@ -128,6 +129,20 @@ def test_a_stop_loses_nothing(trained, course, wide_eyes):
     for one, two in zip(making.generator.state_dict().values(), other.generator.state_dict().values(), strict=True):
         assert torch.equal(one, two)
     assert making.step(0.6) == other.step(0.6)
+
+
+def test_time_in_which_it_stands_still_is_no_time_of_training(course, wide_eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "FITTED", 6)
+    making = pairs.Going(course, PLAN, tmp_path, painterfile.WEIGHTS, wide_eyes)
+    rests = [2.0]  # seconds that the first who asks has to wait, as they do while a round is made
+
+    def cancelled():
+        time.sleep(rests.pop() if rests else 0)
+        return making.log.step >= 1
+
+    list(making.run(cancelled))
+    assert making.log.step == 1
+    assert making.log.seconds < 1
 
 
 def test_a_sketch_moves_with_its_picture(course):

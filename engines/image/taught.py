@@ -99,17 +99,25 @@ def _run(
                 raise EngineError(
                     "The losses are no numbers any more.", "Discard this training and begin again with another seed."
                 )
-            losses = {key: value for key, value in told.items() if key not in ("step", "minutes")}
-            left = max(0.0, 60 * plan.minutes - making.log.seconds)
-            yield Step(making.log.step, making.log.seconds, left, losses | held)
+            told.update(held)  # in the log, too
+            yield _step(making)
             if time.monotonic() - looked > pause:
                 yield shown()
                 looked = time.monotonic()
         check()
         yield shown()
+        if making.log.curve:
+            making.log.curve[-1].update(held)
+            yield _step(making)
         yield from _ended(making, first, file, name, check)
     except Stopped:  # what was learned so far is kept
         return
+
+
+def _step(making: pairs.Going) -> Step:
+    """The last one that was told."""
+    losses = {key: value for key, value in making.log.curve[-1].items() if key not in ("step", "minutes")}
+    return Step(making.log.step, making.log.seconds, max(0.0, 60 * making.plan.minutes - making.log.seconds), losses)
 
 
 def _ended(

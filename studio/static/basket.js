@@ -4,7 +4,7 @@
   const TOGETHER = 32, MUCH = 2 ** 25; // files that are sent at once, and bytes of them
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
-  function basket({ ask, take, changed, place, grouped }) { // `grouped`: whether each folder is a group
+  function basket({ ask, take, changed, place, grouped, together = TOGETHER }) { // `grouped`: whether each folder is a group
     let queue = [], done = 0, total = 0, going = false, halted = false;
 
     const folder = file => file.webkitRelativePath?.split('/').at(-2);
@@ -21,7 +21,7 @@
 
     function next() { // some files of one group, of which a large one goes alone
       const some = [queue.shift()];
-      for (let size = some[0].file.size; queue.length && some.length < TOGETHER && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
+      for (let size = some[0].file.size; queue.length && some.length < together && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
       return some;
     }
 

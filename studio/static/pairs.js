@@ -40,7 +40,7 @@
   }
 
   Duet.painters = Duet.trainer({
-    kind: 'painter', mode: 'image', suffix: '.painter.safetensors', opens: 'teach', shipped: true,
+    kind: 'painter', mode: 'image', suffix: '.painter.safetensors', opens: 'teach', shipped: true, together: 6, // of each that comes the lines are found
     mine: each => each.what === 'painter', look: (each, address) => !each.about.bare && address(each.sha, 160),
     words: text => ({
       title: text.pairs_title, hint: text.pairs_hint, offer: text.pairs_offer, mine: text.pairs_mine, none: text.pairs_none, bring: text.pairs_bring, use: text.pairs_use, useNamed: text.pairs_use_named,

@@ -16,7 +16,7 @@
     const draw = () => { redraw(panel); redraw('brief'); };
     const place = path => `duet/${session}/learn/${spec.kind}/${path}`;
     const film = Duet.film(() => redraw(panel));
-    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place, grouped: spec.grouped });
+    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place, grouped: spec.grouped, together: spec.together });
     const active = () => now && ['waiting', 'running'].includes(now.status);
     const unfinished = () => active() || now?.status === 'stopped' || (now?.status === 'failed' && now.step > 0);
     const laid = () => now?.basket || { groups: [], skipped: [], adding: null, own: 0 };
