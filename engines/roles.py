@@ -32,8 +32,8 @@ class Drawer(Protocol):
         """The drawing in a PNG, or none."""
         ...
 
-    def live(self, brief: Brief, drawing: str, size: int) -> Pixels:
-        """The brief's `yours` under a drawing, at once and small: `size` on the long side."""
+    def live(self, brief: Brief, drawing: str, size: int, pictures: Pictures | None = None) -> Pixels:
+        """The brief's `yours` under a drawing, at once and small: `size` on the long side. `pictures` has the files of its mix."""
         ...
 
     def in_words(self, brief: Brief, file: bytes, pictures: Pictures) -> str:

@@ -44,6 +44,8 @@ class Adding:
 class Basket:
     """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those."""
 
+    before_settling = 1.0  # the share of a zip's time after which all of it is laid down
+
     def __init__(self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1) -> None:
         self.folder, self.adding = folder, None
         self._shape, self._most, self._groups = shape, most, groups
@@ -90,7 +92,7 @@ class Basket:
     @contextmanager
     def part(self) -> Iterator[Path]:
         """Where something that arrives may lie meanwhile."""
-        with _writing(self.folder):
+        with writing(self.folder):
             (self.folder / PARTS).mkdir(mode=0o700, parents=True, exist_ok=True)
         place = self.folder / PARTS / os.urandom(8).hex()
         try:
@@ -111,9 +113,19 @@ class Basket:
             skipped[name] = Words.of(pictures.too_many_bytes(name, size))
         elif first == ZIP:
             self._take_zip(file, name, group, skipped)
-        elif (pixels := gathering.read_one(name, file.read_bytes, skipped)) is not None:
-            self.put(pixels, name, group, skipped)
+        else:
+            self._halt.clear()
+            self.lay(name, file.read_bytes, group, skipped)
+            self.settle(lambda done: None)
         self._skip(skipped)
+
+    def lay(self, name: str, read: gathering.Read, group: str, skipped: gathering.Skipped) -> None:
+        """Reads a file and keeps it. What cannot be read is skipped."""
+        if (pixels := gathering.read_one(name, read, skipped)) is not None:
+            self.put(pixels, name, group, skipped)
+
+    def settle(self, told: Callable[[float], None]) -> None:
+        """What is left to do when all of a file is read."""
 
     def put(self, pixels: Pixels, name: str, group: str, skipped: gathering.Skipped) -> None:
         """Keeps a picture, unless there are too many."""
@@ -121,7 +133,7 @@ class Basket:
         shaped = self._shape(pixels)
         Image.fromarray(shaped).save(data, "PNG", compress_level=3)
         digest = hashlib.sha256(shaped.tobytes() + repr(shaped.shape).encode()).hexdigest()[:24]
-        with self._lock, _writing(self.folder):
+        with self._lock, writing(self.folder):
             known = self.names()
             if group not in known and len(known) >= self._groups:
                 values = {"most": self._groups}
@@ -142,7 +154,7 @@ class Basket:
             return
         if to in self.names():
             raise StudioError("There is a group {name} already.", "Choose another name.", name=to)
-        with self._lock, _writing(self.folder):
+        with self._lock, writing(self.folder):
             (self.folder / group).rename(self.folder / to)
 
     def drop(self, group: str, name: str = "") -> None:
@@ -181,12 +193,20 @@ class Basket:
                 for entry, read in some:
                     if self._halt.is_set():
                         return
-                    if (pixels := gathering.read_one(entry, read, skipped)) is not None:
-                        self.put(pixels, entry, into, skipped)
+                    self.lay(self.called(name, entry), read, into, skipped)
                     done += 1
-                    self.adding.done = done / total
+                    self.adding.done = self.before_settling * done / total
+            self.settle(self._settling)
         finally:
             self.adding = None
+
+    def called(self, file: str, entry: str) -> str:
+        """What an entry of a zip is called."""
+        return entry
+
+    def _settling(self, done: float) -> None:
+        if self.adding is not None:
+            self.adding.done = self.before_settling + (1 - self.before_settling) * done
 
     def _group_of(self, entry: str, group: str) -> str:
         """The group of a zip's entry: the folder that it lies in, where there may be several groups."""
@@ -195,15 +215,17 @@ class Basket:
 
     def _skip(self, skipped: gathering.Skipped) -> None:
         if skipped:
-            with self._lock, _writing(self.folder):
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                told = {**dict(self.skipped()), **skipped}
-                last = [(name[:200], why.model_dump()) for name, why in told.items()][-MOST_SKIPPED:]
-                (self.folder / SKIPPED).write_text(json.dumps(last, ensure_ascii=False), encoding="utf-8")
+            self.write_skipped({**dict(Basket.skipped(self)), **skipped})
+
+    def write_skipped(self, told: gathering.Skipped) -> None:
+        last = [(name[:200], why.model_dump()) for name, why in told.items()][-MOST_SKIPPED:]
+        with self._lock, writing(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / SKIPPED).write_text(json.dumps(last, ensure_ascii=False), encoding="utf-8")
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

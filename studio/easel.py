@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -127,4 +128,6 @@ def _along(session: Session, said: dict[str, Any]) -> dict[str, Any]:
 
 def _live(session: Session, said: dict[str, Any]) -> bytes:
     brief = registry.check(Brief.from_dict({**said.get("brief", {}), "sketch": registry.STAND_IN}))
-    return pictures.encode_png(drawer(brief.engine).live(brief, json.dumps(said.get("drawing")), LIVE))
+    session.check_pictures(replace(brief, sketch=None), session.state())
+    painted = drawer(brief.engine).live(brief, json.dumps(said.get("drawing")), LIVE, session.files)
+    return pictures.encode_png(painted)

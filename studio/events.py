@@ -54,11 +54,11 @@ class Uploaded(Record):
 
 
 class Kept(Record):
-    """Something that a brief may name, and no picture, is on disk: an axis, an adapter, a style, a hand or a GAN of the artist's own."""
+    """Of the artist's own, on disk, for a brief to name, and no picture: an axis, an adapter, a style, a hand, a GAN or a painter."""
 
     kind: Literal["kept"] = "kept"
     sha256: str
-    what: Literal["axis", "adapter", "style", "network", "hand", "gan"]
+    what: Literal["axis", "adapter", "style", "network", "hand", "gan", "painter"]
     name: str = Field(min_length=1, max_length=MAX_COORDINATE)
     about: dict[str, float | str] = Field(
         default_factory=dict
@@ -67,7 +67,7 @@ class Kept(Record):
 
 
 class Shelved(Record):
-    """Something of the artist's own has another name, or without one is out of sight; briefs that name it find it all the same."""
+    """Of the artist's own, on disk, for a brief to name, and no picture: an axis, an adapter, a style, a hand, a GAN or a painter."""
 
     kind: Literal["shelved"] = "shelved"
     sha256: str

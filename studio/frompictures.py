@@ -164,6 +164,17 @@ class FromPictures(Trainings[Each]):
         """Takes in what is on disk of a training that was left behind. Raises `EngineError` where that is damaged."""
         raise NotImplementedError
 
+    def new_basket(self, folder: Path) -> Basket:
+        return Basket(folder, self.shape, self.most, self.groups)
+
+    def laid(self, session: Session) -> dict[str, Any]:
+        """What else the page is told of what lies in the basket."""
+        return {}
+
+    def bases(self, session: Session) -> list[dict[str, str]]:
+        """What one may begin from: `ref` and `name`, which is empty for what comes with the studio."""
+        return []
+
     def grouped(self, said: str) -> str:
         """The group that is meant."""
         return group_name(said, self.group) if self.groups > 1 else self.group
@@ -174,7 +185,7 @@ class FromPictures(Trainings[Each]):
         with self._lock:
             if session.id not in self._baskets:
                 folder = self._studio.unfinished(session.id) / f"{self.kind}.pictures"
-                self._baskets[session.id] = Basket(folder, self.shape, self.most, self.groups)
+                self._baskets[session.id] = self.new_basket(folder)
             return self._baskets[session.id]
 
     def open_basket(self, session: Session) -> Basket:

@@ -233,7 +233,8 @@ def make_round(brief: Brief, found: Pictures, out: Path, tell: Tell) -> dict[str
             session = studio.new_session()
             for data, name in found.values():
                 if kinds.is_trained(data):
-                    what = "gan" if kinds.kind(data) == registry.info("gan").file_styles else "style"
+                    kind = kinds.kind(data)
+                    what = kind if kind in own.OF_IMAGE_MODE else "style"
                     own.keep(studio, session, what, name.removesuffix(".safetensors"), data, {})
                 else:
                     session.upload(data, name)

@@ -93,7 +93,6 @@ class NewGans(FromPictures[NewGan]):
         return {"base": base}
 
     def bases(self, session: Session) -> list[dict[str, str]]:
-        """The GANs that one may begin from: `ref` and `name`, which is empty for the one that comes with the studio."""
         kept = session.state().kept
         mine = [{"ref": f"sha256:{sha}", "name": each.name} for sha, each in kept.items() if each.what == "gan"]
         return [{"ref": SHIPPED, "name": ""}, *mine]

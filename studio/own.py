@@ -1,4 +1,4 @@
-"""What an artist makes of their own: axes from examples of two poles, adapters and axes that came as files, styles, and GANs.
+"""What an artist makes of their own: axes from examples of two poles, adapters and axes that came as files, styles, GANs and painters.
 
 Each is a file of the session, named by what it holds, and a name that the artist may change.
 """
@@ -21,6 +21,8 @@ from .state import Round, State
 MOST_BYTES = 64 * 2**20  # of a file that is brought along
 MOST_HEADER = 2**20  # bytes of a file that are searched for what it is
 MOST_LETTERS = 20_000  # of what is said of a pole
+OF_IMAGE_MODE = ("gan", "painter")  # kinds of files that are styles there, and how they are called
+PAINTER = ".painter.safetensors"  # how a painter's file is called
 GAN_FACTS = (
     "steps",
     "pictures",
@@ -54,7 +56,7 @@ def axis(studio: Studio, session: Session, said: Mapping[str, Any]) -> str:
 
 
 def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str | None = None) -> str:
-    """Keeps an axis, an adapter, a style or a GAN that came as a file, and returns its digest.
+    """Keeps an axis, an adapter, a style, a GAN or a painter that came as a file, and returns its digest.
 
     Raises `UserError` where it is none of these, or of another `mode` than the one in which it is brought.
     """
@@ -64,11 +66,16 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
     from engines.text.axes import read_axis
 
     name, stem = Path(file).name[:80] or "?", Path(file).stem[:MAX_COORDINATE] or "?"
-    kind, gan = kinds.kind(data), registry.info("gan").file_styles
-    if mode == "image" or (mode is None and kind == gan):
-        return keep_gan(studio, session, data, file=name)
-    if kind == gan:
-        raise StudioError("{name} is a GAN.", "Bring it along in image mode. Your brief is unchanged.", name=name)
+    kind = kinds.kind(data)
+    if mode == "image" or (mode is None and kind in OF_IMAGE_MODE):
+        painter = kind == "painter" or (kind is None and name.endswith(PAINTER))
+        return (keep_painter if painter else keep_gan)(studio, session, data, file=name)
+    if kind in OF_IMAGE_MODE:
+        raise StudioError(
+            "{name} is a GAN." if kind == "gan" else "{name} is a painter.",
+            "Bring it along in image mode. Your brief is unchanged.",
+            name=name,
+        )
     is_style = kind is not None
     if mode == "text" and is_style:
         raise StudioError("{name} is a painting style.", "Bring it along in style mode.", name=name)
@@ -145,14 +152,37 @@ def keep_gan(
     return keep(studio, session, "gan", name or found.name or Path(file).stem, data, about, record)
 
 
+def keep_painter(
+    studio: Studio,
+    session: Session,
+    data: bytes,
+    name: str = "",
+    file: str = "",
+    record: bytes = b"",
+) -> str:
+    """Keeps a painter that learned an artist's pairs, under a name, its own without one, and returns its digest. Raises `UserError` where
+    it is none. `record` is the course of its training."""
+    found = trained_style(data, file or name, registry.info("painter"))
+    about: dict[str, float | str] = {
+        fact: float(found.facts[fact])
+        for fact in ("steps", "pairs", "minutes")
+        if isinstance(found.facts.get(fact), int | float)
+    }
+    try:
+        pictures.check(found.thumbnail, name)
+    except StudioError:  # it paints all the same
+        about["bare"] = 1.0
+    return keep(studio, session, "painter", name or found.name or Path(file).stem, data, about, record)
+
+
 def look_of(data: bytes) -> bytes:
-    """The picture by which a file is shown: itself, that of a style, or some samples of a GAN."""
+    """The picture by which a file is shown: itself, that of a style or a painter, or some samples of a GAN."""
     if data[8:9] != b"{":  # a picture: torch need not load for it
         return data
     registry.infos()
     from engines.style import kinds, stylefile
 
-    return stylefile.thumbnail(data) if kinds.kind(data) is not None else data  # a GAN keeps it under the same name
+    return stylefile.thumbnail(data) if kinds.kind(data) is not None else data  # the others keep it under the same name
 
 
 def bank_style(data: bytes, file: str) -> Any:

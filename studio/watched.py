@@ -23,6 +23,7 @@ from .events import StudioError, Words
 from .frompictures import MOST_MINUTES, RECORD, FromPictures, Watched
 from .newgan import NewGans
 from .newhands import NewHands
+from .newpainter import NewPainters
 from .session import Session, Studio
 
 NOW = {"Cache-Control": "no-store"}
@@ -48,7 +49,9 @@ class Watching:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._kinds: dict[str, FromPictures[Any]] = {each.kind: each for each in (NewGans(studio), NewHands(studio))}
+        self._kinds: dict[str, FromPictures[Any]] = {
+            each.kind: each for each in (NewGans(studio), NewHands(studio), NewPainters(studio))
+        }
 
     async def look(self, request: Request) -> Response:
         """How far the session's training is, and what lies in its basket."""
@@ -61,10 +64,12 @@ class Watching:
         kind = self._kind(request)
 
         def told() -> dict[str, Any]:
-            found = {"settings": [labelled(each, text) for each in controls(kind)], "first": list(kind.first)}
-            if isinstance(kind, NewGans):
-                found |= {"bases": kind.bases(session), "games": newgan.games()}
-            return found
+            found = {
+                "settings": [labelled(each, text) for each in controls(kind)],
+                "first": list(kind.first),
+                "bases": kind.bases(session),
+            }
+            return found | ({"games": newgan.games()} if isinstance(kind, NewGans) else {})
 
         return await _answer(told)
 
@@ -142,6 +147,7 @@ class Watching:
             "skipped": [[name, text.say(why)] for name, why in basket.skipped()],
             "adding": {"name": adding.name, "done": adding.done} if adding else None,
             "own": len(kind.own(session)),
+            **kind.laid(session),
         }
         if found is None:
             return {"status": "none", "basket": laid}
@@ -209,12 +215,18 @@ def labelled(control: dict[str, Any], text: locales.Table) -> dict[str, Any]:
 def announced(header: str) -> list[tuple[str, int]]:
     """The names and sizes of the files in a body. Raises `StudioError` where it does not say so."""
     try:
-        told = [(Path(str(name)).name[:200] or "?", int(size)) for name, size in json.loads(unquote(header))]
+        told = [(_path(str(name)) or "?", int(size)) for name, size in json.loads(unquote(header))]
         if not 0 < len(told) <= TOGETHER or any(size < 0 for _, size in told):
             raise ValueError(len(told))
     except (ValueError, TypeError, RecursionError) as error:
         raise StudioError("What was sent is not valid JSON: {why}.", "Mend it and try again.", why=error) from error
     return told
+
+
+def _path(said: str) -> str:
+    """A file's name with the folders that it lies in, which leads nowhere: it is not looked up, but told and compared."""
+    parts = [part for part in said.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "/".join(parts)[-200:]
 
 
 class Body:

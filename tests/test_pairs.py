@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -15,9 +16,9 @@ from safetensors.torch import load_file
 from engines import device, registry, vision
 from engines.api import Brief, Setting
 from engines.errors import EngineError
-from engines.image import painter, painterfile, pairs
+from engines.image import painter, painterfile, pairs, training
 from engines.image.plan import Plan
-from studio import painters
+from studio import pairing
 from studio.events import StudioError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -130,6 +131,20 @@ def test_a_stop_loses_nothing(trained, course, wide_eyes):
     assert making.step(0.6) == other.step(0.6)
 
 
+def test_time_in_which_it_stands_still_is_no_time_of_training(course, wide_eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "FITTED", 6)
+    making = pairs.Going(course, PLAN, tmp_path, painterfile.WEIGHTS, wide_eyes)
+    rests = [2.0]  # seconds that the first who asks has to wait, as they do while a round is made
+
+    def cancelled():
+        time.sleep(rests.pop() if rests else 0)
+        return making.log.step >= 1
+
+    list(making.run(cancelled))
+    assert making.log.step == 1
+    assert making.log.seconds < 1
+
+
 def test_a_sketch_moves_with_its_picture(course):
     made = pairs.held_out(course)
     kept = [at for at, each in enumerate(course.drawn.concepts) if each.held_out]
@@ -232,7 +247,7 @@ def test_the_engine_paints_with_it(trained, monkeypatch):
     ],
 )
 def test_words_out_of_names(name, words):
-    assert painters.captioned(name) == words
+    assert pairing.captioned(name) == words
 
 
 @pytest.fixture
@@ -263,7 +278,7 @@ def test_pairs_are_gathered_and_the_bad_ones_listed(folder):
     (folder / "words.csv").write_text(
         "file,caption,sketch\na-green-ball-0.png,my best ball,\nlost.png,gone,\na-green-ball-1.png,,away.png\n"
     )
-    found = painters.gather(folder, lambda: False)
+    found = pairing.gather(folder, lambda: False)
     by = {each.name: each for each in found.pairs}
     assert len(by) == 13  # thirteen balls, less the one without its sketch, and that of a camera
     assert by["a-green-ball-0.png"].words == "my best ball"
@@ -280,13 +295,13 @@ def test_a_zip_is_read_alike(folder, tmp_path):
     with zipfile.ZipFile(file, "w") as packed:
         for each in sorted(folder.iterdir()):
             packed.write(each, each.name)
-    zipped, plain = (painters.gather(each, lambda: False) for each in (file, folder))
+    zipped, plain = (pairing.gather(each, lambda: False) for each in (file, folder))
     assert pairs.digest(zipped.pairs) == pairs.digest(plain.pairs)
 
 
 def test_a_folder_without_pictures_is_told(tmp_path):
     with pytest.raises(StudioError, match="no picture"):
-        painters.gather(tmp_path, lambda: False)
+        pairing.gather(tmp_path, lambda: False)
 
 
 @pytest.fixture

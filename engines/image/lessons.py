@@ -22,7 +22,7 @@ from . import colour, icons, lines
 from .network import CODE, PALETTE, STYLES, WORDS, Condition
 
 NAMED, TINTED = 0.35, 0.35  # shares of pictures that are recoloured to a name, or a little
-READ = 256  # texts that are embedded before it is told how far that is
+READ = 64  # texts that are embedded before it is told how far that is
 MIXES = 3  # choices of keywords that each concept is told with
 DETAIL = (0.06, 0.45)  # the weakest edge that is drawn, from the most detailed sketch to the plainest
 
@@ -64,7 +64,7 @@ class Course:
 
 
 def read(drawn: icons.Drawn, reader: Reader, told: Callable[[float], None] = lambda done: None) -> Course:
-    """Reads all words, and finds the colours of all pictures."""
+    """Reads all words, and finds the colours of all pictures. `told` may stop it by an exception."""
     chance = np.random.default_rng(0)
     texts = []
     for concept in drawn.concepts:
@@ -75,7 +75,10 @@ def read(drawn: icons.Drawn, reader: Reader, told: Callable[[float], None] = lam
         parts.append(torch.from_numpy(reader.embed(texts[at : at + READ])))
         told((at + READ) / len(texts))
     words = torch.cat(parts).reshape(len(drawn.concepts), -1, WORDS)
-    found = [clusters(torch.from_numpy(picture)) for picture in drawn.pictures]
+    found = []
+    for picture in drawn.pictures:
+        told(1.0)
+        found.append(clusters(torch.from_numpy(picture)))
     return Course(drawn, words, torch.stack([each for each, _ in found]), torch.stack([each for _, each in found]))
 
 

@@ -157,7 +157,9 @@ class Painter:
         found = drawing.read_png(file)
         return None if found is None else found.to_json()
 
-    def live(self, brief: Brief, drawing_json: str, size: int) -> Pixels:
+    def live(self, brief: Brief, drawing_json: str, size: int, pictures: Pictures | None = None) -> Pixels:
+        if pictures is not None:
+            self._painters.of(brief.styles, pictures.data)  # painters of the mix that nothing was painted with yet
         options = PainterOptions(**brief.options)
         found = Drawing.from_json(drawing_json)
         if not found.pieces:

@@ -1,4 +1,5 @@
-"""A painter as one file of safetensors: the averaged generator and its encoder in half precision, and the facts of its training.
+"""A painter as one file of safetensors: the averaged generator and its encoder in half precision, the facts of its training, and a picture
+of what it paints.
 
 One that was taught by an artist's own pairs says so (`KIND`), and goes into a mix of styles beside ours: the painter that paints then has
 each weight of ours moved towards its own by its share of the mix (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
@@ -32,28 +33,34 @@ WEIGHTS = Path(__file__).with_name("painter.safetensors")
 KIND, SUFFIX = "painter", ".painter.safetensors"
 VERSION = 1  # of the file
 ENCODER = "encoder."  # how its tensors' names begin in the file
+THUMBNAIL = "thumbnail"
 MOST_BYTES = 2**26
 MIXES, OWN = 6, 4  # painters that are remembered as they paint, and files
 
 
 @dataclass(frozen=True)
 class Own:
-    """What a file holds. `sha256` is that of the whole file."""
+    """What a file holds. `thumbnail` is a JPEG, empty in older files; `sha256` that of the whole file."""
 
     name: str
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
+    thumbnail: bytes
     sha256: str
 
 
-def write(file: Path, name: str, generator: nn.Module, encoder: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Raises `EngineError` where it cannot be written."""
+def write(
+    file: Path, name: str, generator: nn.Module, encoder: nn.Module, facts: Mapping[str, Any], thumbnail: bytes = b""
+) -> None:
+    """`thumbnail` is a JPEG of what it paints. Raises `EngineError` where it cannot be written."""
     tensors = {
         prefix + key: value.half().cpu().contiguous()
         for prefix, part in (("", generator), (ENCODER, encoder))
         for key, value in part.state_dict().items()
         if value.is_floating_point()
     }
+    if thumbnail:
+        tensors[THUMBNAIL] = torch.frombuffer(bytearray(thumbnail), dtype=torch.uint8)
     about = {"kind": KIND, "version": VERSION, "name": name, "facts": facts}
     write_whole(file, bytes_of(tensors, {KEY: json.dumps(about, sort_keys=True, ensure_ascii=False)}))
 
@@ -67,11 +74,13 @@ def read(data: bytes, name: str) -> Own:
         about = json.loads(header["__metadata__"][KEY])
         if (about["kind"], about["version"]) != (KIND, VERSION):
             raise ValueError(about["kind"])
-        tensors = {key: each.float() for key, each in tensors_of(data).items()}
+        found = tensors_of(data)
+        thumbnail = found.pop(THUMBNAIL).numpy().tobytes() if THUMBNAIL in found else b""
+        tensors = {key: each.float() for key, each in found.items()}
         shapes = {key: each.shape for key, each in tensors.items() if not key.startswith(ENCODER)}
         if shapes != _shapes() or not all(bool(each.isfinite().all()) for each in tensors.values()):
             raise ValueError(name)
-        return Own(str(about["name"]), tensors, dict(about["facts"]), hashlib.sha256(data).hexdigest())
+        return Own(str(about["name"]), tensors, dict(about["facts"]), thumbnail, hashlib.sha256(data).hexdigest())
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError, RecursionError) as error:
         raise EngineError("{name} is no painter.", "Give a file that studio train painter wrote.", name=name) from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,19 @@ from torch.nn import functional
 
 from .. import vision
 from ..embed import Reader
-from ..errors import EngineError
 from . import lessons, lines, painterfile, sketches, training
 from .icons import SIDE, Concept, Drawn
 from .lessons import Course, Lesson
 from .network import STYLES, Condition, Generator
-from .plan import Plan
+from .plan import Plan, check_pairs
 
-FEWEST, KEPT_OUT, OF = 12, 4, 8  # pairs; those held out: at least so many, and one in so many
-SHOWN = 12  # rows of the grid at most
+KEPT_OUT, OF = 4, 8  # pairs that are held out: at least so many, and one in so many
+SHOWN, BORDER = 12, 4  # rows of the grid at most, and pixels around each picture in it
+TOGETHER = 4  # pictures that are painted at once
 DETAIL, CLEAN = 0.5, 0.3  # how sketches are read, as the engine's options have it
 SEEN = 2 * SIDE  # pixels at which HED finds lines: twice as fine as they are painted under
 FROZEN = ("condition.", "down.")  # how the names of what does not learn begin
+NOTHING_SAID = "picture"  # what is called so has no words
 EDGE, NEAR = 0.12, 1  # the weakest edge that counts; pixels within which two edges are one
 
 
@@ -68,17 +69,16 @@ def ink_of(pixels: NDArray[np.uint8], sketch: bool) -> NDArray[np.float32]:
     return sketches.firm(sketches.cut(plane, (0.0, 0.0, 1.0, 1.0), (SIDE, SIDE)))
 
 
-def course(pairs: Sequence[Pair], reader: Reader, seed: int = 0) -> Course:
-    """What is learned from and what is held out. Raises `EngineError` where there are too few pairs."""
-    if len(pairs) < FEWEST:
-        raise EngineError(
-            "There are {count} pairs to learn from.", "Give at least {fewest}.", count=len(pairs), fewest=FEWEST
-        )
+def course(
+    pairs: Sequence[Pair], reader: Reader, seed: int = 0, told: Callable[[float], None] = lambda done: None
+) -> Course:
+    """What is learned from and what is held out. Raises `EngineError` where there are too few pairs. `told` may stop it by an exception."""
+    check_pairs(len(pairs))
     aside = set(np.random.default_rng(seed).permutation(len(pairs))[: max(KEPT_OUT, len(pairs) // OF)].tolist())
-    known = tuple(Known(each.words or "picture", (), (), 0, at in aside) for at, each in enumerate(pairs))
+    known = tuple(Known(each.words or NOTHING_SAID, (), (), 0, at in aside) for at, each in enumerate(pairs))
     one = np.zeros(len(pairs), np.int64)
     drawn = Drawn(known, np.arange(len(pairs)), one, np.stack([each.picture for each in pairs]))
-    found = lessons.read(drawn, reader)
+    found = lessons.read(drawn, reader, told)
     said = torch.tensor([bool(each.words) for each in pairs])
     inks = torch.from_numpy(np.stack([each.ink for each in pairs]))
     return Course(drawn, found.words * said[:, None, None], found.clusters, found.shares, inks)
@@ -135,20 +135,33 @@ def held_out(course: Course) -> Lesson:
 
 
 @torch.no_grad()
-def painted(generator: Generator, lesson: Lesson) -> Tensor:
-    """(N, 4, 128, 128)."""
-    parts = [generator(lesson.seen[at : at + 8], lesson.given[slice(at, at + 8)]) for at in range(0, len(lesson), 8)]
+def painted(generator: Generator, lesson: Lesson, *, check: Callable[[], None] = lambda: None) -> Tensor:
+    """(N, 4, 128, 128). `check` may stop it by an exception, between a few pictures and the next."""
+    parts = []
+    for at in range(0, len(lesson), TOGETHER):
+        check()
+        some = slice(at, at + TOGETHER)
+        parts.append(generator(lesson.seen[some], lesson.given[some]))
     return torch.cat(parts)
 
 
-def figures(made: Tensor, lesson: Lesson, eyes: vision.Eyes = vision.shared) -> dict[str, float]:
+def l1(made: Tensor, lesson: Lesson) -> float:
+    """How far they are from the real ones on white, of the range."""
+    return float((lines.over(made, 1.0) - lines.over(lesson.pictures, 1.0)).abs().mean())
+
+
+def figures(
+    made: Tensor, lesson: Lesson, eyes: vision.Eyes = vision.shared, *, check: Callable[[], None] = lambda: None
+) -> dict[str, float]:
     """How near they came to the real ones: L1 on white, of the range; how different VGG-16 finds them; F1 of edges, within a pixel."""
-    ours, theirs = lines.over(made, 1.0), lines.over(lesson.pictures, 1.0)
-    shown, real = bytes_of(ours), bytes_of(theirs)
-    looks = [float(eyes.distances_to(other)([one])[0]) for one, other in zip(shown, real, strict=True)]
+    shown, real = bytes_of(lines.over(made, 1.0)), bytes_of(lines.over(lesson.pictures, 1.0))
+    looks = []
+    for one, other in zip(shown, real, strict=True):
+        check()
+        looks.append(float(eyes.distances_to(other)([one])[0]))
     edges = [f1(one, other) for one, other in zip(_edges(made), _edges(lesson.pictures), strict=True)]
     return {
-        "l1": round(float((ours - theirs).abs().mean()), 4),
+        "l1": round(l1(made, lesson), 4),
         "perceptual": round(float(np.mean(looks)), 4),
         "edges_f1": round(float(np.mean(edges)), 4),
     }
@@ -173,11 +186,25 @@ def bytes_of(pictures: Tensor) -> list[NDArray[np.uint8]]:
     return list((pictures.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy())
 
 
-def grid(lesson: Lesson, before: Tensor, after: Tensor) -> bytes:
-    """A PNG of up to `SHOWN` pairs, a row each: sketch, before, after, real."""
+def rows(lesson: Lesson, before: Tensor, after: Tensor) -> list[NDArray[np.uint8]]:
+    """Up to `SHOWN` pairs, (136, 544, 3) each: sketch, before, after, real."""
     ink = (1 - lesson.ink)[:, None].expand(-1, 3, -1, -1)
     columns = [ink, *(lines.over(each, 1.0) for each in (before, after, lesson.pictures))]
-    shown = torch.cat([functional.pad(each[:SHOWN], (4, 4, 4, 4), value=0.92) for each in columns], 3)
+    return bytes_of(torch.cat([functional.pad(each[:SHOWN], (BORDER,) * 4, value=0.92) for each in columns], 3))
+
+
+def grid(lesson: Lesson, before: Tensor, after: Tensor) -> bytes:
+    """A PNG of the `rows`."""
     out = io.BytesIO()
-    Image.fromarray(np.concatenate(bytes_of(shown))).save(out, "PNG")
+    Image.fromarray(np.concatenate(rows(lesson, before, after))).save(out, "PNG")
+    return out.getvalue()
+
+
+def thumbnail(made: Tensor) -> bytes:
+    """A JPEG of what it paints: four pictures of (N, 4, 128, 128) on white."""
+    some = bytes_of(lines.over(made[:4], 1.0))
+    out = io.BytesIO()
+    Image.fromarray(np.concatenate([np.concatenate(some[:2], 1), np.concatenate(some[2:], 1)])).save(
+        out, "JPEG", quality=88
+    )
     return out.getvalue()

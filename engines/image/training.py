@@ -29,7 +29,7 @@ from ..unfinished import Stopped
 from . import lessons, losses
 from .lessons import Course, Lesson
 from .network import CODE, STYLES, Condition, Discriminator, Encoder, Generator
-from .painterfile import ENCODER
+from .painterfile import ENCODER, THUMBNAIL
 from .plan import Plan
 
 RATE, RATE_AGAINST, DISCRIMINATOR_RATE = 1e-3, 2e-4, 1e-3  # of the generator while it copies, and of both after
@@ -80,6 +80,7 @@ class Training:
         self.judging = torch.optim.Adam(self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.0, 0.99))
         self.chance = torch.Generator().manual_seed(plan.seed)
         self.before: dict[str, Tensor] = {}  # the painter that it went on from
+        self._rested = 0.0  # seconds of this run in which it stood still
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").is_file():
             self._restore()
@@ -96,8 +97,15 @@ class Training:
     def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[dict[str, float]]:
         """Trains to the end of the plan, or until cancelled, which is heard in the middle of a step, and tells its losses now and then."""
 
+        def stopped() -> bool:
+            """Whether it was cancelled; who is asked may let it rest, and that is no time of training."""
+            began = time.perf_counter()
+            said = cancelled()
+            self._rested += time.perf_counter() - began
+            return said
+
         def check(*_: Any) -> None:
-            if cancelled():
+            if stopped():
                 raise Stopped
 
         networks = (self.generator, self.encoder, self.discriminator)
@@ -105,7 +113,7 @@ class Training:
         heard = [part.register_forward_pre_hook(check) for part in parts]
         self.gaze.check = check
         try:
-            yield from self._steps(cancelled)
+            yield from self._steps(stopped)
         except Stopped:  # the step that was begun is lost
             pass
         finally:
@@ -115,10 +123,10 @@ class Training:
         self.keep()
 
     def _steps(self, cancelled: Callable[[], bool]) -> Iterator[dict[str, float]]:
-        began, kept = time.perf_counter() - self.log.seconds, time.perf_counter()
+        began, kept, self._rested = time.perf_counter() - self.log.seconds, time.perf_counter(), 0.0
         recent: list[dict[str, float]] = []
         while not cancelled():
-            self.log.seconds = time.perf_counter() - began
+            self.log.seconds = time.perf_counter() - began - self._rested
             share = self.log.seconds / 60 / self.plan.minutes
             if share >= 1:
                 break
@@ -132,7 +140,9 @@ class Training:
                 }
                 self.log.curve.append({"step": self.log.step, "minutes": self.log.seconds / 60, **mean})
                 recent = []
+                paused = time.perf_counter()
                 yield self.log.curve[-1]
+                self._rested += time.perf_counter() - paused
             if time.perf_counter() - kept > self.kept_every:
                 self.keep()
                 kept = time.perf_counter()
@@ -347,7 +357,7 @@ def export(making: Training, file: Path) -> dict[str, Any]:
 def begin(making: Training, file: Path) -> None:
     """Takes up a painter that was trained before, where this training has not begun. Raises `EngineError` where the file is none."""
     try:
-        found = {name: value.float() for name, value in load_file(file).items()}
+        found = {name: value.float() for name, value in load_file(file).items() if name != THUMBNAIL}
         other = (copy.deepcopy(making.generator), copy.deepcopy(making.encoder))
         for part, prefix in zip(other, ("", ENCODER), strict=True):
             own = {name: found[prefix + name] for name in part.state_dict() if prefix + name in found}

@@ -28,7 +28,7 @@ NEW = "new"  # in the page's address, where a session's id would be
 KEPT_IN = {
     "style": ("style", "network", "hand"),
     "text": ("axis", "adapter"),
-    "image": ("gan",),
+    "image": ("gan", "painter"),
 }  # mode -> the files that belong to it
 KEPT = ("session", "language", "before", "mode")  # what the browser's memory holds
 POOL_HOLDS = 60.0  # seconds for which it is remembered whether there is a pool

@@ -25,6 +25,7 @@ SCRIPTS = (
     "trainer.js",
     "gan.js",
     "hands.js",
+    "pairs.js",
     "text.js",
     "surface.js",
     "canvas.js",

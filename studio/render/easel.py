@@ -22,14 +22,14 @@ TEXTS = (
     "breed", "breed_hint", "worlds", "world_bring", "world_train", "world_none", "children", "parents", "parents_hint",
     "parents_one", "parents_clear", "parents_liked", "parents_liked_none", "parents_most", "parents_foreign", "parent_add",
     "parent_file", "parent_mine", "parent_away", "gives", "gift_coarse", "gift_middle", "gift_fine", "ways", "ways_hint",
-    "way_rename", "way_at",
+    "way_rename", "way_at", "painter_away",
 )
 # fmt: on
 
 
 def easel(scene: Scene, view: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> Value:
-    """The form: what the next round would be asked, and everything there is to choose from. `kept` are the artist's own GANs by digest:
-    what each is called, and facts."""
+    """The form: what the next round would be asked, and everything there is to choose from. `kept` are the artist's own GANs and
+    painters by digest: what each is called, and facts."""
     text = scene.text
     known = {
         f"sha256:{sha}": {"name": kept["name"], "width": kept["width"], "height": kept["height"]}
@@ -64,7 +64,10 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         "options": options(scene, info),
         "draws": "sketch" in info.needs_one,
         "breeds": breeds(info),
-        "files": bool(info.file_styles and not info.styles),  # a painter of one's own goes into a mix by brief alone
+        "files": bool(info.file_styles and not info.styles),
+        "takes": info.file_styles
+        if info.styles
+        else "",  # the kind of the artist's own files that go into its mix beside ours
         "side": info.side,
         "most": info.most,
         "weights": [kind for kind in PARENTS if kind in info.weights],

@@ -54,7 +54,7 @@ def header(scene: Scene, modes: Iterable[str]) -> Value:
         ],
         text=text.texts("tagline", "theme", "help", "close", "help_title", "keys_title", "roles_title", "made_with")
         | text.texts("lost", "language", "between_sentences"),
-        gan={key: words for key, words in text.words["page"].items() if key.startswith(("gan_", "hands_"))},
+        gan={key: words for key, words in text.words["page"].items() if key.startswith(("gan_", "hands_", "pairs_"))},
         attention={key: words for key, words in text.words["page"].items() if key.startswith("attention_")},
         toy={key: words for key, words in text.words["page"].items() if key.startswith("toy_")},
     )

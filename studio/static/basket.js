@@ -4,7 +4,7 @@
   const TOGETHER = 32, MUCH = 2 ** 25; // files that are sent at once, and bytes of them
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
-  function basket({ ask, take, changed, place, grouped }) { // `grouped`: whether each folder is a group
+  function basket({ ask, take, changed, place, grouped, together = TOGETHER }) { // `grouped`: whether each folder is a group
     let queue = [], done = 0, total = 0, going = false, halted = false;
 
     const folder = file => file.webkitRelativePath?.split('/').at(-2);
@@ -21,7 +21,7 @@
 
     function next() { // some files of one group, of which a large one goes alone
       const some = [queue.shift()];
-      for (let size = some[0].file.size; queue.length && some.length < TOGETHER && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
+      for (let size = some[0].file.size; queue.length && some.length < together && queue[0].group === some[0].group && (size += queue[0].file.size) < MUCH;) some.push(queue.shift());
       return some;
     }
 
@@ -30,7 +30,7 @@
       going = true;
       while (queue.length) {
         const some = next(), files = some.map(each => each.file);
-        const names = files.map(file => [file.webkitRelativePath?.replaceAll('/', ' ') || file.name, file.size]);
+        const names = files.map(file => [file.under || file.webkitRelativePath || file.name, file.size]);
         const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
         done += some.length;
         if (found.error && !found.status) wrong = found;
@@ -51,7 +51,7 @@
     }
 
     async function gathered(entry, found) {
-      if (entry.isFile) { found.push(await new Promise((resolve, reject) => entry.file(resolve, reject))); return; }
+      if (entry.isFile) { found.push(Object.assign(await new Promise((resolve, reject) => entry.file(resolve, reject)), { under: entry.fullPath.slice(1) })); return; }
       const reader = entry.createReader();
       for (let some = await read(reader); some.length; some = await read(reader)) for (const each of some) await gathered(each, found);
     }
@@ -88,7 +88,7 @@
         laid.groups.length > 0 && h('button.link', { type: 'button', data: { click: 'clear' } }, text.gan_clear));
     }
 
-    return { add, dropped, halt, sending, thumbs, skipped, ways };
+    return { add, dropped, halt, sending, thumbs, skipped, ways, place };
   }
 
   Duet.basket = basket;

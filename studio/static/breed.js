@@ -102,17 +102,17 @@
   const address = (ref, side) => `duet/${form().value().session}/${ref.replace('sha256:', '')}?side=${side}`;
 
   function worlds(value) {
-    const text = value.text, world = form().world(), learning = Duet.gan.card(), gans = value.engines.some(each => each.files);
+    const text = value.text, world = form().world(), learning = Duet.gan.card(), gans = value.engines.some(each => each.files), kept = value.kept.filter(each => each.what === 'gan');
     const thumb = (name, ref, label, title, picture) => h('button.thumb', { type: 'button', value: name, title, 'aria-label': label, 'aria-pressed': String(world === (ref || name)), data: { click: 'world', ref, key: `world-${ref || name}` } },
       picture && h('img', { src: picture, alt: '' }), h('span.name', {}, label));
     return h('div.part', { data: { key: 'worlds' } },
       h('div.worlds', { role: 'group', 'aria-label': text.worlds },
         value.engines.filter(each => each.breeds && !each.files).map(each => thumb(each.name, null, each.label, each.summary)),
-        gans && value.kept.map(each => thumb(value.engines.find(one => one.files).name, each.ref, each.name, each.name, each.about.bare ? null : address(each.ref, 160))),
+        gans && kept.map(each => thumb(value.engines.find(one => one.files).name, each.ref, each.name, each.name, each.about.bare ? null : address(each.ref, 160))),
         gans && h('label.thumb.add', { title: text.world_bring, data: { key: 'world-bring' } }, h('span.name', {}, text.world_bring), h('input', { type: 'file', accept: '.safetensors', 'aria-label': text.world_bring, data: { change: 'bring' } })),
         gans && h('button.thumb.add', { type: 'button', title: text.world_train, data: { click: 'gan', key: 'world-train' } }, h('span.name', {}, text.world_train))),
       learning?.matches('.learning') && learning,
-      gans && !value.kept.length && h('p.small', {}, text.world_none));
+      gans && !kept.length && h('p.small', {}, text.world_none));
   }
 
   function called(ref) {

@@ -123,6 +123,11 @@
     change();
   }
 
+  function dropped(file) { // a painter's file is one wherever it is dropped
+    if (file?.name.endsWith('.safetensors')) Duet.painters.bring(file);
+    else sketched(file);
+  }
+
   async function propose() {
     if (!draft.prompt.trim()) { say(value().text.words_first, 'plain'); return; }
     busyWith = value().text.proposing; redraw('brief');
@@ -213,11 +218,19 @@
   const known = ref => extra[ref] || value().pictures[ref];
 
   function styles(form) {
-    const mix = draft.mixes[draft.engine], list = engine().styles, total = list.reduce((sum, each) => sum + (mix[each.name] || 0), 0);
-    return list.length > 0 && h('div.part', { data: { key: 'styles' } }, h('h3', {}, form.text.styles_of), h('div.options', {}, list.map(each => {
+    const mix = draft.mixes[draft.engine], list = engine().styles, total = Object.values(mix).reduce((sum, weight) => sum + weight, 0);
+    const share = (each, first) => {
       const at = mix[each.name] || 0, name = `style:${each.name}`;
-      return slot(form.text, { label: each.label, name, knob: true, locked: locked(name), shown: `${total > 0 ? Math.round(100 * at / total) : 0} %`, input: range(name, { low: 0, high: 1, step: 0.01 }, at, 'weight') });
-    })));
+      return slot(form.text, { label: each.label, name, knob: true, locked: locked(name), shown: `${total > 0 ? Math.round(100 * at / total) : 0} %`, input: range(name, { low: 0, high: 1, step: 0.01 }, at, 'weight'), first });
+    };
+    return list.length > 0 && h('div.part', { data: { key: 'styles', ...(engine().takes ? { dragover: 'over', dragleave: 'leave', drop: 'receive' } : {}) } }, h('h3', {}, form.text.styles_of), h('div.options', {}, list.map(each => share(each))),
+      engine().takes && [h('div.mix', {}, painters(form).map(each => share(each, h('span.thumb.small', {}, each.src && h('img', { src: each.src, alt: '' }))))), Duet.painters.card()]);
+  }
+
+  function painters(form) { // the artist's own that may be in the mix, and those in it that are out of sight
+    const mine = form.kept.filter(each => each.what === engine().takes).map(each => ({ name: each.ref, label: each.name, src: each.about.bare ? null : `duet/${form.session}/${each.ref.replace('sha256:', '')}?side=160` }));
+    const others = Object.keys(draft.mixes[draft.engine]).filter(name => name.startsWith('sha256:') && !mine.some(each => each.name === name));
+    return [...mine, ...others.map(name => ({ name, label: form.text.painter_away, src: null }))];
   }
 
   const colours = () => (draft.options[draft.engine].palette || '').split(/[\s,]+/).filter(Boolean);
@@ -275,6 +288,17 @@
       const file = new File([await (await fetch(address)).blob()], name, { type: 'image/png' });
       if (await here()) await sketched(file);
     },
+    async paintWith(ref) { // with a painter of the artist's own, all of it
+      if (!await here()) return;
+      turn('painter');
+      draft.mixes.painter = { [ref]: 1 };
+      change();
+    },
+    without(ref) { // it was put away
+      if (draft?.mixes.painter?.[ref] === undefined) return;
+      delete draft.mixes.painter[ref];
+      change();
+    },
     async breed(ref) { // with a GAN of the artist's own
       if (!await here()) return;
       Duet.breed.choose('gan', ref);
@@ -296,6 +320,7 @@
         paintLive();
       }
       Duet.gan.adopt(form);
+      Duet.painters.adopt(form);
       const next = JSON.stringify(form.next);
       if (next === adopted) return;
       if (!alike(asked(), form.next, form)) { take(form.next, form, adopted ? JSON.parse(adopted) : {}); fetchSketch(draft.sketch); }
@@ -304,7 +329,7 @@
     },
     drawn(form, panel) { const place = panel.root.querySelector('.paper'); if (place) canvas.mount(place); },
     on: {
-      ...Duet.gan.handlers, again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
+      ...Duet.gan.handlers, ...Duet.painters.handlers, again: () => Duet.again(), drawer() { Duet.drawer(false); }, propose,
       dice() { draft.seed = Math.floor(Math.random() * 2 ** 31); draft.fresh = false; change(); },
       words(area) { draft.prompt = area.value; keep(); const button = document.querySelector('.duet-brief .again'); if (button) button.disabled = busy() || !ready(); },
       typed(area, event) { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); again(); } }, // a line break needs Shift
@@ -319,7 +344,8 @@
       file(input) { sketched(input.files[0]); input.value = ''; },
       over(box, event) { event.preventDefault(); box.classList.add('dropping'); },
       leave(box) { box.classList.remove('dropping'); },
-      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); sketched(event.dataTransfer.files[0]); },
+      drop(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0]); },
+      receive(box, event) { event.preventDefault(); box.classList.remove('dropping'); dropped(event.dataTransfer.files[0]); },
       engine(button) { if (!(engine().breeds && facts(value(), button.value).breeds)) { turn(button.value); change(); } },
       ...Duet.breed.on, ...Duet.ways.on,
       lock(button) {

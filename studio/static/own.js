@@ -3,7 +3,7 @@
   const { h, define, icon, fill, redraw, panels, tell } = Duet;
   const root = document.body.appendChild(h('section.duet-own', { id: 'duet-own' }));
   const blank = () => ({ name: '', high: '', low: '', positive: '', negative: '' });
-  const SHEETS = ['voice', 'learn', 'gan', 'hands'];
+  const SHEETS = ['voice', 'learn', 'gan', 'hands', 'painter'];
   const MOST = 40; // judged texts that are filled in: the latest
   let open = false, draft = blank(), problem = '', busy = false, judged = null;
 

@@ -5,7 +5,7 @@
   const words = () => Duet.value('header')?.gan || {};
   const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
-  // `spec`: {kind, what: the kind of file that comes of it, suffix, mode, charts(text), title(text) …}; see gan.js.
+  // `spec`: {kind, suffix, mode, shipped: whether there is always one to begin from, charts(text), words(text) …}; see gan.js and pairs.js.
   function trainer(spec) {
     const panel = spec.kind, root = document.body.appendChild(h('section.duet-own.duet-trainer', { id: `duet-${panel}` }));
     const blank = () => ({ name: '', named: false, base: null, group: '', settings: {} });
@@ -16,7 +16,7 @@
     const draw = () => { redraw(panel); redraw('brief'); };
     const place = path => `duet/${session}/learn/${spec.kind}/${path}`;
     const film = Duet.film(() => redraw(panel));
-    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place, grouped: spec.grouped });
+    const basket = Duet.basket({ ask, take, changed: () => redraw(panel), place, grouped: spec.grouped, together: spec.together });
     const active = () => now && ['waiting', 'running'].includes(now.status);
     const unfinished = () => active() || now?.status === 'stopped' || (now?.status === 'failed' && now.step > 0);
     const laid = () => now?.basket || { groups: [], skipped: [], adding: null, own: 0 };
@@ -83,7 +83,7 @@
     async function arrived(sha, name) { // it is a file of the artist's own by now
       await tell('history', 'look');
       if (open) await recall(sha, name);
-      say(fill(words().gan_done, { name }), 'plain');
+      say(fill(spec.words(words()).done || words().gan_done, { name }), 'plain');
       draw();
     }
 
@@ -105,6 +105,7 @@
     async function shelve(sha, name) {
       const found = await Duet.own.ask('shelve', { sha256: sha, name });
       problem = found.error || '';
+      if (name === null && !problem) spec.gone?.(sha);
       await tell('history', 'look');
       draw();
     }
@@ -150,12 +151,12 @@
       return [
         h('p', {}, spec.words(text).hint),
         spec.pictures(text, laid(), basket, draft),
-        basket.ways(text, laid(), count() ? fill(text.gan_count, { count: count() }) : '', !spec.grouped),
+        basket.ways(text, laid(), spec.counted ? spec.counted(text, laid()) : count() ? fill(text.gan_count, { count: count() }) : '', !spec.grouped && !spec.counted),
         basket.skipped(text, laid()),
         h('div.fields', {},
           h('label.field.text', {}, h('span', {}, text.gan_name), h('input', { type: 'text', dir: 'auto', maxlength: 100, value: draft.name, data: { input: 'typed' } })),
-          facts?.bases?.length > 0 && h('label.field.choice', {}, h('span', {}, text.gan_base), h('select', { data: { change: 'base' } }, [{ ref: '', name: text.gan_base_none }, ...facts.bases].map(each =>
-            h('option', { value: each.ref, selected: each.ref === base() }, each.name || text.gan_base_shipped))), base() && h('small', {}, text.gan_base_told)),
+          facts?.bases?.length > (spec.shipped ? 1 : 0) && h('label.field.choice', {}, h('span', {}, text.gan_base), h('select', { data: { change: 'base' } }, [...(spec.shipped ? [] : [{ ref: '', name: text.gan_base_none }]), ...facts.bases].map(each =>
+            h('option', { value: each.ref, selected: each.ref === base() }, each.name || spec.words(text).base || text.gan_base_shipped))), base() && h('small', {}, spec.words(text).baseTold || text.gan_base_told)),
           first.map(name => by(name)).filter(Boolean).map(control)),
         h('details', { data: { key: `${panel}-more` } }, h('summary', {}, Duet.value('brief').text.more), h('div.fields', {}, found.filter(each => !first.includes(each.name)).map(control))),
         problem && h('p.problem', { role: 'alert' }, problem),
@@ -171,7 +172,7 @@
       return [h('h3', {}, spec.words(text).mine), !mine.length && h('p.small', {}, spec.words(text).none), mine.length > 0 && h('ul.shelf', {}, mine.map(each => h('li', { data: { key: each.sha } },
         h('span.thumb', {}, spec.look(each, address) && h('img', { src: spec.look(each, address), alt: '' })),
         h('input', { type: 'text', dir: 'auto', value: each.name, maxlength: 120, 'aria-label': named('gan_rename', each), title: named('gan_rename', each), data: { change: 'rename', sha: each.sha } }),
-        h('button.quiet', { type: 'button', 'aria-label': named('gan_breed_named', each), data: { click: 'use', sha: each.sha } }, spec.words(text).use),
+        h('button.quiet', { type: 'button', 'aria-label': fill(spec.words(text).useNamed || text.gan_breed_named, { name: each.name }), data: { click: 'use', sha: each.sha } }, spec.words(text).use),
         each.record && h('button.icon', { type: 'button', 'aria-label': named('gan_course', each), title: named('gan_course', each), data: { click: 'course', sha: each.sha } }, icon('play')),
         h('a.icon', { href: `${address(each.sha, 96)}&download=${encodeURIComponent(`${each.name}${spec.suffix}`)}`, download: '', 'aria-label': named('gan_download', each), title: named('gan_download', each) }, icon('down')),
         h('button.icon', { type: 'button', 'aria-label': named('gan_away', each), title: named('gan_away', each), data: { click: 'away', sha: each.sha } }, icon('close')))))];
@@ -189,6 +190,7 @@
       return now.left === null || !now.step ? text.gan_ready : fill(text.gan_left, { left: clock(now.left) });
     }
 
+    const learnsFrom = told => fill(spec.words(words()).learnsFrom || words().gan_learns_from, { count: told.count });
     const bar = () => h('progress', { max: 1, value: now.share || (active() ? null : 0), 'aria-label': now.name });
 
     function course(told) { // what is seen of it, live and later
@@ -196,7 +198,7 @@
       const frame = sha ? step => `duet/${session}/record/${sha}/${step}.jpg` : step => `${place(`frame/${step}`)}?t=${told.id}`;
       film.take(told.frames, frame);
       return [
-        h('div.course', {}, film.draw(text, spec.samples), h('div.charts', {}, spec.charts(text).map(each => Duet.chart(each, told.curve, text.gan_empty_chart)))),
+        h('div.course', {}, film.draw(text, spec.words(text).samples || fill(text.gan_samples_read, { count: spec.samples }), spec.words(text).samplesNone || text.gan_samples_none), h('div.charts', {}, spec.charts(text).map(each => Duet.chart(each, told.curve, text.gan_empty_chart)))),
         told.warned.length > 0 && h('div.warnings', {}, h('h3', {}, text.gan_warnings), h('ul', {}, told.warned.map(each => h('li', {}, h('b', {}, fill(text.gan_step, { step: each.step })), ' ', each.said)))),
         told.cut && h('p.problem', {}, text.gan_cut),
       ];
@@ -204,7 +206,7 @@
 
     function progress() {
       const text = words(), button = (name, label, kind = 'quiet') => h(`button.act.${kind}`, { type: 'button', disabled: busy, data: { click: name } }, label);
-      const figures = [now.step > 0 && fill(text.gan_step, { step: now.step }), now.now?.rate && fill(text.gan_rate, { rate: now.now.rate.toFixed(now.now.rate < 10 ? 1 : 0) }), fill(text.gan_learns_from, { count: now.count })];
+      const figures = [now.step > 0 && fill(text.gan_step, { step: now.step }), now.now?.rate && fill(text.gan_rate, { rate: now.now.rate.toFixed(now.now.rate < 10 ? 1 : 0) }), learnsFrom(now)];
       return [
         h('p.status', { role: 'status' }, h('b', {}, now.name), ' ', status()),
         bar(),
@@ -219,7 +221,7 @@
     function over() { // a training that is over
       const text = words(), told = past.told;
       return [
-        h('p.status', { role: 'status' }, h('b', {}, past.name), ' ', told && fill(text.gan_finished, { steps: told.step, time: clock(told.seconds) }), told && ` · ${fill(text.gan_learns_from, { count: told.count })}`),
+        h('p.status', { role: 'status' }, h('b', {}, past.name), ' ', told && fill(text.gan_finished, { steps: told.step, time: clock(told.seconds) }), told && ` · ${learnsFrom(told)}`),
         told ? [course(told), spec.results?.(text, told, number => `duet/${session}/record/${past.sha}/pair-${number}.png`)] : h('p.small', {}, text.gan_no_record),
         h('footer', {}, h('button.act.quiet', { type: 'button', data: { click: 'another' } }, unfinished() ? text.gan_back : text.gan_another),
           h('button.act.use', { type: 'button', data: { click: 'use', sha: past.sha } }, spec.words(text).use)),

@@ -1,0 +1,244 @@
+"""Pairs that an artist laid down to teach a painter: pictures, their sketches and tables of their words, in any order, on disk.
+
+Which sketch and which words are a picture's is told anew whenever it is asked, for the next file may change it. Its lines are found once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.api import Pixels, UserError
+
+from . import gathering, pairing
+from .basket import Basket, writing
+from .events import StudioError, Words
+from .pairing import Match
+
+if TYPE_CHECKING:
+    from engines.image.pairs import Pair
+
+GROUP, LINES = "pictures", "lines"
+LAID = "laid.json"
+SEEN = 24  # pairs that are shown
+FOUND = 0.2  # the share of a zip's time after which all is laid down, and lines are found
+
+
+class PairBasket(Basket):
+    """`most` is how many pairs there may be."""
+
+    before_settling = FOUND
+
+    def __init__(self, folder: Path, most: int) -> None:
+        super().__init__(folder, lambda pixels: pixels, 2 * most)
+        self._pairs = most
+
+    # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def names(self) -> dict[str, list[str]]:
+        """The keys of the pairs whose lines are known, or not looked for yet."""
+        laid = self._laid()
+        ready = [key_of(each.name) for each in self._matches(laid, {}) if _lines(each) not in laid["bad"]]
+        return {GROUP: ready} if ready else {}
+
+    def place(self, group: str, name: str) -> Path:
+        """The file of a pair's picture, or of its lines, dark on white. Raises `StudioError` where there is none."""
+        laid = self._laid()
+        match = next((each for each in self._matches(laid, {}) if key_of(each.name) == name), None)
+        if match is not None and group == GROUP:
+            return self._picture(match.name)
+        if match is None or group != LINES or not self._find(match):
+            raise StudioError("There is no file {value}.", value=name[:80])
+        return self.folder / LINES / f"{_lines(match)}.png"
+
+    def skipped(self) -> list[tuple[str, Words]]:
+        laid, found = self._laid(), dict(super().skipped())
+        for match in self._matches(laid, found):
+            if why := laid["bad"].get(_lines(match)):
+                found[match.name] = Words.model_validate(why)
+        return list(found.items())
+
+    def told(self) -> dict[str, Any]:
+        """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `key`,
+        `lines` and `at` tell their pictures and lines from those that they had before."""
+        laid = self._laid()
+        found = [each for each in self._matches(laid, {}) if _lines(each) not in laid["bad"]]
+        return {
+            "count": len(found),
+            "worded": sum(bool(each.words) for each in found),
+            "sketched": sum(bool(each.sketch) for each in found),
+            "some": [
+                {
+                    "key": key_of(each.name),
+                    "at": int(1000 * self._picture(each.name).stat().st_mtime),
+                    "lines": _lines(each),
+                    "name": each.name,
+                    "words": each.words,
+                    "sketch": bool(each.sketch),
+                }
+                for each in found[:SEEN]
+            ],
+        }
+
+    def pairs(self, told: Callable[[float], None] = lambda done: None) -> Iterator[Pair | None]:
+        """All pairs, to be learned from, in the order of their names; None for each whose lines cannot be found."""
+        from engines.image import pairs
+
+        for match in self._matches(self._laid(), {}):
+            if not self._find(match):
+                yield None
+                continue
+            lines = np.asarray(Image.open(self.folder / LINES / f"{_lines(match)}.png"), np.float32)
+            picture = pairing.coloured(_read(self._picture(match.name)))
+            yield pairs.Pair(match.name, match.words, picture, np.float32(1) - lines / np.float32(255))
+
+    # ── What comes and goes ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def put(self, pixels: Pixels, name: str, group: str, skipped: gathering.Skipped) -> None:
+        """Keeps a picture or a sketch under its name; another one of that name is replaced."""
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "PNG", compress_level=3)
+        with self._lock, writing(self.folder):
+            laid = self._laid()
+            if len(laid["images"]) >= self._most and name not in laid["images"]:
+                values = {"most": self._pairs}
+                skipped[name] = Words(template="{most} pairs are the most that are learned from.", values=values)
+                return
+            (self.folder / GROUP).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._forget(name, laid)
+            part = self.folder / GROUP / f".{key_of(name)}.part"
+            part.write_bytes(data.getvalue())
+            part.replace(self._picture(name))
+            laid["images"].append(name)
+            self._write(laid)
+
+    def rename(self, group: str, to: str) -> None:
+        """There is one group, and it has no name."""
+
+    def drop(self, group: str, name: str = "") -> None:
+        """Takes a pair out, its sketch too, or without a name all of them."""
+        if not name:
+            self.clear()
+            return
+        with self._lock, writing(self.folder):
+            laid = self._laid()
+            for match in self._matches(laid, {}):
+                if key_of(match.name) == name:
+                    for each in filter(None, (match.name, match.sketch)):
+                        self._forget(each, laid)
+                        self._picture(each).unlink(missing_ok=True)
+            self._write(laid)
+
+    def lay(self, name: str, read: gathering.Read, group: str, skipped: gathering.Skipped) -> None:
+        """A picture, a sketch or a table, whichever it is."""
+        try:
+            if pairing.is_table(name):
+                said = pairing.rows_of(name, read())
+                with self._lock, writing(self.folder):
+                    self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    laid = self._laid()
+                    laid["tables"][name] = said
+                    self._write(laid)
+            else:
+                self.put(pairing.squared(read(), name), name, group, skipped)
+        except StudioError as error:
+            skipped[name] = Words.of(error).model_copy(update={"template": error.message})
+        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+            skipped[name] = Words(template="It cannot be read: {why}.", values={"why": str(error)})
+        if name not in skipped:
+            self._forgive(name)
+
+    def called(self, file: str, entry: str) -> str:
+        """Below its zip, as if that were a folder."""
+        return str(PurePosixPath(PurePosixPath(file).with_suffix("").name, entry.replace("\\", "/")))
+
+    def settle(self, told: Callable[[float], None]) -> None:
+        """Finds the lines of all that came."""
+        matches = self._matches(self._laid(), {})
+        for at, match in enumerate(matches):
+            if self._halt.is_set():
+                return
+            self._find(match)
+            told((at + 1) / len(matches))
+
+    # ── On disk ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _laid(self) -> dict[str, Any]:
+        """What was laid down: names of images, in the order of their coming, rows of tables by name, and why lines were not found."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / LAID).read_text(encoding="utf-8"))
+            return found
+        except (OSError, ValueError):
+            return {"images": [], "tables": {}, "bad": {}}
+
+    def _write(self, laid: dict[str, Any]) -> None:
+        part = self.folder / f".{LAID}.part"
+        part.write_text(json.dumps(laid, ensure_ascii=False), encoding="utf-8")
+        part.replace(self.folder / LAID)
+
+    def _matches(self, laid: dict[str, Any], skipped: gathering.Skipped) -> list[Match]:
+        rows = {name: (said[0], said[1]) for table in laid["tables"].values() for name, said in table.items()}
+        return pairing.matched(sorted(laid["images"]), rows, self._pairs, skipped)
+
+    def _picture(self, name: str) -> Path:
+        return self.folder / GROUP / f"{key_of(name)}.png"
+
+    def _find(self, match: Match) -> bool:
+        """Whether it has lines, which are found where nobody looked yet."""
+        place = self.folder / LINES / f"{_lines(match)}.png"
+        if place.is_file():
+            return True
+        if _lines(match) in self._laid()["bad"]:
+            return False
+        try:
+            ink = pairing.inked(_read(self._picture(match.sketch or match.name)), bool(match.sketch))
+        except UserError as error:
+            with self._lock, writing(self.folder):
+                laid = self._laid()
+                laid["bad"][_lines(match)] = Words.of(error).model_copy(update={"template": error.message}).model_dump()
+                self._write(laid)
+            return False
+        with writing(self.folder):
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part = place.with_name(f".{place.name}.part")
+            Image.fromarray(np.round(255 * (1 - ink)).astype(np.uint8)).save(part, "PNG")
+            part.replace(place)
+        return True
+
+    def _forget(self, name: str, laid: dict[str, Any]) -> None:
+        """Takes an image out of what is laid down, with the lines that were found of it."""
+        key = key_of(name)
+        laid["images"] = [each for each in laid["images"] if each != name]
+        laid["bad"] = {lines: why for lines, why in laid["bad"].items() if key not in lines}
+        for place in (self.folder / LINES).glob(f"*{key}*"):
+            place.unlink(missing_ok=True)
+
+    def _forgive(self, name: str) -> None:
+        """A file of that name could be read after all."""
+        known = dict(super().skipped())
+        if known.pop(name, None) is not None:
+            self.write_skipped(known)
+
+
+def key_of(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _lines(match: Match) -> str:
+    """The key of a pair's lines: another sketch, other lines."""
+    return f"{key_of(match.name)}-{key_of(match.sketch)}" if match.sketch else key_of(match.name)
+
+
+def _read(place: Path) -> NDArray[np.uint8]:
+    with Image.open(place) as opened:
+        return np.asarray(opened.convert("RGBA" if opened.mode == "RGBA" else "RGB"))
