@@ -115,7 +115,7 @@ class Studio:
         shutil.rmtree(self.unfinished(id), ignore_errors=True)
 
     def unfinished(self, id: str) -> Path:
-        """Where a session's trainings are kept that are not finished."""
+        """Where a session's trainings, and pictures that are painted large, are kept until they are finished."""
         return self.home / "unfinished" / id
 
     def keep(self, session: str, event: Filed, *data: bytes) -> None:
