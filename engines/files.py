@@ -24,9 +24,9 @@ def is_pickle(data: bytes) -> bool:
 
 def folder_of(pictures: object, what: Literal["unfinished", "found"]) -> Path | None:
     """Where an engine may keep, from one run to the next, results that are `unfinished` or what it `found` on its way, if the files that
-    it is given have such a folder and somebody made it. That one throws it away, too: what is no longer there is made again."""
+    it is given come with such a folder. Whoever gives it throws it away, too: what is no longer there is made again."""
     folder: Path | None = getattr(pictures, what, None)
-    return folder if folder is not None and folder.is_dir() else None
+    return folder
 
 
 def write_whole(file: Path, data: bytes) -> None:

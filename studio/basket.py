@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,7 @@ MOST_SKIPPED = 200  # that are told
 ZIP = b"PK\x03\x04"
 MOST_LETTERS = 40  # of a group's name
 MOST_ZIP = 2 * 2**30  # bytes
+Guard = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -42,10 +43,13 @@ class Adding:
 
 
 class Basket:
-    """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those."""
+    """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those. Nothing
+    is written but while `guard` is held, which raises where the session is gone."""
 
-    def __init__(self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1) -> None:
-        self.folder, self.adding = folder, None
+    def __init__(
+        self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1, guard: Guard = nullcontext
+    ) -> None:
+        self.folder, self.adding, self._guard = folder, None, guard
         self._shape, self._most, self._groups = shape, most, groups
         self._lock, self._halt = threading.Lock(), threading.Event()
 
@@ -90,7 +94,7 @@ class Basket:
     @contextmanager
     def part(self) -> Iterator[Path]:
         """Where something that arrives may lie meanwhile."""
-        with _writing(self.folder):
+        with self._guard(), _writing(self.folder):
             (self.folder / PARTS).mkdir(mode=0o700, parents=True, exist_ok=True)
         place = self.folder / PARTS / os.urandom(8).hex()
         try:
@@ -121,7 +125,7 @@ class Basket:
         shaped = self._shape(pixels)
         Image.fromarray(shaped).save(data, "PNG", compress_level=3)
         digest = hashlib.sha256(shaped.tobytes() + repr(shaped.shape).encode()).hexdigest()[:24]
-        with self._lock, _writing(self.folder):
+        with self._lock, self._guard(), _writing(self.folder):
             known = self.names()
             if group not in known and len(known) >= self._groups:
                 values = {"most": self._groups}
@@ -142,7 +146,7 @@ class Basket:
             return
         if to in self.names():
             raise StudioError("There is a group {name} already.", "Choose another name.", name=to)
-        with self._lock, _writing(self.folder):
+        with self._lock, self._guard(), _writing(self.folder):
             (self.folder / group).rename(self.folder / to)
 
     def drop(self, group: str, name: str = "") -> None:
@@ -195,7 +199,7 @@ class Basket:
 
     def _skip(self, skipped: gathering.Skipped) -> None:
         if skipped:
-            with self._lock, _writing(self.folder):
+            with self._lock, self._guard(), _writing(self.folder):
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 told = {**dict(self.skipped()), **skipped}
                 last = [(name[:200], why.model_dump()) for name, why in told.items()][-MOST_SKIPPED:]

@@ -9,7 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -174,8 +174,17 @@ class FromPictures(Trainings[Each]):
         with self._lock:
             if session.id not in self._baskets:
                 folder = self._studio.unfinished(session.id) / f"{self.kind}.pictures"
-                self._baskets[session.id] = Basket(folder, self.shape, self.most, self.groups)
+                self._baskets[session.id] = Basket(
+                    folder, self.shape, self.most, self.groups, lambda: self._here(session.id)
+                )
             return self._baskets[session.id]
+
+    @contextmanager
+    def _here(self, id: str) -> Iterator[None]:
+        """Held while something is written for a session that is not forgotten, and will not be meanwhile."""
+        with self._studio.blobs.lock():
+            self._studio.log.check(id)
+            yield
 
     def open_basket(self, session: Session) -> Basket:
         """The basket, to change what is in it. Raises `StudioError` while something is learned from it."""

@@ -100,7 +100,7 @@ def test_a_killed_studio_loses_little(eyes, files, monkeypatch):
     way = Gatys(eyes).run(brief, [Setting(GATYS.space(brief).yours, 5)], files, lambda: False)
     killed = [event for event in way if not (isinstance(event, Losses) and event.step == 20 and way.close())]
     again = painted(eyes, files)
-    assert steps(killed)[-1] == 19
+    assert steps(killed)[-1] == 20
     assert steps(again)[0] == 21
 
 
