@@ -95,7 +95,7 @@ STEERABLE_STYLES = 6  # a mix may hold more, but an artist's judgements cannot i
 
 
 class Pictures(Protocol):
-    """The stored files that a brief names."""
+    """The stored files that a brief names; with folders to keep things in, where `engines.files.folder_of` finds them."""
 
     def __call__(self, ref: str, /) -> Pixels:
         """The pixels of a picture: `sha256:…`, or the name of a drawn style."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from .errors import EngineError
 
@@ -19,6 +20,13 @@ def holds_tensors(data: bytes) -> bool:
 def is_pickle(data: bytes) -> bool:
     """A safetensors file may begin with the same byte: it is the length of its header."""
     return data.startswith(PICKLED) and not holds_tensors(data)
+
+
+def folder_of(pictures: object, what: Literal["unfinished", "found"]) -> Path | None:
+    """Where an engine may keep, from one run to the next, results that are `unfinished` or what it `found` on its way, if the files that
+    it is given come with such a folder. Whoever gives it throws it away, too: what is no longer there is made again."""
+    folder: Path | None = getattr(pictures, what, None)
+    return folder
 
 
 def write_whole(file: Path, data: bytes) -> None:

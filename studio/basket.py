@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,7 @@ MOST_SKIPPED = 200  # that are told
 ZIP = b"PK\x03\x04"
 MOST_LETTERS = 40  # of a group's name
 MOST_ZIP = 2 * 2**30  # bytes
+Guard = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -42,12 +43,15 @@ class Adding:
 
 
 class Basket:
-    """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those."""
+    """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those. Nothing
+    is written but while `guard` is held, which raises where the session is gone."""
 
     before_settling = 1.0  # the share of a zip's time after which all of it is laid down
 
-    def __init__(self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1) -> None:
-        self.folder, self.adding = folder, None
+    def __init__(
+        self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1, guard: Guard = nullcontext
+    ) -> None:
+        self.folder, self.adding, self._guard = folder, None, guard
         self._shape, self._most, self._groups = shape, most, groups
         self._lock, self._halt = threading.Lock(), threading.Event()
 
@@ -90,9 +94,15 @@ class Basket:
     # ── What comes and goes ──────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Held while something is written: the session stays, and a disk that does not take it is told of as such."""
+        with self._guard(), _writing(self.folder):
+            yield
+
+    @contextmanager
     def part(self) -> Iterator[Path]:
         """Where something that arrives may lie meanwhile."""
-        with writing(self.folder):
+        with self.writing():
             (self.folder / PARTS).mkdir(mode=0o700, parents=True, exist_ok=True)
         place = self.folder / PARTS / os.urandom(8).hex()
         try:
@@ -133,7 +143,7 @@ class Basket:
         shaped = self._shape(pixels)
         Image.fromarray(shaped).save(data, "PNG", compress_level=3)
         digest = hashlib.sha256(shaped.tobytes() + repr(shaped.shape).encode()).hexdigest()[:24]
-        with self._lock, writing(self.folder):
+        with self._lock, self.writing():
             known = self.names()
             if group not in known and len(known) >= self._groups:
                 values = {"most": self._groups}
@@ -154,7 +164,7 @@ class Basket:
             return
         if to in self.names():
             raise StudioError("There is a group {name} already.", "Choose another name.", name=to)
-        with self._lock, writing(self.folder):
+        with self._lock, self.writing():
             (self.folder / group).rename(self.folder / to)
 
     def drop(self, group: str, name: str = "") -> None:
@@ -219,13 +229,13 @@ class Basket:
 
     def write_skipped(self, told: gathering.Skipped) -> None:
         last = [(name[:200], why.model_dump()) for name, why in told.items()][-MOST_SKIPPED:]
-        with self._lock, writing(self.folder):
+        with self._lock, self.writing():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.folder / SKIPPED).write_text(json.dumps(last, ensure_ascii=False), encoding="utf-8")
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -270,6 +270,10 @@ class Desk:
             ticket._run()
         return [*running, *waiting]
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self, timeout: float = 5.0) -> None:
         """Cancels everything and waits for the running jobs to stop."""
         with self._changed:

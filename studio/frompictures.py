@@ -9,7 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from engines.api import Pixels, check_options, check_text
 from engines.errors import EngineError
 
 from . import gathering, pictures
-from .basket import Basket, group_name
+from .basket import Basket, Guard, group_name
 from .events import MAX_COORDINATE, StudioError, Words
 from .rounds import Fetching
 from .session import Session, Studio
@@ -164,8 +164,8 @@ class FromPictures(Trainings[Each]):
         """Takes in what is on disk of a training that was left behind. Raises `EngineError` where that is damaged."""
         raise NotImplementedError
 
-    def new_basket(self, folder: Path) -> Basket:
-        return Basket(folder, self.shape, self.most, self.groups)
+    def new_basket(self, folder: Path, guard: Guard) -> Basket:
+        return Basket(folder, self.shape, self.most, self.groups, guard)
 
     def laid(self, session: Session) -> dict[str, Any]:
         """What else the page is told of what lies in the basket."""
@@ -185,8 +185,15 @@ class FromPictures(Trainings[Each]):
         with self._lock:
             if session.id not in self._baskets:
                 folder = self._studio.unfinished(session.id) / f"{self.kind}.pictures"
-                self._baskets[session.id] = self.new_basket(folder)
+                self._baskets[session.id] = self.new_basket(folder, lambda: self._here(session.id))
             return self._baskets[session.id]
+
+    @contextmanager
+    def _here(self, id: str) -> Iterator[None]:
+        """Held while something is written for a session that is not forgotten, and will not be meanwhile."""
+        with self._studio.blobs.lock():
+            self._studio.log.check(id)
+            yield
 
     def open_basket(self, session: Session) -> Basket:
         """The basket, to change what is in it. Raises `StudioError` while something is learned from it."""

@@ -1,16 +1,20 @@
 """A variant painted large while the artist goes on: it stands still for every round, and what comes of it is on disk first.
 
 An engine that continues goes on from the variant itself; any other paints it again with the same knobs and seed. The wish is an event
-of the session: undo takes it back, and after a restart of the studio it can be taken up again.
+of the session: undo takes it back, and after a restart of the studio it can be taken up again. What an engine keeps of a picture that
+takes minutes lies in a folder of the wish until it is done, so that a stop costs a step and a restart seconds.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from engines import registry
@@ -26,6 +30,7 @@ from .view import brief_at
 log = logging.getLogger(__name__)
 
 LARGE, LARGEST = 1024, 2048  # pixels: the long side where nobody asks for another, and the longest
+DONE = "done"  # file of how far it is, beside what the engine keeps
 
 Status = Literal["waiting", "running", "stopped", "failed", "done"]
 Key = tuple[str, int, int]  # session, round, variant
@@ -39,8 +44,10 @@ class Job:
     place: Place
     size: int
     number: int  # at the desk
-    status: Status = "waiting"
+    folder: Path  # where the engine keeps it on its way
+    first: float = 0.0  # how far it was when it was taken up
     done: float = 0.0
+    status: Status = "waiting"
     began: float = 0.0
     rested: float = 0.0  # seconds in which it stood still
     error: Words | None = None
@@ -48,8 +55,15 @@ class Job:
     @property
     def left(self) -> float | None:
         """Seconds that it will still take on the engine, as soon as that can be told."""
-        spent = time.monotonic() - self.began - self.rested
-        return spent * (1 - self.done) / self.done if self.done > 0.1 else None
+        spent, since = time.monotonic() - self.began - self.rested, self.done - self.first
+        return spent * (1 - self.done) / since if since > 0.1 * (1 - self.first) else None
+
+    def hear(self, done: float) -> None:
+        """Takes in how far it is, for whoever asks after a restart, too."""
+        before, self.done = self.done, max(self.done, done)
+        if round(100 * before) != round(100 * self.done):
+            with suppress(OSError):
+                (self.folder / DONE).write_text(f"{self.done:.3f}", encoding="utf-8")
 
 
 class Larger:
@@ -82,7 +96,9 @@ class Larger:
             desk.admit(line)
             if current.enlarging.get(variant) != size:
                 session.record(lambda _: Enlarging(place=place, size=size))
-            job = self._jobs[key] = Job(session, place, size, next(self._numbers))
+            folder = self._folder(session, place, size)
+            job = Job(session, place, size, next(self._numbers), folder, done := reached(folder), done)
+            self._jobs[key] = job
             desk.submit(line, job.number, lambda cancelled: self._work(job, current, cancelled), ASIDES)
 
     def stop(self, session: Session, round: int, variant: int) -> None:
@@ -100,7 +116,12 @@ class Larger:
                 if made is not None and made.size == size:
                     found.append({**about, "status": "done", "sha256": made.sha256, "seconds": made.seconds})
                     continue
-                status, done = (job.status, job.done) if job else ("stopped", 0.0)
+                done = (
+                    job.done
+                    if job
+                    else reached(self._folder(session, Place(round=current.number, variant=variant), size))
+                )
+                status = job.status if job else "stopped"
                 told = {"left": job.left, "error": job.error} if job else {}
                 found.append({**about, "status": status, "done": done, **told})
         return found
@@ -119,9 +140,12 @@ class Larger:
         try:
             for event in self._painted(job, current, halted):
                 if isinstance(event, Progress):
-                    job.done = event.done
+                    job.hear(event.done)
                 yield None  # nobody reads what happens at the desk
-            job.status = "stopped" if cancelled() or not self._wanted(job) else "done"
+            wanted = self._wanted(job)
+            job.status = "stopped" if cancelled() or not wanted else "done"
+            if not wanted:
+                shutil.rmtree(job.folder, ignore_errors=True)
         except UserError as error:
             job.status, job.error = "failed", Words.of(error)
         except Exception:
@@ -135,7 +159,10 @@ class Larger:
         yield from ready_engines(brief, halted)
         if halted():
             return
-        for event in run_chain(brief, [setting], job.session.files, halted):
+        with suppress(OSError):  # without a folder it is begun anew after a stop
+            job.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = replace(job.session.files, unfinished=job.folder)
+        for event in run_chain(brief, [setting], files, halted):
             if isinstance(event, Failed):
                 raise event.error
             if not self._wanted(job):
@@ -144,11 +171,23 @@ class Larger:
                 made, data = as_variant(brief, current.proposals[job.place.variant], event)
                 kept = Enlarged(place=job.place, sha256=made.sha256, size=job.size, seconds=event.seconds)
                 self._studio.keep(job.session.id, kept, data)
+                shutil.rmtree(job.folder, ignore_errors=True)
             yield event
+
+    def _folder(self, session: Session, place: Place, size: int) -> Path:
+        return self._studio.unfinished(session.id) / f"large-{place.round}-{place.variant}-{size}"
 
     def _wanted(self, job: Job) -> bool:
         found = job.session.state().rounds.get(job.place.round)
         return found is not None and found.enlarging.get(job.place.variant) == job.size
+
+
+def reached(folder: Path) -> float:
+    """How far what an engine keeps there is, 0-1."""
+    with suppress(OSError, ValueError):
+        if any(folder.glob("*.unfinished")):
+            return min(1.0, max(0.0, float((folder / DONE).read_text(encoding="utf-8"))))
+    return 0.0
 
 
 def larger(current: Round, place: Place, size: int) -> tuple[Brief, Setting]:

@@ -185,6 +185,11 @@ class Log:
         with self._transaction() as connection:
             return list(connection.execute(query).scalars())
 
+    def check(self, session: str) -> None:
+        """Raises `StudioError` for an unknown session."""
+        with self._transaction() as connection:
+            self._require(connection, session)
+
     def uses(self, session: str, sha256: str) -> bool:
         """Whether this session has to do with the blob."""
         query = select(uses.c.session).where(uses.c.session == session, uses.c.sha256 == sha256)

@@ -17,7 +17,7 @@ from engines.errors import EngineError
 from engines.unfinished import Stopped
 
 from . import own, pictures
-from .basket import Basket
+from .basket import Basket, Guard
 from .events import StudioError
 from .frompictures import FromPictures, Watched, Working
 from .pairbasket import PairBasket
@@ -101,8 +101,8 @@ class NewPainters(FromPictures[NewPainter]):
 
         return PairsPlan
 
-    def new_basket(self, folder: Path) -> Basket:
-        return PairBasket(folder, self.most)
+    def new_basket(self, folder: Path, guard: Guard) -> Basket:
+        return PairBasket(folder, self.most, guard)
 
     def laid(self, session: Session) -> dict[str, Any]:
         from engines.image.plan import FEWEST_PAIRS

@@ -11,6 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from PIL import Image
 from engines.api import Pixels, UserError
 
 from . import gathering, pairing
-from .basket import Basket, writing
+from .basket import Basket, Guard
 from .events import StudioError, Words
 from .pairing import Match
 
@@ -39,8 +40,8 @@ class PairBasket(Basket):
 
     before_settling = FOUND
 
-    def __init__(self, folder: Path, most: int) -> None:
-        super().__init__(folder, lambda pixels: pixels, 2 * most)
+    def __init__(self, folder: Path, most: int, guard: Guard = nullcontext) -> None:
+        super().__init__(folder, lambda pixels: pixels, 2 * most, guard=guard)
         self._pairs = most
 
     # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,7 +109,7 @@ class PairBasket(Basket):
         """Keeps a picture or a sketch under its name; another one of that name is replaced."""
         data = io.BytesIO()
         Image.fromarray(pixels).save(data, "PNG", compress_level=3)
-        with self._lock, writing(self.folder):
+        with self._lock, self.writing():
             laid = self._laid()
             if len(laid["images"]) >= self._most and name not in laid["images"]:
                 values = {"most": self._pairs}
@@ -130,7 +131,7 @@ class PairBasket(Basket):
         if not name:
             self.clear()
             return
-        with self._lock, writing(self.folder):
+        with self._lock, self.writing():
             laid = self._laid()
             for match in self._matches(laid, {}):
                 if key_of(match.name) == name:
@@ -144,7 +145,7 @@ class PairBasket(Basket):
         try:
             if pairing.is_table(name):
                 said = pairing.rows_of(name, read())
-                with self._lock, writing(self.folder):
+                with self._lock, self.writing():
                     self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     laid = self._laid()
                     laid["tables"][name] = said
@@ -203,12 +204,12 @@ class PairBasket(Basket):
         try:
             ink = pairing.inked(_read(self._picture(match.sketch or match.name)), bool(match.sketch))
         except UserError as error:
-            with self._lock, writing(self.folder):
+            with self._lock, self.writing():
                 laid = self._laid()
                 laid["bad"][_lines(match)] = Words.of(error).model_copy(update={"template": error.message}).model_dump()
                 self._write(laid)
             return False
-        with writing(self.folder):
+        with self.writing():
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             part = place.with_name(f".{place.name}.part")
             Image.fromarray(np.round(255 * (1 - ink)).astype(np.uint8)).save(part, "PNG")

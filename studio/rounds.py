@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from engines import registry, store
 from engines.api import (
@@ -186,9 +187,11 @@ def remade(data: bytes, known: Container[str]) -> Brief | None:
 
 @dataclass(frozen=True)
 class Stored:
-    """The files of a studio and its drawn styles, as engines read them."""
+    """The files of a studio and its drawn styles, as engines read them, and folders where they may keep things (`folder_of`)."""
 
     blobs: Blobs
+    unfinished: Path | None = None
+    found: Path | None = None
 
     def __call__(self, ref: str, /) -> Pixels:
         if PICTURE.fullmatch(ref):

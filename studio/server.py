@@ -24,6 +24,8 @@ from .session import Studio
 
 log = logging.getLogger(__name__)
 
+HANGING_UP = 1  # seconds that a page has to hang up when the studio closes
+
 
 def serve(host: str, port: int, lang: str | None, db: str | None, first_engines: Sequence[str]) -> None:
     """Opens the studio and stays until Ctrl-C. Raises `StudioError` where the port is taken or the home cannot be used."""
@@ -66,6 +68,8 @@ def opened(host: str, port: int, lang: str | None = None, db: str | None = None)
         try:
             yield Running(address.rstrip("/"), studio)
         finally:
+            studio.desk.close()  # first, for what pages are told of it ends with it, and no page is waited for then
+            page.server.config.timeout_graceful_shutdown = HANGING_UP
             page.close(verbose=False)
             studio.downloads.clear()
     finally:

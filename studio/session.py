@@ -111,11 +111,11 @@ class Studio:
         with self.blobs.lock():
             for sha in self.log.forget(id):
                 self.blobs.remove(sha)
+            shutil.rmtree(self.unfinished(id), ignore_errors=True)
         self.downloads.forget(id)
-        shutil.rmtree(self.unfinished(id), ignore_errors=True)
 
     def unfinished(self, id: str) -> Path:
-        """Where a session's trainings are kept that are not finished."""
+        """Where a session's trainings and large pictures are kept until they are finished, and what its engines searched for."""
         return self.home / "unfinished" / id
 
     def keep(self, session: str, event: Filed, *data: bytes) -> None:
@@ -368,7 +368,7 @@ class Session:
     @property
     def files(self) -> Stored:
         """The files that engines read."""
-        return Stored(self._studio.blobs)
+        return Stored(self._studio.blobs, found=self._studio.unfinished(self.id) / "found")
 
     def acting(self) -> threading.RLock:
         """Held while several things are done that belong together."""

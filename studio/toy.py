@@ -44,6 +44,7 @@ FASTEST = 1000  # steps a second that may be asked for
 BURST, ALL = 0.05, 0.3  # seconds that a turn may take, and one of each game that runs
 PLAYING, KEPT = 32, 128  # games that run at once, and that are kept while they stand still
 IDLE = 600  # seconds after which a game that nobody touched stops
+HEARS = 0.2  # seconds after which a slow game knows that the studio closes
 WIDE = 1.5  # half-widths of the plane from the middle to where places are cut off when they are sent
 Told = dict[str, Any]
 
@@ -148,7 +149,7 @@ class Games:
     async def _lines(self, game: Game, run: int, rate: float, text: locales.Table) -> AsyncIterator[bytes]:
         pause, began = 1 / min(rate, FRAMES), time.monotonic()
         try:
-            while game.run == run:
+            while game.run == run and not self._studio.desk.closed:
                 if time.monotonic() - game.touched > IDLE:
                     yield _line({"idle": IDLE // 60})
                     return
@@ -161,7 +162,8 @@ class Games:
                 yield _line(told)
                 if self._studio.desk.held(ASIDES):  # somebody's round is painted
                     due = max(due, 2 * time.monotonic() - asked)
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                while (rest := due - time.monotonic()) > 0 and not self._studio.desk.closed:
+                    await asyncio.sleep(min(rest, HEARS))
         except Exception:
             log.exception("a game of two networks broke")
             yield _line({"error": text.template(locales.BUG)})

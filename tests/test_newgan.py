@@ -169,6 +169,32 @@ def test_no_more_than_may_be_are_laid_down(session, tmp_path):
     assert [name for name, why in basket.skipped() if "3 pictures already" in str(why)] == ["3.png", "4.png"]
 
 
+def test_of_a_session_that_is_forgotten_meanwhile_nothing_is_laid_down(studio, session, gans, tmp_path):
+    """Whether a zip is being read, or a file arrives, or somebody still has the session in hand."""
+    basket, file = gans.basket(session), tmp_path / "many.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for at, each in enumerate(drawn(12)):
+            archive.writestr(f"{at}.png", pictures.encode_png(each))
+    shape, seen = basket._shape, []
+
+    def forgetting(pixels):
+        seen.append(basket.count())
+        if len(seen) == 5:
+            studio.forget(session.id)
+        return shape(pixels)
+
+    basket._shape = forgetting
+    with basket.part() as part:
+        part.write_bytes(file.read_bytes())
+        with pytest.raises(StudioError, match="no session"):
+            basket.take(part, part.stat().st_size, "many.zip", gans.group)
+    assert seen == [0, 1, 2, 3, 4]
+    assert basket.adding is None
+    with pytest.raises(StudioError, match="no session"), gans.basket(session).part():
+        pass
+    assert not studio.unfinished(session.id).exists()
+
+
 def test_the_sessions_own_pictures_are_laid_down(session, gans):
     for at, each in enumerate(drawn(3)):
         session.upload(pictures.encode_png(each), f"{at}.png")

@@ -149,6 +149,29 @@ def test_a_photograph_is_found_once_and_comes_out_the_same(breeder, files, eyes)
     assert done[-1] == 1
 
 
+def test_what_was_searched_for_outlives_the_studio_and_damage(breeder, files, eyes, tmp_path):
+    ref = files.put(pictures.encode_png(np.full((64, 64, 3), 90, np.uint8)), 1)
+    files.found = tmp_path / "session" / "found"
+    asked = brief({f"middle:{ref}": 1.0})
+
+    def searched(gan=OWN):
+        again = breeding.Breeder()
+        again._parents = parents.Parents(GAN, eyes)
+        events = run(again, replace(asked, styles={gan: 1.0}), files)
+        return any(each.message == "Finding a parent" for each in events if isinstance(each, Progress)), events
+
+    before, first = searched()
+    after, second = searched()
+    assert (before, after) == (True, False)
+    assert results(first)[0].pixels.tobytes() == results(second)[0].pixels.tobytes()
+    (file,) = files.found.iterdir()
+    assert searched(OTHER)[0]  # another GAN, another search
+    for damaged in (file.read_bytes()[:50], b""):
+        file.write_bytes(damaged)
+        assert searched()[0]
+        assert not searched()[0]
+
+
 def test_searching_brings_a_picture_nearer(breeder, files, eyes, monkeypatch):
     monkeypatch.setattr(projection, "STEPS", 24)
     world = breeder.world(brief(), files)

@@ -7,22 +7,29 @@ painted over, or that another GAN made, is one like any other.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from .. import vision
 from ..api import Brief, EngineInfo, Pictures, UserError, parents
-from .projection import fitted, project
+from ..errors import EngineError
+from ..files import folder_of, write_whole
+from .projection import VERSION, fitted, project
 from .worlds import World
 
 CHUNK, MOST_CHUNK = "duet", 2**16  # of a PNG, and the most characters of it that are read
@@ -43,7 +50,8 @@ BROKEN = (
 
 
 class Parents:
-    """What was found, by world and reference. Threads share it; it lives as long as the studio, and is found again after that."""
+    """What was found, by world and reference. Threads share it; what had to be searched for lies in the files' folder, too, if they have
+    one for that, and outlives the studio there."""
 
     def __init__(self, info: EngineInfo, eyes: vision.Eyes = vision.shared) -> None:
         self._info, self._eyes = info, eyes
@@ -57,6 +65,8 @@ class Parents:
                 self._found.move_to_end((name, ref))
                 return self._found[name, ref]
         found = told(self._info, world, brief, pictures.data(ref))
+        if found is None:
+            found = read(self._place(name, ref, pictures), world)
         return found if found is None else self._remember(name, ref, found)
 
     def find(
@@ -70,8 +80,14 @@ class Parents:
             target = fitted(pictures(ref), world.side).to(world.mean.device)
             for done, latents in project(world, target, self._eyes, cancelled):
                 if done == 1:
-                    self._remember(name, ref, latents)
+                    write(self._place(name, ref, pictures), self._remember(name, ref, latents))
                 yield (at + done) / len(missing)
+
+    def _place(self, name: str, ref: str, pictures: Pictures) -> Path | None:
+        """The file of what a search found: by engine, GAN, picture and way to search."""
+        folder = folder_of(pictures, "found")
+        asked = json.dumps([self._info.name, self._info.version, name, ref, VERSION])
+        return folder and folder / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.safetensors"
 
     def _remember(self, name: str, ref: str, found: Tensor) -> Tensor:
         with self._lock:
@@ -79,6 +95,23 @@ class Parents:
             while len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
         return found
+
+
+def read(file: Path | None, world: World) -> Tensor | None:
+    """The latents in a file, (layers, F); None where there are none of this world, for they can be searched for again."""
+    with suppress(OSError, SafetensorError, KeyError, ValueError):
+        found = load(file.read_bytes())["latents"] if file else None
+        if found is not None and found.shape == (world.layers, len(world.mean)) and bool(found.isfinite().all()):
+            return found.to(world.mean.device)
+    return None
+
+
+def write(file: Path | None, latents: Tensor) -> None:
+    """A disk that is full costs another search, no more."""
+    if file is not None:
+        with suppress(EngineError, OSError):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(file, save({"latents": latents.float().cpu().contiguous()}))
 
 
 def told(info: EngineInfo, world: World, brief: Brief, data: bytes) -> Tensor | None:

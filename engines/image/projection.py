@@ -21,6 +21,7 @@ from ..api import Pixels
 from ..unfinished import Stopped
 from .worlds import World
 
+VERSION = 1  # of the search: another one may find something else
 STEPS = 120
 CANDIDATES, TOGETHER = 32, 16  # that chance draws to begin with, and how many are painted at once
 RATE, RISE = 0.1, 0.1  # of Adam, in deviations of a latent, and the share of the steps in which it rises

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..api import Remark
+from ..api import Remark, Setting
+from ..unfinished import part_of
 from ..vision import Vgg
+from . import GatysOptions
 from .descent import Descent
 from .losses import Objective, Region
+from .pausing import Pause, Reached
 
 COARSE = 96  # pixels of the long side that it begins with, where the picture is larger
 NARROW = 48  # pixels that its short side has then at least
 RATIO = 1.5  # of a size to the one before it, about
 MORE = 1.4  # times as often it looks at each smaller size
 COARSE_STEPS = 60  # and so often at most
+NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
 GROWN = 1.3  # times the best loss so far, from where it goes back to that
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -109,6 +114,64 @@ def regions(
     return [region for region in found if region.area > 1e-4], None if free else cover
 
 
+@dataclass
+class Canvas:
+    """One variant on its way."""
+
+    index: int
+    setting: Setting
+    styles: Mapping[str, float]
+    options: GatysOptions
+    start: Tensor  # (1, 3, h, w) of any size: what it begins with, and where what is finer comes from
+    picture: Tensor | None = None  # what the sizes so far made of it
+    seen: Tensor | None = None  # as it was shown last
+    seconds: float = 0.0
+    steps: int = 0
+    taken: int = 0  # of them at the size that it is at
+    remarks: list[Remark] = field(default_factory=list)
+    broken: bool = False
+    told: bool = False  # whether its result was yielded
+    pause: Pause | None = None  # where it can be stopped and gone on from
+
+    def behind(self, level: int) -> bool:
+        """Whether it had that size of its plan behind it when it was stopped."""
+        reached = self.pause.reached if self.pause else None
+        return reached is not None and reached.level > level
+
+
+def begun(canvas: Canvas, level: Level) -> Tensor:
+    """What a stage begins with: the picture of the one before, enlarged, with what is finer from the start; at first the start."""
+    start, options = resize(canvas.start, level.size), canvas.options
+    if canvas.picture is None:
+        if options.start == "content":
+            return start + NOISE * torch.randn(start.shape, generator=chance(canvas.setting)).to(start.device)
+        return start
+    enlarged = resize(canvas.picture, level.size)
+    if options.start == "noise":
+        return enlarged
+    coarse = resize(resize(canvas.start, (canvas.picture.shape[2], canvas.picture.shape[3])), level.size)
+    return enlarged + start - coarse
+
+
+def chance(setting: Setting) -> torch.Generator:
+    return torch.Generator().manual_seed(setting.seed)
+
+
+def take_up(canvas: Canvas, stage: Stage) -> None:
+    """Goes on where the variant was stopped at this size, if it was."""
+    if canvas.pause is None or (reached := canvas.pause.reached) is None:
+        return
+    with suppress(KeyError, ValueError):  # else it begins this size anew
+        stage.go_on(canvas.pause.take(), reached.taken)
+        canvas.steps, canvas.seconds, canvas.seen = reached.steps, reached.seconds, stage.picture
+
+
+def lay_by(canvas: Canvas, stage: Stage, level: int) -> None:
+    """Keeps how far it is, if there is a place for that."""
+    if canvas.pause is not None:
+        canvas.pause.write(Reached(level, stage.taken, canvas.steps, canvas.seconds), stage.kept())
+
+
 class Stage:
     """A picture at one size: what it is compared with, and its way down. `picture` is the newest, (1, 3, H, W) in 0-1."""
 
@@ -143,6 +206,18 @@ class Stage:
             total, self.picture, gradient = self._best
         self.picture = self._descent.step(self.picture, gradient, total)
         return values
+
+    def kept(self) -> dict[str, Tensor]:
+        """Where it is, so that another one can go on from there; which picture was the best it does not know then."""
+        return {"picture": self.picture, **{f"descent.{name}": each for name, each in self._descent.kept().items()}}
+
+    def go_on(self, kept: Mapping[str, Tensor], taken: int) -> None:
+        """Takes up what was kept after so many steps. Raises `KeyError` or `ValueError` where that is of another picture."""
+        if kept["picture"].shape != self.picture.shape:
+            raise ValueError("of another size")
+        moved = {name: each.to(self.picture.device) for name, each in kept.items()}
+        self._descent.go_on(part_of(moved, "descent"))
+        self.picture, self.taken = moved["picture"], taken
 
     def end(self, last: float) -> Tensor:
         """The picture to keep: the newest where the last look, whose loss was `last`, was the best so far, else the best."""

@@ -6,12 +6,14 @@ An evaluation of the loss is nearly all that a step costs, so each step takes ex
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 HISTORY = 40  # pairs that L-BFGS remembers
+KEPT = 2  # and that are kept of a picture that is stopped: with the last gradient they lead on nearly as all would
 FIRST = 0.03  # how far it goes at most before it knows any curvature, root mean square over the pixels
 PART = 0.5  # of the loss that would be gone after that step if the ground were a plane
 FAR = 0.2  # how far it goes at most in any other step
@@ -27,6 +29,14 @@ class Descent(Protocol):
 
     def back(self) -> None:
         """The last step made it much worse and is taken back: the next ones are shorter."""
+        ...
+
+    def kept(self) -> dict[str, Tensor]:
+        """What it knows, as far as it is worth its place on a disk."""
+        ...
+
+    def go_on(self, kept: Mapping[str, Tensor]) -> None:
+        """Takes up what was kept. Raises `KeyError` or `ValueError` where that is something else."""
         ...
 
 
@@ -66,6 +76,22 @@ class Lbfgs:
             way = way * (most / max(length, 1e-30))
         return (x + way.view_as(x)).clamp(0, 1)
 
+    def kept(self) -> dict[str, Tensor]:
+        found = {"lengths": torch.tensor([self._first, self._far], dtype=torch.float64)}
+        if self._last is not None:
+            found |= {"last": torch.stack(self._last)}
+        pairs = list(self._pairs)[-KEPT:]
+        return found | {f"pair.{at}": torch.stack([step, change]) for at, (step, change, _) in enumerate(pairs)}
+
+    def go_on(self, kept: Mapping[str, Tensor]) -> None:
+        self._first, self._far = kept["lengths"].tolist()
+        if "last" in kept:
+            last, gradient = kept["last"]
+            self._last = last, gradient
+        for name in sorted(key for key in kept if key.startswith("pair.")):
+            step, change = kept[name]
+            self._pairs.append((step, change, 1 / (step @ change)))
+
     def _direction(self, gradient: Tensor) -> Tensor:
         way, shares = -gradient, []
         for step, change, scale in reversed(self._pairs):
@@ -97,6 +123,15 @@ class Adam:
         self._square = second * self._square + (1 - second) * gradient.square()
         mean, square = self._mean / (1 - first**self._count), self._square / (1 - second**self._count)
         return (x - self._rate * mean / (square.sqrt() + 1e-8)).clamp(0, 1)
+
+    def kept(self) -> dict[str, Tensor]:
+        rate = torch.tensor([self._rate, self._count], dtype=torch.float64)
+        return {"rate": rate, "mean": self._mean, "square": self._square.clone()}  # at first they are one
+
+    def go_on(self, kept: Mapping[str, Tensor]) -> None:
+        rate, count = kept["rate"].tolist()
+        self._rate, self._count = rate, int(count)
+        self._mean, self._square = kept["mean"], kept["square"]
 
 
 OPTIMIZERS = {"lbfgs": Lbfgs, "adam": Adam}

@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -41,25 +41,30 @@ from . import GATYS, GatysOptions, why
 from .canvas import (
     CONTENT_LAYER,
     STYLE_LAYERS,
+    Canvas,
     Level,
     Stage,
+    begun,
+    chance,
     emphasised,
+    lay_by,
     levels,
     regions,
     remaining,
     resize,
     seen_layers,
+    take_up,
 )
 from .descent import OPTIMIZERS
 from .losses import Objective, Weights
 from .painters import alone, paint_each
 from .painting import brush, fitted, keep_color, memory_told, to_pixels
+from .pausing import Pause
 from .statistics import Colours, Statistics
 
 CONTENT = 0.08  # weight of the content beside a style of 1, at balance 0
 SMOOTH = 8.0  # weight of the variation at smoothness 1; it goes with its square
 SKETCH = 192  # pixels of what the fast network paints for the smallest size
-NOISE = 0.08  # deviation of what chance adds to a content that is begun with, at the smallest size
 LOOK = 3  # steps at the smallest size after which a variant is shown for the first time
 SHOWN = 512  # pixels of the preview of what it goes on from
 EVERY = 1.0  # seconds between two previews of a variant
@@ -67,24 +72,6 @@ BYTES = 3200  # a pixel that is painted takes, in float32, as measured
 SPARE = 300 * 2**20  # bytes beside them
 
 Check = Callable[[], None]
-
-
-@dataclass
-class Canvas:
-    """One variant on its way."""
-
-    index: int
-    setting: Setting
-    styles: Mapping[str, float]
-    options: GatysOptions
-    start: Tensor  # (1, 3, h, w) of any size: what it begins with, and where what is finer comes from
-    picture: Tensor | None = None  # what the sizes so far made of it
-    seen: Tensor | None = None  # as it was shown last
-    seconds: float = 0.0
-    steps: int = 0
-    remarks: list[Remark] = field(default_factory=list)
-    broken: bool = False
-    told: bool = False  # whether its result was yielded
 
 
 @dataclass(frozen=True)
@@ -119,7 +106,8 @@ class Gatys:
         """See `engines.api.Engine`. Raises `EngineError` where weights are missing or the memory does not suffice.
 
         Where it is cancelled, every variant that was seen becomes a result as far as it came, marked as unfinished. Where the
-        brief has a `sketch`, it goes on from that: only what is larger is gone through, or the last size once more.
+        brief has a `sketch`, it goes on from that: only what is larger is gone through, or the last size once more. Where `pictures` have
+        a folder for what is unfinished, a variant is kept there on its way, and the same brief goes on with it in the midst (`pausing.py`).
         """
         began, finished = time.perf_counter(), 0
 
@@ -190,18 +178,17 @@ class Gatys:
                 starts = self._starts(brief, [canvas.setting for canvas in canvases], shared, brief.size)
                 for canvas, start in zip(canvases, starts, strict=True):
                     canvas.start = start
-            ways = [self._refined(canvas, level, shared) for canvas in canvases]
+            ways = [self._refined(canvas, level, number, shared) for canvas in canvases]
             if number == 0:
                 yield Progress(0.0, "Sketching it small")
                 for events in seen_first(ways):
                     yield from events
             small = number == 0 and len(plan) > 1
             for canvas, way in zip(canvases, ways, strict=True):
-                before = canvas.steps
                 for event in way:
                     yield event
                     if isinstance(event, Losses):
-                        share = (canvas.steps - before) / level.steps
+                        share = canvas.taken / level.steps
                         yield painting((done + share * level.work) / whole, small)
                 done += level.work
                 yield painting(done / whole, small)
@@ -231,10 +218,13 @@ class Gatys:
         ] * bool(missing)
         picture = self._planes(shared.pictures(brief.sketch)) if brief.sketch else None
         starts = self._starts(brief, settings, shared, brief.size if brief.sketch else min(brief.size, SKETCH))
-        return [
+        canvases = [
             Canvas(index, setting, own.styles, GatysOptions(**own.options), start, picture, remarks=list(remarks))
             for index, (setting, own, start) in enumerate(zip(settings, applied, starts, strict=True))
         ]
+        for canvas in canvases:
+            canvas.pause = Pause.of(brief, canvas.setting, shared.pictures, self.info.version)
+        return canvases
 
     def _starts(self, brief: Brief, settings: Sequence[Setting], shared: Round, side: int) -> list[Tensor]:
         """What each variant begins with, at this size."""
@@ -255,31 +245,39 @@ class Gatys:
 
     # ── A variant at one size ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _refined(self, canvas: Canvas, level: Level, shared: Round) -> Iterator[Event]:
-        """Its steps at this size, its losses at each, and a picture now and then."""
-        if canvas.broken:
+    def _refined(self, canvas: Canvas, level: Level, number: int, shared: Round) -> Iterator[Event]:
+        """Its steps at this size, its losses at each, and a picture now and then; nothing where a stop came after this size."""
+        if canvas.broken or canvas.behind(number):
             return
         began = time.perf_counter()
         stage, last, shown = self._stage(canvas, level, shared), 0.0, 0.0
         canvas.seconds += time.perf_counter() - began
+        take_up(canvas, stage)
         first = canvas.picture is None
-        for at in range(level.steps):
+        for at in range(stage.taken, level.steps):
             began = time.perf_counter()
-            values = stage.step(shared.check)
+            try:
+                values = stage.step(shared.check)
+            except Stopped:
+                lay_by(canvas, stage, number)
+                raise
             canvas.seconds += time.perf_counter() - began
-            canvas.steps += 1
+            canvas.steps, canvas.taken = canvas.steps + 1, stage.taken
             if stage.broken:
                 canvas.broken = True
                 canvas.remarks.append(stage.broken)
                 break
             last = sum(values.values())
+            if canvas.pause and canvas.pause.due:
+                lay_by(canvas, stage, number)
             yield Losses(canvas.index, canvas.steps, level.side, values)
             shown = shown or began
             if (first and at + 1 == LOOK) or time.perf_counter() - shown >= EVERY:
                 canvas.seen = stage.picture
                 yield Preview(canvas.index, self._finished(canvas.seen, canvas, shared))
                 shown = time.perf_counter()
-        canvas.picture = canvas.seen = stage.end(last)
+        canvas.picture = canvas.seen = stage.picture = stage.end(last)
+        lay_by(canvas, stage, number)  # what comes next looks at the styles again, which takes a while
         yield Preview(canvas.index, self._finished(canvas.picture, canvas, shared))
 
     def _stage(self, canvas: Canvas, level: Level, shared: Round) -> Stage:
@@ -342,24 +340,6 @@ class Gatys:
 
 def painting(done: float, small: bool) -> Progress:
     return Progress(done, "Sketching it small" if small else "Painting it larger")
-
-
-def begun(canvas: Canvas, level: Level) -> Tensor:
-    """What a stage begins with: the picture of the one before, enlarged, with what is finer from the start; at first the start."""
-    start, options = resize(canvas.start, level.size), canvas.options
-    if canvas.picture is None:
-        if options.start == "content":
-            return start + NOISE * torch.randn(start.shape, generator=chance(canvas.setting)).to(start.device)
-        return start
-    enlarged = resize(canvas.picture, level.size)
-    if options.start == "noise":
-        return enlarged
-    coarse = resize(resize(canvas.start, (canvas.picture.shape[2], canvas.picture.shape[3])), level.size)
-    return enlarged + start - coarse
-
-
-def chance(setting: Setting) -> torch.Generator:
-    return torch.Generator().manual_seed(setting.seed)
 
 
 def seen_first(ways: Sequence[Iterator[Event]]) -> Iterator[list[Event]]:

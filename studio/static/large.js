@@ -29,7 +29,7 @@
     if (!found) return null;
     const act = (label, glyph, what) => h('button.act', { type: 'button', 'aria-label': label, title: label, data: { click: what } }, icon(glyph));
     if (found.status === 'done') return h('a.large.done', { href: `${address(found)}?download=${file(each, found)}`, download: file(each, found), title: fill(text.large_done, found), data: { key: 'large', click: 'nothing' } }, icon('down'), fill(text.pixels, found));
-    const told = { waiting: text.large_waiting, running: `${Math.round(100 * (found.done || 0))} %`, stopped: text.large_stopped, failed: found.told || text.large_stopped }[found.status];
+    const told = { waiting: text.large_waiting, running: `${Math.round(100 * (found.done || 0))} %`, stopped: text.large_stopped + (found.done >= 0.005 ? ` · ${Math.round(100 * found.done)} %` : ''), failed: found.told || text.large_stopped }[found.status];
     return h('div.large', { class: found.status, style: { '--done': found.done || 0 }, title: fill(text.large_title, found), data: { key: 'large', click: 'nothing' } },
       h('span', { role: 'status' }, `${fill(text.pixels, found)} · ${told}`), found.status === 'running' && found.told && h('small', {}, found.told),
       active(found) ? act(text.stop, 'stop', 'smaller') : act(text.large_go, 'right', 'larger'));
