@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.api import MOST_PARENTS, PARENTS, EngineInfo, parents
 
-from .. import pictures
+from .. import config, pictures
 from ..family import world_of
 from .brief import common, options
 from .frame import Scene, Value
@@ -67,6 +67,7 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         "files": bool(info.file_styles and not info.styles),  # a painter of one's own goes into a mix by brief alone
         "side": info.side,
         "most": info.most,
+        "look": (config.assets() / "worlds" / f"{info.name}.jpg").is_file(),
         "weights": [kind for kind in PARENTS if kind in info.weights],
     }
 

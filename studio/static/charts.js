@@ -8,7 +8,7 @@
   // `lines`: [{name, label}], names of columns of `curve`; `mark`: {at, label}, a value of note; `range`: [low, high], else as the values are.
   function chart({ title, reads, lines, mark, range }, curve, empty) {
     const steps = curve.step || [], there = lines.filter(each => curve[each.name]), values = there.flatMap(each => curve[each.name]).filter(each => each !== null);
-    if (!values.length) return h('figure.chart', { data: { key: title } }, h('h4', {}, title), h('div.plot.empty', {}, empty), h('p', {}, reads));
+    if (!values.length) return h('figure.chart', { data: { key: title } }, h('h4', {}, title), h('div.plot.empty', {}, empty), h('p.legend', {}, '\u00a0'), h('p', {}, reads));
     const all = mark ? [...values, mark.at] : values;
     const [low, high] = range || [Math.min(...all), Math.max(...all)], room = range ? 0 : Math.max(1e-6, high - low) * 0.06;
     const last = steps.at(-1) || 1, first = Math.min(steps[0] || 0, last - 1e-6);
@@ -21,8 +21,8 @@
           mark && h('line.mark', { x1: 0, x2: WIDE, y1: y(mark.at), y2: y(mark.at) }),
           there.map((each, at) => h(`path.line-${at}`, { d: `${path(curve[each.name])}${steps.length === 1 ? 'h0.01' : ''}`, 'stroke-linecap': 'round' }))),
         h('span.high', {}, shown(high)), h('span.low', {}, shown(low)),
-        mark && h('span.marked', { style: { top: `${100 * y(mark.at) / HIGH}%` } }, mark.label)),
-      h('p.legend', {}, there.map((each, at) => h(`span.line-${at}`, {}, `${each.label} `, h('b', {}, shown(curve[each.name].at(-1) ?? 0))))),
+        ),
+      h('p.legend', {}, there.map((each, at) => h(`span.line-${at}`, {}, `${each.label} `, h('b', {}, shown(curve[each.name].at(-1) ?? 0)))), mark && h('span.mark', {}, mark.label)),
       h('p', {}, reads));
   }
 
