@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ from . import gathering, pictures
 from .events import StudioError, Words
 
 PARTS = ".parts"  # folder of what is still on its way
-SKIPPED = "skipped.json"
+SKIPPED, ORDER = "skipped.json", "order.json"
 MOST_SKIPPED = 200  # that are told
 ZIP = b"PK\x03\x04"
 MOST_LETTERS = 40  # of a group's name
@@ -60,11 +61,12 @@ class Basket:
     # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def names(self) -> dict[str, list[str]]:
-        """The pictures' names by group, always in the same order."""
+        """The pictures' names by group, in the order in which the groups came, whatever they were called since."""
         if not self.folder.is_dir():
             return {}
         found = {each.name: each for each in self.folder.iterdir() if each.is_dir() and each.name != PARTS}
-        listed = {name: sorted(place.stem for place in found[name].glob("*.png")) for name in sorted(found)}
+        order = dict.fromkeys([*self._order(), *sorted(found)])
+        listed = {name: sorted(place.stem for place in found[name].glob("*.png")) for name in order if name in found}
         return {name: each for name, each in listed.items() if each}
 
     def count(self) -> int:
@@ -154,6 +156,8 @@ class Basket:
                 skipped[name] = Words(template="There are {most} pictures already, and no more can be.", values=values)
                 return
             (self.folder / group).mkdir(mode=0o700, parents=True, exist_ok=True)
+            if group not in known:
+                self._keep(ORDER, [*known, group])
             part = self.folder / group / f".{digest}.part"
             part.write_bytes(data.getvalue())
             part.replace(self.folder / group / f"{digest}.png")
@@ -165,7 +169,9 @@ class Basket:
         if to in self.names():
             raise StudioError("There is a group {name} already.", "Choose another name.", name=to)
         with self._lock, self.writing():
+            order = [to if name == group else name for name in self.names()]
             (self.folder / group).rename(self.folder / to)
+            self._keep(ORDER, order)
 
     def drop(self, group: str, name: str = "") -> None:
         """Takes a picture out, or without a name all of a group."""
@@ -231,7 +237,20 @@ class Basket:
         last = [(name[:200], why.model_dump()) for name, why in told.items()][-MOST_SKIPPED:]
         with self._lock, self.writing():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.folder / SKIPPED).write_text(json.dumps(last, ensure_ascii=False), encoding="utf-8")
+            self._keep(SKIPPED, last)
+
+    def _keep(self, name: str, what: list[Any]) -> None:
+        """A list beside the groups, whole or not at all."""
+        part = self.folder / f".{name}.part"
+        part.write_text(json.dumps(what, ensure_ascii=False), encoding="utf-8")
+        part.replace(self.folder / name)
+
+    def _order(self) -> list[str]:
+        """The groups as they came; those of an older basket are not listed."""
+        try:
+            return [str(name) for name in json.loads((self.folder / ORDER).read_text(encoding="utf-8"))]
+        except (OSError, ValueError, TypeError):
+            return []
 
 
 @contextmanager

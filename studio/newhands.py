@@ -14,6 +14,7 @@ from . import own, pictures
 from .events import StudioError
 from .frompictures import FromPictures, Watched
 from .session import Session
+from .trainings import Now
 
 MOST, HANDS = 1000, 8  # pictures of a hand, and hands that the page has room for
 FIRST = ("minutes", "size", "learning_rate")  # settings that are not under More
@@ -44,6 +45,9 @@ class NewHand(Watched):
     def recall(self, asked: Mapping[str, Any]) -> None:
         super().recall(asked)
         self.hands = [str(each) for each in asked["hands"]]
+
+    def told(self) -> Now:
+        return super().told() | {"hands": self.hands}
 
     def hear(self, event: Any) -> None:
         from engines.style.training import Shown, Trained
@@ -111,10 +115,16 @@ class NewHands(FromPictures[NewHand]):
 
     def keep(self, session: Session, task: NewHand) -> str:
         record = task.record({"status": "done", "left": 0.0}, [])
-        about: dict[str, float | str] = {"look": float(max(task.steps(), default=-1)), "of": task.name}
+        about: dict[str, float | str] = {
+            "look": float(max(task.steps(), default=-1)),
+            "rows": 1.0 + len(task.hands),  # of the samples: the artist's pictures, then each hand
+            "of": task.name,
+        }
         kept = [
-            own.keep_hand(self._studio, session, file.read_bytes(), hand, about=about, record=record)
-            for hand, file in zip(task.hands, task.files(), strict=True)
+            own.keep_hand(
+                self._studio, session, file.read_bytes(), hand, about={**about, "row": float(row)}, record=record
+            )
+            for row, (hand, file) in enumerate(zip(task.hands, task.files(), strict=True), 1)
         ]
         return kept[0]
 

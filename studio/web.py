@@ -52,7 +52,7 @@ STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 SIDES = (96, 160, 320, 768, 2048)  # pixels of the thumbnails that may be asked for
 REMEMBERED = 64 * 2**20  # bytes of thumbnails kept in memory
-ASSETS = ("contents", "styles")
+ASSETS = ("contents", "styles", "worlds")
 
 
 def routes(studio: Studio) -> list[Route]:

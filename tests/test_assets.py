@@ -31,6 +31,18 @@ def test_a_picture_opens_and_fits(path):
         assert np.asarray(image.resize((32, 32))).std() > 8, "it is all one tone"
 
 
+def test_a_world_has_a_tile_that_shows_many_different_pictures():
+    for name in ("faces", "icons"):
+        with Image.open(ASSETS / "worlds" / f"{name}.jpg") as image:
+            assert image.size == (256, 128)
+            made = [
+                np.asarray(image.convert("RGB"), float)[y : y + 64, x : x + 64]
+                for y in (0, 64)
+                for x in range(0, 256, 64)
+            ]
+        assert all(np.abs(one - other).mean() > 8 for one, other in combinations(made, 2))
+
+
 def test_there_are_styles_and_contents_enough():
     assert len(STYLES) >= 8
     assert {path.stem for path in CONTENTS} >= {"still-life", "portrait", "landscape", "street", "sketch", "pattern"}

@@ -41,6 +41,15 @@ def page(breeder):
     return found
 
 
+def test_every_world_that_comes_with_the_studio_has_a_picture(visit):
+    page = visit("?mode=image", painted=False)
+    page.click(".duet-brief [role=tab] >> nth=1")
+    tiles = page.locator(".worlds button[value]")
+    expect(tiles.locator("img")).to_have_count(2)
+    page.wait_for_function("[...document.querySelectorAll('.worlds img')].every(each => each.naturalWidth > 100)")
+    assert len({tiles.nth(at).locator("img").get_attribute("src") for at in range(2)}) == 2
+
+
 def rounds(page: Page, running):
     return session_of(page, running).state().rounds
 

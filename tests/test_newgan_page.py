@@ -151,6 +151,8 @@ def test_hands_are_learned_from_groups_and_stand_on_the_shelf(visit, running):
         ]
         page.locator(".duet-trainer .hand").nth(number - 1).locator(".add input").set_input_files(given)
         expect(hands.get_by_label(f"Name of hand {number}")).to_have_value(f"hand {number}")
+        missing = hands.get_by_text("One more hand is needed: lay its pictures down, too.")
+        expect(missing).to_have_count(2 - number)
     hands.get_by_label("Name of hand 2").fill("ink")
     hands.get_by_label("Name of hand 2").blur()
     expect(hands.get_by_label("Name of hand 2")).to_have_value("ink")
@@ -163,9 +165,16 @@ def test_hands_are_learned_from_groups_and_stand_on_the_shelf(visit, running):
     hands.get_by_role("button", name="Train", exact=True).click()
     expect(hands).to_contain_text("2 steps", timeout=120_000)
     expect(hands.locator(".screen img")).to_be_visible()
+    expect(hands).to_contain_text("Below, as each hand draws them: hand 1, then ink.")
+    foot, sheet_box = (hands.locator(each).bounding_box() for each in ("xpath=./footer", "xpath=."))
+    assert foot["y"] + foot["height"] <= sheet_box["y"] + sheet_box["height"] + 1  # what comes next is always in sight
     hands.get_by_role("button", name="Draw with it").click()
     expect(hands).to_have_count(0)
-    expect(page.locator(".duet-brief .shelf").get_by_role("button", name="ink", exact=True)).to_be_visible()
+    tile = page.locator(".duet-brief .shelf").get_by_role("button", name="ink", exact=True)
+    expect(tile).to_be_visible()
+    sources = page.locator(".duet-brief .shelf button img")
+    shown = [sources.nth(at).evaluate("each => each.src + each.style.transform") for at in range(2)]
+    assert len({*shown}) == 2  # two hands of one training look different
     assert len(page.evaluate("Object.keys(Duet.asked().styles)")) == 1
     page.keyboard.press("Enter")
     expect(page.locator(".duet-round h2")).to_have_text("Round 2")

@@ -44,7 +44,7 @@ def lay(hands, session, folder, *groups):
             take(hands.basket(session), folder, f"{at}.png", data, hands.grouped(group))
 
 
-def test_each_folder_of_a_zip_is_a_hand_and_may_be_called_otherwise(session, hands, tmp_path):
+def test_each_folder_of_a_zip_is_a_hand_and_may_be_called_otherwise(studio, session, hands, tmp_path):
     entries = {f"all/{hand}/{at}.png": pictures.encode_png(picture(at)) for hand in ("ink", "oil") for at in range(2)}
     data = zipped(tmp_path / "a.zip", {**entries, "alone.png": pictures.encode_png(picture(5))}).read_bytes()
     basket = hands.basket(session)
@@ -55,6 +55,11 @@ def test_each_folder_of_a_zip_is_a_hand_and_may_be_called_otherwise(session, han
         basket.rename("chalk", "ink")
     basket.drop("chalk")
     assert list(basket.names()) == ["ink", "oil"]
+    basket.rename("ink", "zinc")
+    assert list(NewHands(studio).basket(session).names()) == [
+        "zinc",
+        "oil",
+    ]  # it stays where it was, also after a restart
     assert hands.grouped("../x/y") not in ("..", "../x/y")
 
 
@@ -65,6 +70,8 @@ def test_hands_are_learned_and_draw(studio, session, hands, tmp_path):
     assert task.status == "done", task.error
     kept = {each.name: each for each in session.state().kept.values()}
     assert {name: each.what for name, each in kept.items()} == {"ink": "hand", "oil": "hand"}
+    assert {name: each.about["row"] for name, each in kept.items()} == {"ink": 1, "oil": 2}  # of the samples
+    assert task.told()["hands"] == ["ink", "oil"]
     look = int(kept["ink"].about["look"])
     assert pictures.size_of(watched.recorded(session, task.sha256, f"{look}.jpg"))[0] > 64
     assert hands.basket(session).count() == 0

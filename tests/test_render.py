@@ -222,6 +222,16 @@ def test_waiting_tells_what_how_far_and_how_long(scene):
     assert "10" in told["left"]
 
 
+def test_what_is_slow_tells_sooner_how_long_it_takes(scene):
+    waiting = render.Waiting(4)
+    waiting.hear(Started(4, "cpu", "float32"))
+    waiting.hear(Progress(0.05, "Painting"))
+    waiting.elapsed = 2.0
+    assert waiting.value(scene)["left"] is None  # too little to tell
+    waiting.elapsed = 10.0
+    assert "190" in waiting.value(scene)["left"]
+
+
 def test_previews_come_before_results_and_go_with_them(scene, session):
     waiting = render.Waiting(4)
     waiting.hear(Preview(1, np.zeros((8, 8, 3), np.uint8)))

@@ -1,6 +1,7 @@
 """Redraws Duet's pictures: `python -m assets.draw` all of them, `python -m assets.draw NAME…` some, `--list` names them.
 
-Needs numpy, scipy and pillow; `still-life`, `landscape` and `street` are path traced and also need Mitsuba (`pip install
+Needs numpy, scipy and pillow; `faces` and `icons` are made by the engines of these names and need their models. `still-life`,
+`landscape` and `street` are path traced and also need Mitsuba (`pip install
 mitsuba`, tried with 3.9), which is no dependency of the project. The same seeds give the same picture: with
 MITSUBA_VARIANT=llvm_ad_rgb (twice as fast, needs libLLVM 16 or later) only the grain of the traced ones differs.
 """
@@ -44,23 +45,27 @@ CONTENTS = {
     "sketch": "sketch",
     "pattern": "pattern",
 }
+WORLDS = ("faces", "icons")
+FOLDERS = {**dict.fromkeys(STYLES, "styles"), **dict.fromkeys(CONTENTS, "contents"), **dict.fromkeys(WORLDS, "worlds")}
 
 
 def draw(name: str) -> Path:
     """Draws one picture into its place and returns where that is."""
-    folder, table = ("styles", STYLES) if name in STYLES else ("contents", CONTENTS)
-    module = importlib.import_module(f"{__package__}.{table[name]}")
-    pixels = module.draw() if folder == "contents" else getattr(module, name.replace("-", "_"))()
-    place = ASSETS / folder / f"{name}.jpg"
+    folder, place = FOLDERS[name], ASSETS / FOLDERS[name] / f"{name}.jpg"
+    module = importlib.import_module(f"{__package__}.{({**STYLES, **CONTENTS}).get(name, folder)}")
+    if folder == "worlds":
+        pixels = module.draw(name)
+    else:
+        pixels = module.draw() if folder == "contents" else getattr(module, name.replace("-", "_"))()
     for quality in range(QUALITY, 60, -1):
         Image.fromarray(pixels).save(place, quality=quality, optimize=True, progressive=True)
-        if folder == "styles" or place.stat().st_size < LIMIT:
+        if folder != "contents" or place.stat().st_size < LIMIT:
             break
     return place
 
 
 def main(names: list[str]) -> None:
-    known = [*STYLES, *CONTENTS]
+    known = list(FOLDERS)
     if names == ["--list"]:
         sys.exit("\n".join(known))
     if unknown := sorted(set(names) - set(known)):

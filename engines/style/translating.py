@@ -233,7 +233,7 @@ class Course:
                 drawn = of_domain(self.judge(self._blurred(made)), wanted)
         loss = adversarial.judging(verdict, real.domain, drawn, OTHER)
         true = of_domain(verdict, real.domain)
-        told = {"judge": loss, "real": true.mean(), "drawn": drawn.mean() if len(drawn) else torch.zeros(())}
+        told = {"judge": loss, "real": true.mean()} | ({"drawn": drawn.mean()} if len(drawn) else {})
         if self.plan.steepness and self.log.step % STEEP_EVERY == 0:
             some = slice(self.plan.batch)
             steep = adversarial.steepness(self.judge, seen[some], real.domain[some])

@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.api import MOST_PARENTS, PARENTS, EngineInfo, parents
 
-from .. import pictures
+from .. import config, pictures
 from ..family import world_of
 from .brief import common, options
 from .frame import Scene, Value
@@ -70,6 +70,7 @@ def painter(scene: Scene, info: EngineInfo) -> Value:
         else "",  # the kind of the artist's own files that go into its mix beside ours
         "side": info.side,
         "most": info.most,
+        "look": (config.assets() / "worlds" / f"{info.name}.jpg").is_file(),
         "weights": [kind for kind in PARENTS if kind in info.weights],
     }
 

@@ -71,6 +71,7 @@ WORDS = (
 )  # of the page's own texts, all that the panel may need
 
 
+SLOW = 5.0  # seconds after which less has to be done before it is told how long it still takes
 POINTS = 80  # of a curve that are sent
 
 LASTING = (
@@ -127,7 +128,8 @@ class Waiting:
         """In words: what is being done, how far, and how long still where that can be told."""
         text = scene.text
         says = text.template(self.message) if self.message else text("getting_ready")
-        spent, known = self.elapsed - self.since, self.done > 0.15 and not self.fetching
+        spent = self.elapsed - self.since
+        known = not self.fetching and (self.done > 0.15 or (self.done > 0.03 and spent > SLOW))
         left = spent * (1 - self.done) / self.done if known and spent > 1 else None
         return {
             "message": text("queued", count=self.ahead) if self.ahead else says,

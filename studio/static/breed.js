@@ -107,7 +107,7 @@
       picture && h('img', { src: picture, alt: '' }), h('span.name', {}, label));
     return h('div.part', { data: { key: 'worlds' } },
       h('div.worlds', { role: 'group', 'aria-label': text.worlds },
-        value.engines.filter(each => each.breeds && !each.files).map(each => thumb(each.name, null, each.label, each.summary)),
+        value.engines.filter(each => each.breeds && !each.files).map(each => thumb(each.name, null, each.label, each.summary, each.look && `duet/asset/worlds/${each.name}.jpg?side=320`)),
         gans && kept.map(each => thumb(value.engines.find(one => one.files).name, each.ref, each.name, each.name, each.about.bare ? null : address(each.ref, 160))),
         gans && h('label.thumb.add', { title: text.world_bring, data: { key: 'world-bring' } }, h('span.name', {}, text.world_bring), h('input', { type: 'file', accept: '.safetensors', 'aria-label': text.world_bring, data: { change: 'bring' } })),
         gans && h('button.thumb.add', { type: 'button', title: text.world_train, data: { click: 'gan', key: 'world-train' } }, h('span.name', {}, text.world_train))),

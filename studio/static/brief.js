@@ -167,7 +167,7 @@
 
   function styleOf(value, name) {
     const mine = value.kept.find(each => each.ref === name);
-    if (mine) return { name, label: mine.name, src: mine.what === 'hand' ? Duet.hands.look(mine) : mine.about.bare ? null : address(name, 160) };
+    if (mine) return { name, label: mine.name, src: mine.what === 'hand' ? Duet.hands.look(mine) : mine.about.bare ? null : address(name, 160), cut: Duet.hands.cut(mine) };
     const found = facts(value, draft.engine).styles.find(each => each.name === name);
     const picture = name.startsWith('sha256:') && known(name);
     const label = found?.label || (picture ? stem(picture.name) : value.text.own_style);
@@ -242,7 +242,7 @@
         names.map(name => {
           const style = styleOf(value, name);
           return h('button.thumb', { type: 'button', 'aria-pressed': String(name in mix), title: style.label, 'aria-label': style.label,
-            data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '' }), h('span.name', {}, style.label));
+            data: { click: 'style', name, key: `thumb-${name}` } }, style.src && h('img', { src: style.src, alt: '', style: style.cut }), h('span.name', {}, style.label));
         })),
       engine.name === 'translator' ? Duet.hands.card() : Duet.learn.card() || Duet.learn.offer(engine.own ? Object.keys(mix) : []),
     ];
@@ -258,7 +258,7 @@
       return slot(value, style.label, `style:${name}`,
         range(`style:${name}`, { low: 0, high: 1, step: 0.01 }, mix[name], 'weight'),
         `${total > 0 ? Math.round(100 * mix[name] / total) : 0} %`, true,
-        h('span.thumb.small', {}, style.src && h('img', { src: style.src, alt: '' })),
+        h('span.thumb.small', {}, style.src && h('img', { src: style.src, alt: '', style: style.cut })),
         [brushes && h('button.icon.brush', { type: 'button', 'aria-pressed': String(Boolean(masks[name])), 'aria-label': told, title: told, data: { click: 'brush', name } },
           masks[name] ? h('img', { src: address(masks[name], 96), alt: '' }) : icon('brush')),
         h('button.icon', { type: 'button', 'aria-label': fill(text.remove, { name: style.label }), title: fill(text.remove, { name: style.label }),

@@ -31,11 +31,11 @@
         }, BETWEEN);
         changed();
       },
-      draw(text, reads, none) { // in words: what the pictures are, and that there are none yet
+      draw(text, reads, none, aspect = 1) { // in words what the pictures are, and that there are none yet; `aspect`: their width by height
         if (!frames.length) return h('figure.film', { data: { key: 'film' } }, h('div.screen.empty', {}, none));
         const step = frames[where()], told = fill(text.gan_step, { step }), many = frames.length > 1;
         return h('figure.film', { data: { key: 'film' } },
-          h('div.screen', {}, h('img', { src: address(step), alt: `${text.gan_samples}: ${told}` })),
+          h('div.screen', { style: { 'aspect-ratio': String(aspect) } }, h('img', { src: address(step), alt: `${text.gan_samples}: ${told}` })),
           h('div.reel', {},
             h('button.icon', { type: 'button', disabled: !many, 'aria-label': timer ? text.gan_playing : text.gan_play, title: timer ? text.gan_playing : text.gan_play, data: { click: 'play' } }, icon(timer ? 'pause' : 'play')),
             h('input', { type: 'range', min: 0, max: Math.max(1, frames.length - 1), step: 1, value: many ? where() : 1, disabled: !many, 'aria-label': text.gan_samples, 'aria-valuetext': told, style: { '--at': `${many ? 100 * where() / (frames.length - 1) : 100}%` }, data: { input: 'scrub' } }),

@@ -143,7 +143,7 @@
     return h('figure.curves', { data: { key: 'curves' } },
       h('svg', { viewBox: '0 0 100 40', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${parts.map(each => `${each.name} ${each.values.at(-1).toPrecision(2)}`).join(', ')}` },
         parts.map(each => h('polyline', { class: each.kind, points: each.values.map(point).join(' '), style: { stroke: tone(each) } }))),
-      h('figcaption', {}, parts.filter(each => each.kind !== 'style').map(each => h('span', { class: each.kind }, each.name)), styles.length > 0 && h('span.style', {}, styles[0].name.split(' ')[0])));
+      h('figcaption', {}, parts.filter(each => each.kind !== 'style').map(each => h('span', { class: each.kind }, each.name.split(' ')[0])), styles.length > 0 && h('span.style', {}, styles[0].name.split(' ')[0])));
   }
 
   function ranking(round) {

@@ -162,6 +162,7 @@
         problem && h('p.problem', { role: 'alert' }, problem),
         h('footer', {},
           h('label.link.file', {}, spec.words(text).bring, h('input', { type: 'file', accept: '.safetensors', data: { change: 'bring' } })),
+          h('span.small', {}, spec.few?.(text, laid())),
           h('button.act.use', { type: 'button', disabled: busy || basket.sending() || !enough || !facts, data: { click: 'begin' } }, text.gan_begin)),
         shelf(),
       ];
@@ -170,7 +171,7 @@
     function shelf() {
       const text = words(), mine = kept(), named = (key, each) => fill(text[key], { name: each.name });
       return [h('h3', {}, spec.words(text).mine), !mine.length && h('p.small', {}, spec.words(text).none), mine.length > 0 && h('ul.shelf', {}, mine.map(each => h('li', { data: { key: each.sha } },
-        h('span.thumb', {}, spec.look(each, address) && h('img', { src: spec.look(each, address), alt: '' })),
+        h('span.thumb', {}, spec.look(each, address) && h('img', { src: spec.look(each, address), alt: '', style: spec.cut?.(each) })),
         h('input', { type: 'text', dir: 'auto', value: each.name, maxlength: 120, 'aria-label': named('gan_rename', each), title: named('gan_rename', each), data: { change: 'rename', sha: each.sha } }),
         h('button.quiet', { type: 'button', 'aria-label': fill(spec.words(text).useNamed || text.gan_breed_named, { name: each.name }), data: { click: 'use', sha: each.sha } }, spec.words(text).use),
         each.record && h('button.icon', { type: 'button', 'aria-label': named('gan_course', each), title: named('gan_course', each), data: { click: 'course', sha: each.sha } }, icon('play')),
@@ -198,7 +199,7 @@
       const frame = sha ? step => `duet/${session}/record/${sha}/${step}.jpg` : step => `${place(`frame/${step}`)}?t=${told.id}`;
       film.take(told.frames, frame);
       return [
-        h('div.course', {}, film.draw(text, spec.words(text).samples || fill(text.gan_samples_read, { count: spec.samples }), spec.words(text).samplesNone || text.gan_samples_none), h('div.charts', {}, spec.charts(text).map(each => Duet.chart(each, told.curve, text.gan_empty_chart)))),
+        h('div.course', {}, film.draw(text, spec.reads?.(text, told) || fill(text.gan_samples_read, { count: spec.samples }), spec.words(text).samplesNone || text.gan_samples_none, spec.aspect?.(told)), h('div.charts', {}, spec.charts(text).map(each => Duet.chart(each, told.curve, spec.waits?.(text, told) || text.gan_empty_chart)))),
         told.warned.length > 0 && h('div.warnings', {}, h('h3', {}, text.gan_warnings), h('ul', {}, told.warned.map(each => h('li', {}, h('b', {}, fill(text.gan_step, { step: each.step })), ' ', each.said)))),
         told.cut && h('p.problem', {}, text.gan_cut),
       ];

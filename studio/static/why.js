@@ -59,7 +59,7 @@
       layer && h('span.alone', { class: picture ? '' : 'coming' }, picture && h('img', { src: picture, alt: fill(text.why_alone, { part: each.label }) })),
       h('b', {}, text[`why_${layer && kind === 'style' ? layer : kind}`] || each.label), h('small', {}, each.label),
       h('div.share', { style: { '--share': each.share } }, h('i', { 'aria-hidden': 'true' }), h('span', {}, `${percent(each.share)} %`)),
-      h('small', {}, fill(text.why_loss, { loss: each.loss.toPrecision(2) })));
+      h('small', {}, fill(text.why_loss, { loss: Number((100 * each.loss).toPrecision(2)) })));
   }
 
   define('why', {
