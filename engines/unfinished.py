@@ -54,14 +54,14 @@ def read(
     tensors, about = _opened(file, names)
     if about["mark"] != mark:
         raise EngineError(
-            "An unfinished training of other pictures or settings is in {path}.",
+            "An unfinished training of other texts, other pictures or settings is in {path}.",
             "Go on with the same, or delete that file to begin again.",
             path=str(file),
         )
     try:
         return tensors, log(**about["log"])
     except TypeError as error:
-        raise _damaged(file) from error
+        raise damaged(file) from error
 
 
 def rested(events: Iterator[Event], rest: Callable[[float], None]) -> Iterator[Event]:
@@ -83,11 +83,12 @@ def _opened(file: Path, names: Collection[str] | None) -> tuple[dict[str, Tensor
         if names is not None and {*tensors} != {*names}:
             raise KeyError("tensors")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(file) from error
+        raise damaged(file) from error
     return tensors, about
 
 
-def _damaged(file: Path) -> EngineError:
+def damaged(file: Path) -> EngineError:
+    """What is told of a file that is not whole."""
     return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(file))
 
 

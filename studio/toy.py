@@ -1,7 +1,8 @@
 """Two networks at play in the plane (`engines.image.gan.toy`): a game for each session, and what the page asks of it.
 
 All games share one thread, a frame each in turn, so that nobody's holds up another's: with many, each is seen less often and the steps
-between two frames grow instead. While a round is painted they take half of their time. A game that nobody looks at does not run.
+between two frames grow instead. While a round is painted that thread rests three quarters of its time, however many they are. A game
+that cannot keep up with the speed that was asked for is told so; one that nobody looks at does not run.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ FASTEST = 1000  # steps a second that may be asked for
 BURST, ALL = 0.05, 0.3  # seconds that a turn may take, and one of each game that runs
 PLAYING, KEPT = 32, 128  # games that run at once, and that are kept while they stand still
 IDLE = 600  # seconds after which a game that nobody touched stops
+REST = 3  # times as long as a turn took the thread rests after it, while a round is painted
+BEHIND, SLOW = 1.0, 3.0  # seconds of steps that a game makes up for, and in which it is told that there were more
 HEARS = 0.2  # seconds after which a slow game knows that the studio closes
 WIDE = 1.5  # half-widths of the plane from the middle to where places are cut off when they are sent
 Told = dict[str, Any]
@@ -147,21 +150,23 @@ class Games:
         )
 
     async def _lines(self, game: Game, run: int, rate: float, text: locales.Table) -> AsyncIterator[bytes]:
-        pause, began = 1 / min(rate, FRAMES), time.monotonic()
+        pause, began, slow = 1 / min(rate, FRAMES), time.monotonic(), 0.0
         try:
             while game.run == run and not self._studio.desk.closed:
                 if time.monotonic() - game.touched > IDLE:
                     yield _line({"idle": IDLE // 60})
                     return
-                due = time.monotonic() + pause
-                wanted = max(1.0, min((time.monotonic() - began) * rate - game.stepped, rate))
-                asked = time.monotonic()
-                told = await asyncio.wrap_future(self._turns.submit(_turn, game, run, int(wanted), self._burst()))
+                now = time.monotonic()
+                due, wanted = now + pause, (now - began) * rate - game.stepped
+                if wanted > max(2.0, BEHIND * rate):
+                    began, slow = began + wanted / rate - BEHIND, now + SLOW
+                    wanted = BEHIND * rate
+                told = await asyncio.wrap_future(
+                    self._turns.submit(self._turn, game, run, max(1, int(wanted)), self._burst())
+                )
                 if told is None:
                     return
-                yield _line(told)
-                if self._studio.desk.held(ASIDES):  # somebody's round is painted
-                    due = max(due, 2 * time.monotonic() - asked)
+                yield _line(told | {"slow": now < slow})
                 while (rest := due - time.monotonic()) > 0 and not self._studio.desk.closed:
                     await asyncio.sleep(min(rest, HEARS))
         except Exception:
@@ -170,6 +175,21 @@ class Games:
         finally:
             if game.run == run:
                 game.playing = False
+
+    def _turn(self, game: Game, run: int, steps: int, burst: float) -> Told | None:
+        """So many steps, fewer where they take long, and what is seen then; None where somebody ended it meanwhile. In the one thread."""
+        began = time.monotonic()
+        for _ in range(steps):
+            if game.run != run:
+                return None
+            game.toy.step()
+            game.stepped += 1
+            if time.monotonic() - began > burst:
+                break
+        told = frame(game.toy)
+        if self._studio.desk.held(ASIDES):  # somebody's round is painted
+            time.sleep(REST * (time.monotonic() - began))
+        return told
 
     def _burst(self) -> float:
         with self._lock:
@@ -223,19 +243,6 @@ def _alone() -> None:
     from engines.device import compute_alone
 
     compute_alone()
-
-
-def _turn(game: Game, run: int, steps: int, burst: float) -> Told | None:
-    """So many steps, fewer where they take long, and what is seen then; None where somebody ended it meanwhile."""
-    began = time.monotonic()
-    for _ in range(steps):
-        if game.run != run:
-            return None
-        game.toy.step()
-        game.stepped += 1
-        if time.monotonic() - began > burst:
-            break
-    return frame(game.toy)
 
 
 def _line(told: Told) -> bytes:

@@ -81,7 +81,7 @@ class Voices(Trainings[Voice]):
         return self.start(session, Voice(self.folder(session), name, words=count), asked)
 
     def found(self, folder: Path) -> Voice | None:
-        from engines.text import keeping
+        from engines import unfinished
 
         voice = Voice(folder, "", "stopped")
         try:
@@ -90,7 +90,7 @@ class Voices(Trainings[Voice]):
         except (OSError, ValueError, KeyError, TypeError):
             return None
         try:
-            log = keeping.log_of(voice.out) or {}
+            log = unfinished.log_of(voice.out) or {}
         except EngineError as error:
             voice.status, voice.error = "failed", Words.of(error)
             return voice

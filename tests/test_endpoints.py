@@ -15,6 +15,7 @@ import urllib.request
 import zipfile
 
 import gradio_client
+import httpx
 import pytest
 from PIL import Image
 
@@ -219,6 +220,27 @@ def test_downloads_are_gone_with_their_session_and_with_the_studio(monkeypatch, 
     left.touch()  # as a studio that was killed leaves it
     with server.opened("127.0.0.1", free_port()):
         assert lie_there() == []
+
+
+def test_it_closes_while_a_page_still_listens(tmp_path):
+    heard = threading.Event()
+
+    def watch(running, session):
+        with httpx.Client(base_url=running.address, timeout=30, trust_env=False) as client:
+            client.post(f"/duet/{session}/toy/begin", json={}).raise_for_status()
+            with client.stream("POST", f"/duet/{session}/toy/play", json={"speed": 0.1}) as answer:
+                for _ in answer.iter_lines():
+                    heard.set()
+
+    with server.opened("127.0.0.1", free_port()) as running:
+        session = running.studio.new_session().id
+        page = threading.Thread(target=watch, args=(running, session), daemon=True)
+        page.start()
+        assert heard.wait(60)
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
+    page.join(5)
+    assert not page.is_alive()
 
 
 # ── The routes beside Gradio ─────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 import torch
 from toys import WORDS, language_model
 
-from engines import store
+from engines import store, unfinished
 from engines.api import EngineError
 from engines.text import Training, corpus, keeping
 from engines.text.adapter import applied, check, load, pack, shapes
@@ -155,7 +155,7 @@ def test_the_same_seed_is_the_same_adapter_and_a_stop_changes_nothing(llama, tmp
         events = finished(train(llama, [tale()], out, TRAINING, lambda calls=calls: next(calls, None) is None))
         assert isinstance(events[-1], Trained | Paused)
     assert runs > 2
-    assert not keeping.unfinished_file(out).exists()
+    assert not unfinished.place(out).exists()
     files = [place / "adapter_model.safetensors" for place in (tmp_path / "whole", out)]
     assert files[0].read_bytes() == files[1].read_bytes()
     facts = [json.loads((place.parent / "training.json").read_text()) for place in files]
@@ -167,7 +167,7 @@ def test_the_same_seed_is_the_same_adapter_and_a_stop_changes_nothing(llama, tmp
 def test_other_texts_do_not_go_on_with_what_was_stopped(llama, tmp_path):
     calls = iter(range(700))
     finished(train(llama, [tale()], tmp_path / "out", TRAINING, lambda: next(calls, None) is None))
-    assert keeping.unfinished_file(tmp_path / "out").is_file()
+    assert unfinished.place(tmp_path / "out").is_file()
     with pytest.raises(EngineError, match="other texts"):
         finished(train(llama, [tale(seed=5)], tmp_path / "out", TRAINING))
 
@@ -321,4 +321,4 @@ def test_the_real_model_learns_and_hears_a_stop_at_once(home, tmp_path):
             stopped, began = True, time.perf_counter()
     assert event == Paused(2, event.total)
     assert asked[0] - began < 0.5
-    assert keeping.unfinished_file(out).is_file()
+    assert unfinished.place(out).is_file()

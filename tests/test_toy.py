@@ -324,8 +324,10 @@ def test_an_act_ends_the_running(playing):
         time.sleep(0.3)
         found._turns.submit(found.step, session, {"who": "generator"}, table).result()
 
-    threading.Thread(target=act).start()
+    other = threading.Thread(target=act)
+    other.start()
     lines = stream(found, session, 30, lambda lines: False)  # ends by itself
+    other.join()
     assert lines
     assert found._games[session].toy.steps == found._games[session].toy.turns + 1
 
@@ -366,6 +368,59 @@ def test_games_take_turns_and_there_is_a_limit(home, monkeypatch):
     assert max(steps) < 45  # nobody ran away while others waited
     assert asyncio.run(listen(sessions[4])) >= 15  # and then there is room
     studio.close()
+
+
+def test_while_a_round_is_painted_all_games_together_rest_most_of_the_time(home):
+    """However many they are; and who watches is told that it is slower than was asked for."""
+    studio = Studio()
+    found, table, goes = games.Games(studio), games.locales.table("en"), threading.Event()
+    sessions = [studio.new_session().id for _ in range(8)]
+    for session in sessions:
+        found._turns.submit(found.begin, session, {}, table).result()
+    busy, turn = [], found._turn
+
+    def timed(game, run, steps, burst):
+        began = time.thread_time()
+        told = turn(game, run, steps, burst)
+        busy.append(time.thread_time() - began)
+        return told
+
+    found._turn = timed
+
+    async def listen(session, seconds):
+        end, slow = time.monotonic() + seconds, False
+        answer = await found._play(session, {"speed": 200}, table)
+        async for line in answer.body_iterator:
+            slow = slow or json.loads(line)["slow"]
+            if time.monotonic() > end:
+                break
+        await answer.body_iterator.aclose()
+        return slow
+
+    async def together(seconds):
+        return await asyncio.gather(*(listen(session, seconds) for session in sessions))
+
+    def work(cancelled):
+        goes.wait(30)
+        yield from ()
+
+    studio.desk.submit("another", 0, work)
+    began = time.monotonic()
+    slow = asyncio.run(together(2.5))
+    share = sum(busy) / (time.monotonic() - began)
+    goes.set()
+    studio.close()
+    assert any(slow)
+    assert share < 0.35
+
+
+def test_a_running_game_ends_when_the_studio_closes(playing):
+    """At once, however slowly it plays."""
+    found, session = playing
+    threading.Timer(0.5, found._studio.desk.close).start()
+    began = time.monotonic()
+    assert len(stream(found, session, 0.1, lambda lines: False)) == 1
+    assert time.monotonic() - began < 2
 
 
 def test_its_thread_computes_alone_and_the_others_as_before():

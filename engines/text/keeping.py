@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save
 from torch import Tensor
 
+from .. import unfinished
 from ..errors import EngineError
 from .adapter import CONFIG, FACTS, WEIGHTS
-
-KEY = "duet"
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,6 @@ class Unfinished:
     now: dict[str, Tensor]
     best: dict[str, Tensor]
     moments: dict[str, dict[str, Tensor]]  # "exp_avg", "exp_avg_sq" -> parameter -> tensor
-
-
-def unfinished_file(out: Path) -> Path:
-    """Where a training for `out` is kept that was stopped."""
-    return out.with_name(f"{out.name}.unfinished")
 
 
 def check(out: Path) -> None:
@@ -68,61 +62,28 @@ def write(out: Path, tensors: Mapping[str, Tensor], config: Any, facts: Mapping[
         if out.exists():
             os.replace(out, old)
         os.replace(made, out)
-    unfinished_file(out).unlink(missing_ok=True)
+    unfinished.place(out).unlink(missing_ok=True)
 
 
-def write_unfinished(out: Path, unfinished: Unfinished) -> None:
-    parts = {"now": unfinished.now, "best": unfinished.best, **unfinished.moments}
+def write_unfinished(out: Path, kept: Unfinished) -> None:
+    """Raises `EngineError` where it cannot be written."""
+    parts = {"now": kept.now, "best": kept.best, **kept.moments}
     tensors = {f"{part} {name}": value for part, values in parts.items() for name, value in values.items()}
-    place = unfinished_file(out)
-    part = place.with_name(f".{place.name}.part")
-    with _writing(out):
-        try:
-            save_file(tensors, part, {KEY: json.dumps({"mark": unfinished.mark, "log": unfinished.log})})
-            os.replace(part, place)
-        finally:
-            part.unlink(missing_ok=True)
+    unfinished.write(out, kept.mark, kept.log, tensors)
 
 
 def read_unfinished(out: Path, mark: str) -> Unfinished | None:
     """What was kept of this training, None where there is nothing. Raises `EngineError` where it is of another, or damaged."""
-    place = unfinished_file(out)
-    if not place.is_file():
+    found = unfinished.read(out, mark, dict[str, Any])
+    if found is None:
         return None
-    try:
-        with safe_open(place, "pt") as file:
-            about = json.loads(file.metadata()[KEY])
-        parts: dict[str, dict[str, Tensor]] = {}
-        for key, value in load_file(place).items():
-            part, _, name = key.partition(" ")
-            parts.setdefault(part, {})[name] = value
-        found = Unfinished(about["mark"], about["log"], parts.pop("now"), parts.pop("best"), parts)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(place) from error
-    if found.mark != mark:
-        raise EngineError(
-            "An unfinished training of other texts, settings or another model is in {path}.",
-            "Go on with the same, or delete that file to begin again.",
-            path=str(place),
-        )
-    return found
-
-
-def _damaged(place: Path) -> EngineError:
-    return EngineError("The unfinished training {path} is damaged.", "Delete it, then begin again.", path=str(place))
-
-
-def log_of(out: Path) -> dict[str, Any] | None:
-    """How far an unfinished training for `out` is, as its log says; None where there is none. Raises `EngineError` where it is damaged."""
-    place = unfinished_file(out)
-    if not place.is_file():
-        return None
-    try:
-        with safe_open(place, "pt") as file:
-            found: dict[str, Any] = json.loads(file.metadata()[KEY])["log"]
-            return found
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(place) from error
+    parts: dict[str, dict[str, Tensor]] = {"now": {}, "best": {}}
+    for key, value in found[0].items():
+        part, _, name = key.partition(" ")
+        parts.setdefault(part, {})[name] = value
+    if not parts["now"] or not parts["best"]:
+        raise unfinished.damaged(unfinished.place(out))
+    return Unfinished(mark, found[1], parts.pop("now"), parts.pop("best"), parts)
 
 
 @contextmanager

@@ -29,7 +29,7 @@
   function open() {
     if (shown || !Duet.value('header')) return;
     const before = document.activeElement, kept = store.get(KEPT) || {};
-    shown = { points: kept.points || [], options: kept.options || {}, about: null, frame: null, history: [], speed: 30, tool: 'draw', seen: Object.fromEntries(LAYERS.map(name => [name, true])), note: '', problem: '' };
+    shown = { points: kept.points || [], options: kept.options || {}, about: null, frame: null, history: [], speed: 30, tool: 'draw', seen: Object.fromEntries(LAYERS.map(name => [name, true])), note: '', slow: false, problem: '' };
     panels.toy.value = {};
     redraw('toy');
     Duet.modal.enter(root, root.querySelector('.veil'), before);
@@ -84,6 +84,7 @@
     if (playing || !shown?.frame || !enough()) return;
     const here = shown, mine = playing = new AbortController(), { session, language, text } = Duet.value('header');
     here.note = here.problem = '';
+    here.slow = false;
     measured = { since: 0, step: 0, rate: null };
     redraw('toy');
     try {
@@ -108,6 +109,11 @@
     if (line.error) here.problem = line.error;
     else if (line.idle) here.note = say('idle', { minutes: line.idle });
     else take(line);
+    if (!!line.slow !== here.slow) { // many play here, or somebody's round is painted
+      here.slow = !!line.slow;
+      if (!line.idle) here.note = here.slow ? say('slow') : '';
+      redraw('toy');
+    }
   }
 
   function pause(look = false) { // what is seen must be how the game stands: the next step goes on from there
