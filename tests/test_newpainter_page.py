@@ -74,6 +74,7 @@ def test_a_painter_learns_pairs_and_stands_among_the_styles(visit, running):
     made = session_of(page, running).state().rounds[1]
     assert (made.status, made.brief.styles) == ("done", {ref: 1.0})
     page.get_by_role("button", name=OFFER).click()
+    sheet(page).get_by_role("button", name="Train another").click()  # what was learned last is shown first
     with page.expect_download() as taken:
         sheet(page).get_by_role("link", name="Take balls along as a file").click()
     assert taken.value.suggested_filename == "balls.painter.safetensors"
