@@ -27,15 +27,8 @@ WAITING_LIMIT = 4  # jobs of one session that may wait; a fifth is more likely a
 Work = Callable[[Callable[[], bool]], Iterator[object]]  # given `cancelled`, yields what happens
 
 
-BESIDE = (
-    "voice",
-    "style",
-    "gan",
-    "hands",
-    "painter",
-    "large",
-    "why",
-)  # what a session may have in line beside its rounds
+# What a session may have in line beside its rounds.
+BESIDE = ("voice", "style", "gan", "hands", "painter", "large", "why")
 
 
 ROUNDS, ASIDES, TRAININGS = range(3)  # the lines, in the order of precedence

@@ -116,14 +116,12 @@ class Larger:
                 if made is not None and made.size == size:
                     found.append({**about, "status": "done", "sha256": made.sha256, "seconds": made.seconds})
                     continue
-                done = (
-                    job.done
-                    if job
-                    else reached(self._folder(session, Place(round=current.number, variant=variant), size))
-                )
-                status = job.status if job else "stopped"
-                told = {"left": job.left, "error": job.error} if job else {}
-                found.append({**about, "status": status, "done": done, **told})
+                if job is not None:
+                    told = {"status": job.status, "done": job.done, "left": job.left, "error": job.error}
+                else:
+                    place = Place(round=current.number, variant=variant)
+                    told = {"status": "stopped", "done": reached(self._folder(session, place, size))}
+                found.append(about | told)
         return found
 
     # ── At the desk ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -107,10 +107,7 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
     for fact in ("steps", "seconds"):
         if isinstance(told := style.facts.get(fact), int | float):
             about[fact] = float(told)
-    try:
-        pictures.check(style.thumbnail, name)
-    except StudioError:  # it paints all the same
-        about["bare"] = 1.0
+    about |= _bare(style.thumbnail, name)
     return keep(studio, session, "network" if alone else "style", name or style.name or Path(file).stem, data, about)
 
 
@@ -145,10 +142,7 @@ def keep_gan(
     about: dict[str, float | str] = {"size": float(found.plan.size), "network": found.plan.network}
     facts = {**found.facts, **(told or {})}
     about |= {fact: float(facts[fact]) for fact in GAN_FACTS if isinstance(facts.get(fact), int | float)}
-    try:
-        pictures.check(found.thumbnail, name)
-    except StudioError:  # it breeds all the same
-        about["bare"] = 1.0
+    about |= _bare(found.thumbnail, name)
     return keep(studio, session, "gan", name or found.name or Path(file).stem, data, about, record)
 
 
@@ -168,11 +162,17 @@ def keep_painter(
         for fact in ("steps", "pairs", "minutes")
         if isinstance(found.facts.get(fact), int | float)
     }
-    try:
-        pictures.check(found.thumbnail, name)
-    except StudioError:  # it paints all the same
-        about["bare"] = 1.0
+    about |= _bare(found.thumbnail, name)
     return keep(studio, session, "painter", name or found.name or Path(file).stem, data, about, record)
+
+
+def _bare(thumbnail: bytes, name: str) -> dict[str, float]:
+    """What is kept of a file whose picture cannot be shown: it is as good without."""
+    try:
+        pictures.check(thumbnail, name)
+    except StudioError:
+        return {"bare": 1.0}
+    return {}
 
 
 def look_of(data: bytes) -> bytes:
