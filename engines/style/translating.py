@@ -35,6 +35,7 @@ from .translatorfile import Translator
 
 REAL = 4  # times as many real pictures a step are judged as drawn ones
 OTHER = 0.5  # how much it counts that the judge takes no picture of another domain
+JUDGE_WIDER = 2  # times as many channels as the generator's; with as many it soon took drawings for pictures
 JUDGE_FASTER = 2.0  # the judge's rate beside that of the others (Heusel et al. 2017, two time scales)
 NOISE = 0.04  # of the range, over what the judge sees
 STEEP_EVERY = 8  # steps from one R1 to the next
@@ -105,7 +106,7 @@ class Course:
         torch.manual_seed(plan.seed)
         self.networks = Networks(self.shape).to(**to)
         self.averaged = copy.deepcopy(self.networks).eval().requires_grad_(False)
-        self.judge = Discriminator(self.shape.domains, plan.width).to(**to)
+        self.judge = Discriminator(self.shape.domains, JUDGE_WIDER * plan.width).to(**to)
         slow, rest = list(self.networks.mapping.parameters()), [self.networks.generator, self.networks.encoder]
         groups: list[dict[str, Any]] = [
             {"params": [part for network in rest for part in network.parameters()]},
@@ -392,4 +393,5 @@ def marked(domains: Domains, plan: TranslatorPlan) -> str:
         digest.update(name.encode())
         for pixels in pictures:
             digest.update(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
-    return hashlib.sha256(json.dumps([asdict(plan), digest.hexdigest()], sort_keys=True).encode()).hexdigest()
+    told = json.dumps([asdict(plan), JUDGE_WIDER, digest.hexdigest()], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from .image import coloured, on_white, painted, seeded
+from .translator import drawn_as
 
 SIDE, SHOWN, MISSED = 128, 10, 40
 LINE = 16  # pixels of a caption
@@ -49,6 +50,17 @@ def draw_icons(known: Sequence[NDArray[np.uint8]], folder: Path) -> None:
     _tiled(
         [torch.from_numpy(np.stack(rows[at : at + IN_ROW])).movedim(-1, 1) / 255 for at in range(0, len(rows), IN_ROW)]
     ).save(folder / "icons.jpg", quality=88)
+
+
+def draw_hands(engine: Any, course: Any, folder: Path) -> None:
+    """Writes `translator.jpg`: held-out drawings, and below them the same by each of the translator's hands."""
+    which = course.pick(IN_ROW, True, torch.Generator().manual_seed(6)).numpy()
+    real = on_white(torch.from_numpy(course.drawn.pictures[which]).float().div(255).movedim(-1, 1))
+    drawn = [
+        torch.stack([drawn_as(engine, picture, hand, at) for at, picture in enumerate(real)])
+        for hand in engine.info.styles
+    ]
+    _tiled([real, *drawn]).save(folder / "translator.jpg", quality=88)
 
 
 def _asked(engine: Any, course: Any) -> Iterator[Tensor]:

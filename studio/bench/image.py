@@ -70,6 +70,7 @@ def rows(tell: Tell, folder: Path, quick: bool = False, grids: Path | None = Non
 
         drawing.draw(engine, course, grids, 8 if quick else CONCEPTS)
         drawing.draw_icons(gan.icons_of(course.drawn, held_out=False), grids)
+        drawing.draw_hands(registry.load("translator"), course, grids)
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
