@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -96,7 +98,8 @@ class NewStyles(Trainings[NewStyle]):
         return StudioError("A style is being learned already.", "Let it finish, or discard it first.")
 
     def begin(self, session: Session, said: Mapping[str, Any]) -> NewStyle:
-        """Learns the style of a `picture` of the session under a `name`, shown on the `content` that the artist is at.
+        """Learns the style of a `picture` of the session under a `name`, shown on the `content` that the artist is at; or lets one that
+        was learned here learn on (`from`, its reference), which becomes a style beside it.
 
         Raises `UserError` where that cannot be.
         """
@@ -115,7 +118,10 @@ class NewStyles(Trainings[NewStyle]):
                 value=plan.minutes,
                 limit=MOST_MINUTES,
             )
-        picture, content = str(said.get("picture") or ""), str(said.get("content") or "")
+        before, content = str(said.get("from") or ""), str(said.get("content") or "")
+        picture = str(said.get("picture") or "")
+        if before:
+            picture = learned_from(state, before)
         if not picture:
             raise StudioError("There is no picture to learn from.", "Choose one.")
         training.check_picture(pictures.to_pixels(session.blob(picture).read_bytes()))
@@ -124,10 +130,14 @@ class NewStyles(Trainings[NewStyle]):
         given = check_text("name", said.get("name") or "", MAX_COORDINATE, StudioError).strip()
         known = state.pictures.get(picture.removeprefix("sha256:"))
         name = given or (Path(known.name).stem if known else "")
+        if before and not given:
+            name = another(state, state.kept[before.removeprefix("sha256:")].name)
         if not name:
             raise StudioError("The style has no name.", "Name it.")
         practised = practised_on(state, content, picture)
         asked = {"name": name, "picture": picture, "content": content, "own": practised, "settings": asdict(plan)}
+        if before:
+            asked["from"] = before
         task = NewStyle(self.folder(session), name, picture=picture, content=content, minutes=plan.minutes)
         return self.start(session, task, asked)
 
@@ -160,11 +170,14 @@ class NewStyles(Trainings[NewStyle]):
             return
         asked, read = task.asked(), partial(_read, self._studio.blobs)
         mine = [smaller(read(ref)) for ref in asked["own"]]
-        plan = Plan(**asked["settings"])
-        yield from train(read(asked["picture"]), mine, photographs(), task.out, plan, cancelled, asked["name"])
+        plan, before = Plan(**asked["settings"]), None
+        if ref := asked.get("from"):
+            before = own.bank_style(self._studio.blobs.read(ref.removeprefix("sha256:")), task.name)
+        others = photographs()
+        yield from train(read(asked["picture"]), mine, others, task.out, plan, cancelled, asked["name"], before=before)
 
     def keep(self, session: Session, task: NewStyle) -> str:
-        return own.keep_style(self._studio, session, task.out.read_bytes(), task.name)
+        return own.keep_style(self._studio, session, task.out.read_bytes(), task.name, picture=task.picture)
 
 
 def practised_on(state: State, content: str, picture: str) -> list[str]:
@@ -172,6 +185,22 @@ def practised_on(state: State, content: str, picture: str) -> list[str]:
     rounds = (state.rounds[number].brief for number in sorted(state.rounds, reverse=True))
     used = [brief.content for brief in rounds if brief.mode == "style" and brief.content]
     return [ref for ref in dict.fromkeys([content, *used]) if ref not in ("", picture)][:MOST_PRACTISED]
+
+
+def learned_from(state: State, ref: str) -> str:
+    """The picture that a style of the session was learned from. Raises `StudioError` where it was not learned here."""
+    kept = state.kept.get(ref.removeprefix("sha256:"))
+    picture = str(kept.about.get("picture", "")) if kept is not None and kept.what == "style" else ""
+    if not picture:
+        raise StudioError("This style was not learned here.", "Learn one from its picture.")
+    return picture
+
+
+def another(state: State, name: str) -> str:
+    """A name for what comes after a style of this name: with the next number that no style has yet."""
+    taken = {each.name for each in state.kept.values()}
+    stem = re.sub(r" \d+$", "", name)[: MAX_COORDINATE - 6]
+    return next(found for found in (f"{stem} {at}" for at in itertools.count(2)) if found not in taken)
 
 
 def photographs() -> list[Pixels]:

@@ -94,8 +94,9 @@ def arrived(studio: Studio, session: Session, data: bytes, file: str, mode: str 
     return keep(studio, session, "adapter", str(known.facts.get("name") or stem), data, learned(known.facts))
 
 
-def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", file: str = "") -> str:
-    """Keeps a style, of the bank or with a network of its own, under a name, its own without one, and returns its digest.
+def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", file: str = "", picture: str = "") -> str:
+    """Keeps a style, of the bank or with a network of its own, under a name, its own without one, and returns its digest. `picture` of the
+    session is what it was learned from, if that was here.
 
     Raises `UserError` where it is none.
     """
@@ -107,7 +108,7 @@ def keep_style(studio: Studio, session: Session, data: bytes, name: str = "", fi
     for fact in ("steps", "seconds"):
         if isinstance(told := style.facts.get(fact), int | float):
             about[fact] = float(told)
-    about |= _bare(style.thumbnail, name)
+    about |= _bare(style.thumbnail, name) | ({"picture": picture} if picture else {})
     return keep(studio, session, "network" if alone else "style", name or style.name or Path(file).stem, data, about)
 
 

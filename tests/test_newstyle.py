@@ -174,6 +174,42 @@ def test_a_style_is_learned_and_becomes_a_file_of_the_session(studio, session, s
     assert session.state().rounds[0].status == "done"
 
 
+def test_a_style_learns_on_and_what_comes_of_it_stands_beside_it(studio, session, styles, asked, style_file):
+    task = styles.begin(session, asked)
+    until(lambda: not task.active)
+    first = f"sha256:{task.sha256}"
+    for name, steps in (("stripes 2", 6.0), ("stripes 3", 9.0)):
+        task = styles.begin(
+            session, {"from": f"sha256:{task.sha256}", "content": asked["content"], "settings": SETTINGS}
+        )
+        until(lambda: not task.active)  # noqa: B023 - it is called here
+        assert task.status == "done", task.error
+        kept = session.state().kept[task.sha256]
+        assert (kept.name, kept.about["steps"], kept.about["picture"]) == (name, steps, asked["picture"])
+    assert first.removeprefix("sha256:") in session.state().kept
+    brought = own.arrived(studio, session, style_file, "dunes.style.safetensors", "style")
+    for other in (f"sha256:{brought}", "sha256:" + "0" * 64):
+        with pytest.raises(StudioError, match="not learned here"):
+            styles.begin(session, {"from": other, "settings": SETTINGS})
+
+
+def test_a_style_that_learns_on_is_gone_on_with_after_a_restart(studio, session, styles, asked):
+    task = styles.begin(session, asked)
+    until(lambda: not task.active)
+    longer = {"from": f"sha256:{task.sha256}", "settings": {"size": 64, "steps": 10_000}}
+    task = styles.begin(session, longer)
+    until(lambda: task.step > 1)
+    styles.stop(session)
+    until(lambda: not task.active)
+    again = Studio(studio.home)
+    later, found = NewStyles(again), again.session(session.id)
+    left = later.go(found)
+    until(lambda: left.step > task.step or not left.active)
+    assert (left.status, left.name) == ("running", "stripes 2")
+    later.discard(found)
+    again.close()
+
+
 def test_it_practises_on_what_the_artist_paints_on(session, asked):
     other = session.upload(pictures.encode_png(picture(4)), "other.png")
     for content in (other, asked["picture"], other):

@@ -153,9 +153,14 @@ def test_what_is_learned_comes_into_the_mix_and_onto_the_shelf_of_every_tab(visi
     expect(other.locator(".duet-brief .learning")).to_be_visible()
     expect(page.locator(".duet-notice")).to_contain_text("“stripes” is learned")
     page.keyboard.press("Escape")
-    expect(page.get_by_role("slider", name="stripes")).to_be_visible()
+    expect(page.get_by_role("slider", name="stripes", exact=True)).to_be_visible()
     expect(other.locator(".shelf").get_by_role("button", name="stripes", exact=True)).to_be_visible()
     other.close()
+    page.get_by_role("button", name=PLUS).click()
+    sheet(page).get_by_role("button", name="Let stripes learn on").click()
+    expect(page.locator(".duet-notice")).to_contain_text("“stripes 2” is learned")
+    expect(sheet(page).get_by_label("Rename stripes 2")).to_be_visible()
+    expect(sheet(page).get_by_label("Rename stripes", exact=True)).to_be_visible()
 
 
 def test_a_picture_that_is_a_style_offers_to_be_learned(visit):

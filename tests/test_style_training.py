@@ -32,11 +32,12 @@ def toy() -> Bank:
 
 @pytest.fixture
 def learn(toy, eyes, tmp_path):
-    def run(out="one", plan=PLAN, cancelled=lambda: False, own=(), found=toy, style=None):
+    def run(out="one", plan=PLAN, cancelled=lambda: False, own=(), found=toy, style=None, before=None):
         kind = kinds.NETWORK if isinstance(plan, NetworkPlan) else kinds.ROW
         file = tmp_path / f"{out}{kinds.SUFFIXES[kind]}"
         style = picture(7) if style is None else style
-        return train(style, own, [picture(1), picture(2)], file, plan, cancelled, eyes=eyes, found=found)
+        others = [picture(1), picture(2)]
+        return train(style, own, others, file, plan, cancelled, eyes=eyes, found=found, before=before)
 
     return run
 
@@ -224,6 +225,25 @@ def test_sittings_add_up(learn, tmp_path):
     assert facts["seconds"] >= first.facts["seconds"]
     with pytest.raises(EngineError, match="other pictures or settings"):
         list(learn(plan=replace(WHOLE, seed=1)))
+
+
+def test_a_style_learns_on_from_where_it_was(learn, toy, tmp_path):
+    def read(file):
+        return stylefile.load(file.read_bytes(), toy.layers, toy.network.widths(), toy.sha256)
+
+    first = read(trained(learn("first", replace(PLAN, steps=4))).file)
+    still = replace(PLAN, steps=1, learning_rate=1e-5)
+    on, anew = (
+        read(trained(learn(name, still, before=before)).file) for name, before in (("on", first), ("anew", None))
+    )
+    rows = [torch.cat([part for norm in each.row for part in norm]) for each in (first, on, anew)]
+    assert torch.dist(rows[0], rows[1]) < torch.dist(rows[0], rows[2]) / 5
+    assert (on.facts["steps"], on.facts["sittings"], on.facts["nearest"]) == (5, 2, first.facts["nearest"])
+    assert on.facts["seconds"] > first.facts["seconds"]
+    calls = iter(range(10**9))
+    assert list(learn("half", replace(PLAN, steps=99), cancelled=lambda: next(calls) > 400, before=first))[-1].step > 0
+    with pytest.raises(EngineError, match="other pictures or settings"):  # a sitting of another style
+        list(learn("half", replace(PLAN, steps=99)))
 
 
 def test_a_network_may_begin_with_chance(learn):

@@ -13,7 +13,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from torch import Tensor
 from .. import files, unfinished, vision
 from ..api import EngineError, Pixels, check_options
 from ..unfinished import Stopped
-from . import bank, kinds, mark
+from . import bank, kinds, mark, stylefile
+from .arithmetic import Norm
 from .canvas import CONTENT_LAYER, STYLE_LAYERS, emphasised
 from .contents import Parts
 from .learned import Bank, Learned, Network, Row
 from .losses import Objective, Region, Weights, gram
+from .mark import Log, recent
 from .painting import fitted, to_pixels
 from .plan import NetworkPlan, Plan
 from .statistics import resized, rounded
@@ -81,21 +83,6 @@ class Trained:
 Event = Step | Shown | Paused | Trained
 
 
-@dataclass
-class Log:
-    """What is known of a training so far; with the tensors, all that it takes to go on."""
-
-    step: int = 0
-    total: int = 0
-    seconds: float = 0.0
-    nearest: str = ""
-    stopped: str = ""  # why it ended early
-    curve: list[list[float]] = field(default_factory=list)  # step, seconds, loss, style, content
-    sittings: int = 1
-    begun: int = 0  # the step at which the last of them began
-    before: float = 0.0  # and the seconds until then
-
-
 def train(
     picture: Pixels,
     own: Sequence[Pixels],
@@ -106,9 +93,11 @@ def train(
     name: str = "",
     eyes: vision.Eyes = vision.shared,
     found: Bank | None = None,
+    before: stylefile.Style | None = None,
 ) -> Iterator[Event]:
     """Learns the style of a picture, practising on the artist's `own` pictures and on `others`, and writes it to the file `out`: a row of
-    the bank, or with a `NetworkPlan` a network, which the same call goes on with in another sitting.
+    the bank, or with a `NetworkPlan` a network, which the same call goes on with in another sitting. It begins with the style `before`, of
+    which it is one more sitting, or without one with the nearest of the bank.
 
     Yields a `Step` for each step and a `Shown` now and then, then `Trained`; or `Paused`, within half a second after `cancelled` says
     so. Where the loss is no number it ends, and what is written is the last that was good. Raises `EngineError` where there is nothing
@@ -121,7 +110,8 @@ def train(
         raise EngineError("There is no picture to practise on.", "Give a folder of pictures with --contents.")
     parts, shown = Parts(own, others, plan.size, plan.seed, plan.different), (own or others)[0]
     course = Course(picture, parts, out, plan, shown, cancelled, name, eyes, found)
-    course.mark = mark.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice)
+    course.before = before
+    course.mark = mark.marked(course.found.sha256, picture, [*own, *others], plan, eyes.vgg.choice, before)
     try:
         yield from course.run()
     except Stopped:
@@ -138,9 +128,11 @@ def check_picture(picture: Pixels) -> None:
 
 
 class Course:
-    """One training, from the pictures to the file. `shown` is what is painted to be seen; `mark` tells it from others."""
+    """One training, from the pictures to the file. `shown` is what is painted to be seen; `mark` tells it from others;
+    `before` is a style that it learns on from."""
 
     mark = ""
+    before: stylefile.Style | None = None
 
     def __init__(
         self,
@@ -209,11 +201,10 @@ class Course:
     # ── Its stations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self) -> None:
-        """Goes on where an earlier run was stopped, or begins: with the bank's nearest style, or with chance."""
+        """Goes on where an earlier run was stopped, or begins."""
         kept = unfinished.read(self.out, self.mark, Log, mark.STYLE)
         if kept is None:
-            self.log.total, self.log.nearest = self.plan.steps, "" if self.learned.chance else self._nearest()
-            start = self.learned.start(self.found.rows.get(self.log.nearest))
+            self.log.total, start = self.plan.steps, self.learned.start(self._first())
         else:
             start, self.log = kept[0]["weights"], kept[1]
             if self.log.step >= self.log.total or self.log.stopped:
@@ -226,6 +217,14 @@ class Course:
             state = self._adam.state_dict()
             self._adam.load_state_dict({**state, "state": {0: moments}})
             self._started = time.perf_counter() - self.log.seconds
+
+    def _first(self) -> Sequence[Norm] | None:
+        """The row that it begins with: of the style that it learns on from, or of the bank's nearest; None where that is chance."""
+        if self.before is not None:
+            self.log.nearest = str(self.before.facts.get("nearest", ""))
+            return self.before.row
+        self.log.nearest = "" if self.learned.chance else self._nearest()
+        return self.found.rows.get(self.log.nearest)
 
     def _sit_again(self) -> None:
         """The last sitting came to its end: here is the next."""
@@ -365,9 +364,9 @@ class Course:
             "network": {"name": bank.MODEL, "sha256": self.found.sha256},
             "plan": asdict(self.plan),
             "nearest": log.nearest,
-            "steps": log.step,
-            "sittings": log.sittings,
-            "seconds": round(self._seconds(), 1),
+            "steps": log.step + int(mark.earlier(self.before, "steps")),
+            "sittings": log.sittings + int(mark.earlier(self.before, "sittings")),
+            "seconds": round(self._seconds() + mark.earlier(self.before, "seconds"), 1),
             "stopped": log.stopped,
             "style_loss": {"first": round(log.curve[0][3], 5), "last": round(recent(log.curve, 3), 5)},
             "curve": [[round(value, 5) for value in point] for point in log.curve[::few]],
@@ -383,9 +382,3 @@ class Course:
         moments = {key: self._adam.state[self._vector][key] for key in unfinished.MOMENTS}
         tensors = {"weights": self._vector.detach(), "good": self._good, **moments}
         unfinished.write(self.out, self.mark, asdict(self.log), tensors)
-
-
-def recent(curve: Sequence[Sequence[float]], at: int, count: int = 20) -> float:
-    """The mean of the last few values of a curve."""
-    last = [point[at] for point in curve[-count:]]
-    return sum(last) / len(last)

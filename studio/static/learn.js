@@ -4,6 +4,7 @@
   const { ask, hear } = Duet.own;
   const PAUSE = 1000; // milliseconds between two looks at a training
   const MINUTES = [4, 8, 15, 30, 60];
+  const ENOUGH = 100;  // steps after which a style is at least at home in its picture
   const root = document.body.appendChild(h('section.duet-own.duet-learn', { id: 'duet-learn' }));
   const blank = () => ({ picture: '', name: '', named: false, settings: {} });
   let open = false, session = '', language = '', now = null, settings = [], draft = blank(), problem = '', busy = false, waits = null, sure = false, text = {};
@@ -141,11 +142,12 @@
     ];
   }
 
-  function shelf() {
+  function shelf(rests = true) { // only where nothing is learned can another one go on
     const mine = form().kept();
     return mine.length > 0 && [h('h3', {}, text.learn_mine), h('ul.shelf.styles', {}, mine.map(each => h('li', { data: { key: each.ref } },
       h('span.thumb', {}, !each.about.bare && h('img', { src: form().address(each.ref, 96), alt: '' })),
       h('input', { type: 'text', dir: 'auto', value: each.name, maxlength: 120, 'aria-label': fill(text.learn_rename, { name: each.name }), title: fill(text.learn_rename, { name: each.name }), data: { change: 'rename', ref: each.ref } }),
+      rests && each.about.picture ? h('button.icon', { type: 'button', disabled: busy, 'aria-label': fill(text.learn_further, { name: each.name }), title: fill(text.learn_further, { name: each.name }), data: { click: 'further', ref: each.ref } }, icon('play')) : h('span'),
       h('a.icon', { href: `${form().address(each.ref, 96)}&download=${encodeURIComponent(`${each.name}.${each.what}.safetensors`)}`, download: '', 'aria-label': fill(text.learn_download, { name: each.name }), title: fill(text.learn_download, { name: each.name }) }, icon('down')),
       h('button.icon', { type: 'button', 'aria-label': fill(text.learn_away, { name: each.name }), title: fill(text.learn_away, { name: each.name }), data: { click: 'away', ref: each.ref } }, icon('close')))))];
   }
@@ -172,9 +174,10 @@
       bar(),
       h('div.looks', {}, figure(form().address(now.picture, 320), text.learn_from), preview() ? figure(preview(), fill(text.learn_by_now, { step: now.look })) : figure(before, text.learn_first, 'soon')),
       problem && h('p.problem', { role: 'alert' }, problem),
+      active() && now.left !== null && now.total < ENOUGH && h('p.small', {}, fill(text.learn_few, { total: now.total, enough: ENOUGH })),
       active() && h('p.small', {}, text.learn_meanwhile),
       h('footer', {}, active() ? [h('span'), button('stop', text.learn_stop)] : [button('discard', sure ? text.learn_sure : text.learn_discard), button('go', text.learn_go, 'use')]),
-      shelf(),
+      shelf(false),
     ];
   }
 
@@ -216,6 +219,7 @@
       rename(input) { const name = input.value.trim(); if (name) shelve(input.dataset.ref, name); else input.value = input.defaultValue; },
       away(button) { shelve(button.dataset.ref, null); },
       begin() { act('begin', { picture: draft.picture, name: draft.name, content: form().content(), settings: draft.settings }); },
+      further(button) { act('begin', { from: button.dataset.ref, content: form().content(), settings: draft.settings }); },
       stop() { act('stop'); }, go() { act('go'); },
       discard() { if (!sure) { sure = true; redraw('learn'); return; } act('discard').then(() => { draft = blank(); redraw('learn'); }); },
     },
