@@ -220,6 +220,7 @@ class Course:
         }
         weights = {"style": plan.style, "diversity": -plan.diversity * (1 - self._share()), "cycle": plan.cycle}
         total = torch.stack([weights.get(name, 1.0) * value for name, value in parts.items()]).sum()
+        self._check()
         total.backward()  # type: ignore[no-untyped-call]
         self.judge.requires_grad_(True)
         return {name: float(value.detach()) for name, value in parts.items()}, made.detach()
@@ -232,6 +233,7 @@ class Course:
             drawn = verdict[:0, 0]
             if made is not None and wanted is not None:
                 drawn = of_domain(self.judge(self._blurred(made)), wanted)
+        self._check()
         loss = adversarial.judging(verdict, real.domain, drawn, OTHER)
         true = of_domain(verdict, real.domain)
         told = {"judge": loss, "real": true.mean()} | ({"drawn": drawn.mean()} if len(drawn) else {})
