@@ -76,7 +76,9 @@ class PairBasket(Basket):
         return list(found.items())
 
     def settling(self) -> tuple[int, int] | None:
-        return self._found if self._finder is not None and not self.halted else None  # what is halted ends with the pair at hand
+        return (
+            self._found if self._finder is not None and not self.halted else None
+        )  # what is halted ends with the pair at hand
 
     def told(self, seen: int = SEEN) -> dict[str, Any]:
         """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `key`,

@@ -69,7 +69,9 @@ def pack(translator: Translator) -> bytes:
 def write(out: Path, translator: Translator, samples: Pixels) -> Path:
     """Writes the file of its hand, `out-HAND.translator.safetensors`, with a picture out of its `samples`: pictures in the first row, below
     them the same by each hand. Raises `EngineError` where it cannot be written."""
-    translator = replace(translator, thumbnail=cut(samples, translator.domains.index(translator.hand), translator.shape))
+    translator = replace(
+        translator, thumbnail=cut(samples, translator.domains.index(translator.hand), translator.shape)
+    )
     place = out.with_name(f"{out.name}-{translator.hand}{SUFFIX}" if translator.hand else f"{out.name}{SUFFIX}")
     write_whole(place, pack(translator))
     return place
