@@ -15,7 +15,7 @@
   function one(text, pair, basket, draft) { // its lines and its picture, which take it out; below them its words, to be mended
     const { key, name, sketch } = pair, what = sketch ? text.pairs_sketch : text.pairs_found, out = `${text.gan_remove}: ${name}`;
     return h('div.pair', { data: { key: `pair-${key}` } },
-      h('button.takes', { type: 'button', title: out, 'aria-label': out, data: { click: 'takeOut', name: key, group: 'pictures' } }, h('span.two', {},
+      h('button.takes', { type: 'button', title: out, 'aria-label': out, data: { click: 'takeOut', name: key, group: 'pictures' } }, h('span.both', {},
         pair.found ? h('img', { src: `${basket.place(`picture/lines/${key}`)}?of=${pair.lines}-${pair.at}`, alt: what, loading: 'lazy' }) : h('i', {}),
         h('img', { src: `${basket.place(`picture/pictures/${key}`)}?of=${pair.at}`, alt: '', loading: 'lazy' }))),
       h('input.said', { type: 'text', dir: 'auto', maxlength: 200, value: typed(draft)[key] ?? pair.words, placeholder: text.pairs_wordless, 'aria-label': fill(text.pairs_words, { name }), title: fill(text.pairs_words, { name }),
