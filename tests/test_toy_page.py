@@ -176,7 +176,7 @@ def test_it_fits_and_speaks_the_language(game, options):
         assert "{" not in said
         words = set(re.findall(r"[A-Za-z]{2,}", said))
         formula = set(re.findall(r"[A-Za-z]{2,}", page.locator(".duet-toy .formula").inner_text()))
-        assert words - formula <= {"GAN", "Lab", "Kahng", "Duet", "Enter", "Esc", "log"}
+        assert words - formula <= {"GAN", "Lab", "Kahng", "Duet", "Enter", "Esc", "log", "studio", "host"}
     box = page.locator(".duet-toy .head .icon").bounding_box()
     assert box["x"] + box["width"] <= options.get("viewport", WIDE)["width"]
     if "has_touch" in options:
@@ -198,7 +198,7 @@ def test_the_short_address_opens_it_in_a_session_of_ones_own_and_paints_nothing(
     expect(link).to_have_value(f"{running.address}/toy")
     expect(dialog.locator(".link")).to_contain_text("opens on this machine only")
     dialog.get_by_role("button", name="Copy").click()
-    expect(dialog.locator(".note")).to_contain_text("The link is copied.")
+    expect(dialog.locator(".notes")).to_contain_text("The link is copied.")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page.locator(".tile.made")).to_have_count(4)  # what a first visit begins with
