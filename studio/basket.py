@@ -47,8 +47,6 @@ class Basket:
     """`shape` makes of a picture what is kept of it; `most` is how many pictures a group may hold, `groups` how many of those. Nothing
     is written but while `guard` is held, which raises where the session is gone."""
 
-    before_settling = 1.0  # the share of a zip's time after which all of it is laid down
-
     def __init__(
         self, folder: Path, shape: Callable[[Pixels], Pixels], most: int, groups: int = 1, guard: Guard = nullcontext
     ) -> None:
@@ -126,9 +124,7 @@ class Basket:
         elif first == ZIP:
             self._take_zip(file, name, group, skipped)
         else:
-            self._halt.clear()
             self.lay(name, file.read_bytes, group, skipped)
-            self.settle(lambda done: None)
         self._skip(skipped)
 
     def lay(self, name: str, read: gathering.Read, group: str, skipped: gathering.Skipped) -> None:
@@ -136,8 +132,25 @@ class Basket:
         if (pixels := gathering.read_one(name, read, skipped)) is not None:
             self.put(pixels, name, group, skipped)
 
-    def settle(self, told: Callable[[float], None]) -> None:
-        """What is left to do when all of a file is read."""
+    def resume(self) -> None:
+        """Files come, whatever was halted before."""
+        self._halt.clear()
+
+    def settle(self) -> None:
+        """What is left to do when all that came is read. It holds up nobody."""
+
+    @property
+    def halted(self) -> bool:
+        """Whether what still comes is not wanted any more."""
+        return self._halt.is_set()
+
+    def settling(self) -> tuple[int, int] | None:
+        """How much of what was left to do is done, of how much; None where nothing is."""
+        return None
+
+    def say(self, name: str, words: str) -> None:
+        """Other words for a picture. Raises `StudioError` where pictures have none."""
+        raise StudioError("There is no file {value}.", value=name[:80])
 
     def put(self, pixels: Pixels, name: str, group: str, skipped: gathering.Skipped) -> None:
         """Keeps a picture, unless there are too many."""
@@ -185,14 +198,13 @@ class Basket:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def halt(self) -> None:
-        """Ends the reading of a zip; what was read by then stays."""
+        """Ends the reading of what still comes; what was read by then stays."""
         self._halt.set()
 
     def _take_zip(self, file: Path, name: str, group: str, skipped: gathering.Skipped) -> None:
         if self.adding is not None:
             raise StudioError("A zip is being read already.", "Wait for it, or stop it.")
         self.adding = Adding(name)
-        self._halt.clear()
         try:
             by_group: dict[str, list[tuple[str, gathering.Read]]] = {}
             for entry, read in gathering.listed(file, skipped, name):
@@ -211,18 +223,13 @@ class Basket:
                         return
                     self.lay(self.called(name, entry), read, into, skipped)
                     done += 1
-                    self.adding.done = self.before_settling * done / total
-            self.settle(self._settling)
+                    self.adding.done = done / total
         finally:
             self.adding = None
 
     def called(self, file: str, entry: str) -> str:
         """What an entry of a zip is called."""
         return entry
-
-    def _settling(self, done: float) -> None:
-        if self.adding is not None:
-            self.adding.done = self.before_settling + (1 - self.before_settling) * done
 
     def _group_of(self, entry: str, group: str) -> str:
         """The group of a zip's entry: the folder that it lies in, where there may be several groups."""

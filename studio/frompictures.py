@@ -167,8 +167,8 @@ class FromPictures(Trainings[Each]):
     def new_basket(self, folder: Path, guard: Guard) -> Basket:
         return Basket(folder, self.shape, self.most, self.groups, guard)
 
-    def laid(self, session: Session) -> dict[str, Any]:
-        """What else the page is told of what lies in the basket."""
+    def laid(self, session: Session, seen: int) -> dict[str, Any]:
+        """What else the page is told of what lies in the basket, of which it shows `seen` at least."""
         return {}
 
     def bases(self, session: Session) -> list[dict[str, str]]:

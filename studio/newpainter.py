@@ -104,10 +104,10 @@ class NewPainters(FromPictures[NewPainter]):
     def new_basket(self, folder: Path, guard: Guard) -> Basket:
         return PairBasket(folder, self.most, guard)
 
-    def laid(self, session: Session) -> dict[str, Any]:
+    def laid(self, session: Session, seen: int) -> dict[str, Any]:
         from engines.image.plan import FEWEST_PAIRS
 
-        return {"pairs": self._pairs(session).told() | {"fewest": FEWEST_PAIRS}}
+        return {"pairs": self._pairs(session).told(seen) | {"fewest": FEWEST_PAIRS}}
 
     def bases(self, session: Session) -> list[dict[str, str]]:
         mine = [(sha, each.name) for sha, each in session.state().kept.items() if each.what == "painter"]

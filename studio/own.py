@@ -123,7 +123,9 @@ def keep_hand(
 ) -> str:
     """Keeps a hand of a translator under a name, its own without one, and returns its digest. Raises `UserError` where it is none."""
     found = trained_style(data, file or name, registry.info("translator"))
-    return keep(studio, session, "hand", name or found.hand, data, {"bare": 1.0, **(about or {})}, record)
+    return keep(
+        studio, session, "hand", name or found.hand, data, {**_bare(found.thumbnail, name), **(about or {})}, record
+    )
 
 
 def keep_gan(

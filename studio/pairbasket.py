@@ -1,6 +1,7 @@
 """Pairs that an artist laid down to teach a painter: pictures, their sketches and tables of their words, in any order, on disk.
 
-Which sketch and which words are a picture's is told anew whenever it is asked, for the next file may change it. Its lines are found once.
+Which sketch and which words are a picture's is told anew whenever it is asked, for the next file may change it; words that the artist wrote
+by hand stay. Its lines are found once, when all that came is read, in a thread of their own: to see them nobody has to wait.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engines.api import Pixels, UserError
+from engines.api import Pixels, UserError, check_text
 
 from . import gathering, pairing
 from .basket import Basket, Guard
@@ -29,20 +33,22 @@ from .pairing import Match
 if TYPE_CHECKING:
     from engines.image.pairs import Pair
 
+log = logging.getLogger(__name__)
+
 GROUP, LINES = "pictures", "lines"
 LAID = "laid.json"
-SEEN = 24  # pairs that are shown
-FOUND = 0.2  # the share of a zip's time after which all is laid down, and lines are found
+SEEN = 24  # pairs that are shown, where nobody asks for more
 
 
 class PairBasket(Basket):
     """`most` is how many pairs there may be."""
 
-    before_settling = FOUND
-
     def __init__(self, folder: Path, most: int, guard: Guard = nullcontext) -> None:
         super().__init__(folder, lambda pixels: pixels, 2 * most, guard=guard)
         self._pairs = most
+        self._finds = threading.Lock()  # held while lines are found, those of one pair at a time
+        self._finder: threading.Thread | None = None
+        self._found = (0, 0)  # how many the thread has found, of how many
 
     # ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -60,7 +66,7 @@ class PairBasket(Basket):
             return self._picture(match.name)
         if match is None or group != LINES or not self._find(match):
             raise StudioError("There is no file {value}.", value=name[:80])
-        return self.folder / LINES / f"{_lines(match)}.png"
+        return self._ink(match)
 
     def skipped(self) -> list[tuple[str, Words]]:
         laid, found = self._laid(), dict(super().skipped())
@@ -69,9 +75,14 @@ class PairBasket(Basket):
                 found[match.name] = Words.model_validate(why)
         return list(found.items())
 
-    def told(self) -> dict[str, Any]:
+    def settling(self) -> tuple[int, int] | None:
+        return (
+            self._found if self._finder is not None and not self.halted else None
+        )  # what is halted ends with the pair at hand
+
+    def told(self, seen: int = SEEN) -> dict[str, Any]:
         """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `key`,
-        `lines` and `at` tell their pictures and lines from those that they had before."""
+        `lines` and `at` tell their pictures and lines from those that they had before; `found` whether its lines are known by now."""
         laid = self._laid()
         found = [each for each in self._matches(laid, {}) if _lines(each) not in laid["bad"]]
         return {
@@ -86,8 +97,9 @@ class PairBasket(Basket):
                     "name": each.name,
                     "words": each.words,
                     "sketch": bool(each.sketch),
+                    "found": self._ink(each).is_file(),
                 }
-                for each in found[:SEEN]
+                for each in found[: max(SEEN, seen)]
             ],
         }
 
@@ -99,7 +111,7 @@ class PairBasket(Basket):
             if not self._find(match):
                 yield None
                 continue
-            lines = np.asarray(Image.open(self.folder / LINES / f"{_lines(match)}.png"), np.float32)
+            lines = np.asarray(Image.open(self._ink(match)), np.float32)
             picture = pairing.coloured(_read(self._picture(match.name)))
             yield pairs.Pair(match.name, match.words, picture, np.float32(1) - lines / np.float32(255))
 
@@ -123,6 +135,18 @@ class PairBasket(Basket):
             laid["images"].append(name)
             self._write(laid)
 
+    def say(self, name: str, words: str) -> None:
+        """Words that the artist wrote for a pair, in place of those of its file or table; there may be none. Raises `StudioError` where
+        there is no such pair, or they are too long."""
+        said = " ".join(check_text("words", words, pairing.MOST_WORDS, StudioError).split())
+        with self._lock, self.writing():
+            laid = self._laid()
+            match = next((each for each in self._matches(laid, {}) if key_of(each.name) == name), None)
+            if match is None:
+                raise StudioError("There is no file {value}.", value=name[:80])
+            laid["words"][match.name] = said
+            self._write(laid)
+
     def rename(self, group: str, to: str) -> None:
         """There is one group, and it has no name."""
 
@@ -135,10 +159,16 @@ class PairBasket(Basket):
             laid = self._laid()
             for match in self._matches(laid, {}):
                 if key_of(match.name) == name:
+                    laid["words"].pop(match.name, None)
                     for each in filter(None, (match.name, match.sketch)):
                         self._forget(each, laid)
                         self._picture(each).unlink(missing_ok=True)
             self._write(laid)
+
+    def clear(self) -> None:
+        self.halt()
+        with self._finds:  # lines that are being found would come back
+            super().clear()
 
     def lay(self, name: str, read: gathering.Read, group: str, skipped: gathering.Skipped) -> None:
         """A picture, a sketch or a table, whichever it is."""
@@ -163,24 +193,49 @@ class PairBasket(Basket):
         """Below its zip, as if that were a folder."""
         return str(PurePosixPath(PurePosixPath(file).with_suffix("").name, entry.replace("\\", "/")))
 
-    def settle(self, told: Callable[[float], None]) -> None:
-        """Finds the lines of all that came."""
-        matches = self._matches(self._laid(), {})
-        for at, match in enumerate(matches):
-            if self._halt.is_set():
-                return
-            self._find(match)
-            told((at + 1) / len(matches))
+    def settle(self) -> None:
+        """Begins to find the lines of all that came, unless that is halted; those that are left are found when somebody needs them."""
+        with self._lock:
+            if self._finder is None and not self.halted and self._unknown():
+                self._found = (0, 0)
+                self._finder = threading.Thread(target=self._find_all, name="lines", daemon=True)
+                self._finder.start()
+
+    def _find_all(self) -> None:
+        while True:
+            with self._lock:  # so that what comes now is seen here, or by `settle`
+                left = [] if self.halted else self._unknown()
+                if not left:
+                    self._finder = None
+                    return
+                done = self._found[0]
+                self._found = (done, done + len(left))
+            try:
+                self._find(left[0])
+            except Exception as error:  # the session is gone, or a file: it is told of where the pair is needed
+                log.info("lines were not found: %s", error)
+                self.halt()
+            self._found = (done + 1, done + len(left))
+
+    def _unknown(self) -> list[Match]:
+        """The pairs whose lines nobody has looked for yet."""
+        laid = self._laid()
+        return [
+            each
+            for each in self._matches(laid, {})
+            if _lines(each) not in laid["bad"] and not self._ink(each).is_file()
+        ]
 
     # ── On disk ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _laid(self) -> dict[str, Any]:
-        """What was laid down: names of images, in the order of their coming, rows of tables by name, and why lines were not found."""
+        """What was laid down: names of images, in the order of their coming, rows of tables by name, why lines were not found, and words
+        that were written by hand, by image."""
         try:
             found: dict[str, Any] = json.loads((self.folder / LAID).read_text(encoding="utf-8"))
-            return found
         except (OSError, ValueError):
-            return {"images": [], "tables": {}, "bad": {}}
+            found = {}
+        return {"images": [], "tables": {}, "bad": {}, "words": {}} | found
 
     def _write(self, laid: dict[str, Any]) -> None:
         part = self.folder / f".{LAID}.part"
@@ -189,14 +244,21 @@ class PairBasket(Basket):
 
     def _matches(self, laid: dict[str, Any], skipped: gathering.Skipped) -> list[Match]:
         rows = {name: (said[0], said[1]) for table in laid["tables"].values() for name, said in table.items()}
-        return pairing.matched(sorted(laid["images"]), rows, self._pairs, skipped)
+        found, said = pairing.matched(sorted(laid["images"]), rows, self._pairs, skipped), laid["words"]
+        return [replace(each, words=said[each.name]) if each.name in said else each for each in found]
 
     def _picture(self, name: str) -> Path:
         return self.folder / GROUP / f"{key_of(name)}.png"
 
+    def _ink(self, match: Match) -> Path:
+        return self.folder / LINES / f"{_lines(match)}.png"
+
     def _find(self, match: Match) -> bool:
         """Whether it has lines, which are found where nobody looked yet."""
-        place = self.folder / LINES / f"{_lines(match)}.png"
+        with self._finds:
+            return self._look(match, self._ink(match))
+
+    def _look(self, match: Match, place: Path) -> bool:
         if place.is_file():
             return True
         if _lines(match) in self._laid()["bad"]:

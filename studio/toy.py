@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from engines.api import check_options
@@ -65,7 +65,12 @@ class Game:
 
 def routes(studio: Studio) -> list[Route]:
     games = Games(studio)
-    return [Route("/duet/{session}/toy/{act}", answering(games.act), methods=["POST"])]
+    return [Route("/toy", straight), Route("/duet/{session}/toy/{act}", answering(games.act), methods=["POST"])]
+
+
+async def straight(request: Request) -> Response:
+    """The short address of the view, to be given to others: the page, which opens it at once in a session of their own."""
+    return RedirectResponse("./?toy", headers=NOW)
 
 
 class Games:

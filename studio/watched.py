@@ -56,7 +56,7 @@ class Watching:
     async def look(self, request: Request) -> Response:
         """How far the session's training is, and what lies in its basket."""
         session, text = await self._asked(request)
-        return await _answer(lambda: self._told(self._kind(request), session, text))
+        return await _answer(lambda: self._told(self._kind(request), session, text, seen(request)))
 
     async def settings(self, request: Request) -> Response:
         """What may be set of a training, and what it may begin from."""
@@ -79,16 +79,22 @@ class Watching:
         kind, group = self._kind(request), unquote(request.headers.get("X-Group", ""))
         basket = await run_in_threadpool(kind.open_basket, session)
         body, wrong = Body(request), None
-        for name, size in announced(request.headers.get("X-Files", "")):
-            with basket.part() as part:
-                await body.write(part, size)
-                try:
-                    await run_in_threadpool(basket.take, part, size, name, kind.grouped(group))
-                except StudioError as error:  # a zip that cannot be read: the others are laid down all the same
-                    wrong = wrong or error
+        basket.resume()
+        try:
+            for name, size in announced(request.headers.get("X-Files", "")):
+                with basket.part() as part:
+                    await body.write(part, size)
+                    if basket.halted:  # the rest of the body is only read
+                        continue
+                    try:
+                        await run_in_threadpool(basket.take, part, size, name, kind.grouped(group))
+                    except StudioError as error:  # a zip that cannot be read: the others are laid down all the same
+                        wrong = wrong or error
+        finally:
+            await run_in_threadpool(basket.settle)
         if wrong is not None:
             raise wrong
-        return await _answer(lambda: self._told(kind, session, text))
+        return await _answer(lambda: self._told(kind, session, text, seen(request)))
 
     async def thumbnail(self, request: Request) -> Response:
         session, _ = await self._asked(request)
@@ -120,12 +126,13 @@ class Watching:
             "rename": lambda: kind.open_basket(session).rename(group, kind.grouped(str(said.get("to") or ""))),
             "drop": lambda: kind.open_basket(session).drop(group, one),
             "clear": lambda: kind.open_basket(session).clear(),
+            "words": lambda: kind.open_basket(session).say(one, said.get("words")),
             "halt": lambda: kind.basket(session).halt(),
         }
         if name not in acts:
             raise StudioError("There is no file {value}.", value=name[:80])
         await run_in_threadpool(acts[name])
-        return await _answer(lambda: self._told(kind, session, text))
+        return await _answer(lambda: self._told(kind, session, text, seen(request)))
 
     async def record(self, request: Request) -> Response:
         """A part of the course of a training that led to a file of the session."""
@@ -138,7 +145,7 @@ class Watching:
         kind = "image/jpeg" if member.endswith(".jpg") else "image/png"
         return Response(data, media_type=kind, headers=GUARD)
 
-    def _told(self, kind: FromPictures[Any], session: Session, text: locales.Table) -> dict[str, Any]:
+    def _told(self, kind: FromPictures[Any], session: Session, text: locales.Table, seen: int) -> dict[str, Any]:
         basket, found = kind.basket(session), kind.of(session)
         groups = [{"name": name, "count": len(each), "some": each[:SEEN]} for name, each in basket.names().items()]
         adding = basket.adding
@@ -146,8 +153,9 @@ class Watching:
             "groups": groups,
             "skipped": [[name, text.say(why)] for name, why in basket.skipped()],
             "adding": {"name": adding.name, "done": adding.done} if adding else None,
+            "settling": basket.settling(),
             "own": len(kind.own(session)),
-            **kind.laid(session),
+            **kind.laid(session, seen),
         }
         if found is None:
             return {"status": "none", "basket": laid}
@@ -169,6 +177,12 @@ class Watching:
     async def _asked(self, request: Request) -> tuple[Session, locales.Table]:
         session = await run_in_threadpool(self._studio.session, request.path_params["session"])
         return session, await run_in_threadpool(locales.table, request.query_params.get("lang"))
+
+
+def seen(request: Request) -> int:
+    """How many of what lies in the basket the page shows, at least."""
+    asked = request.query_params.get("seen", "")
+    return int(asked) if asked.isdecimal() and len(asked) < 6 else 0
 
 
 def sampled(session: Session, found: Watched, step: int) -> tuple[bytes, str]:

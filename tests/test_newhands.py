@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from banks import picture
 from test_gathering import zipped
@@ -83,7 +85,19 @@ def test_hands_are_learned_and_draw(studio, session, hands, tmp_path):
     other = studio.new_session()
     data = session.files.data(refs[0])
     own.arrived(studio, other, data, "any.translator.safetensors", "style")
-    assert [each.name for each in other.state().kept.values()] == ["ink"]
+    assert [(each.name, "bare" in each.about) for each in other.state().kept.values()] == [("ink", False)]
+    assert pictures.size_of(own.look_of(data)) == (64, 64)  # the picture of its tile came along
+
+
+def test_a_file_that_was_written_before_has_no_picture_but_its_mark(studio, session):
+    from engines.style import stargan, translatorfile
+
+    whole = translatorfile.load(stargan.WEIGHTS.read_bytes())
+    data = translatorfile.pack(replace(whole, hand=whole.domains[0]))
+    own.arrived(studio, session, data, "any.translator.safetensors", "style")
+    (kept,) = session.state().kept.values()
+    assert (kept.name, kept.about) == (whole.domains[0], {"bare": 1.0})
+    assert own.look_of(data) == b""
 
 
 def test_what_was_stopped_is_taken_up_by_another_studio(studio, session, hands, tmp_path):

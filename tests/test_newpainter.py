@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from test_pairs import course, drawn_edges, picture, quick, trained, wide_eyes  
 from engines import store
 from engines.api import Brief, EngineError, UserError
 from engines.image import painterfile, pairs, training
-from studio import easel, own, pictures, watched
+from studio import easel, own, pairing, pictures, watched
 from studio.events import StudioError
 from studio.frompictures import RECORD
 from studio.newpainter import NewPainters
@@ -63,6 +64,13 @@ def lay(basket, folder, count=13):
         take(basket, folder, f"a-green-ball-{at}.png", png(picture(at)), "pictures")
 
 
+def settled(basket):
+    """Once the lines of all that came are found, or none can be."""
+    basket.settle()
+    until(lambda: basket.settling() is None, PATIENCE)
+    return basket
+
+
 def by_name(basket):
     return {each["name"]: each for each in basket.told()["some"]}
 
@@ -101,11 +109,13 @@ def test_lines_are_those_of_the_sketch_or_found_and_a_mistake_can_be_mended(sess
     lay(basket, tmp_path, 2)
     take(basket, tmp_path, "white.png", png(np.full((90, 90, 3), 255, np.uint8)), "pictures")
     take(basket, tmp_path, "torn.png", b"\x89PNG", "pictures")
-    assert basket.count() == 2
+    assert not any(each["found"] for each in basket.told()["some"])  # nobody waited for them
+    assert settled(basket).count() == 2
+    assert all(each["found"] for each in basket.told()["some"])
     assert {name for name, _ in basket.skipped()} == {"white.png", "torn.png"}
     take(basket, tmp_path, "torn.png", png(picture(3)), "pictures")
     take(basket, tmp_path, "white.sketch.png", ring(), "pictures")
-    assert (basket.count(), basket.skipped()) == (4, [])
+    assert (settled(basket).count(), basket.skipped()) == (4, [])
     found = {each.name: each for each in basket.pairs()}
     assert all(each.picture.shape == (128, 128, 4) and each.ink.max() > 0.5 for each in found.values())
     known = by_name(basket)["white.png"]
@@ -117,6 +127,62 @@ def test_lines_are_those_of_the_sketch_or_found_and_a_mistake_can_be_mended(sess
     for group, name in (("pictures", "../../laid"), ("lines", "x"), ("other", known["key"])):
         with pytest.raises(StudioError):
             basket.place(group, name)
+
+
+@pytest.mark.usefixtures("drawn_edges")
+def test_words_are_mended_by_hand_and_stay(studio, session, painters, tmp_path):
+    basket = painters.basket(session)
+    lay(basket, tmp_path, 2)
+    key = by_name(basket)["a-green-ball-1.png"]["key"]
+    basket.say(key, "  a ball,\nin the grass ")
+    other = by_name(basket)["a-green-ball-0.png"]["key"]
+    basket.say(other, "")
+    take(basket, tmp_path, "words.csv", b"file,caption\na-green-ball-1.png,of the table\n", "pictures")
+    take(basket, tmp_path, "a-green-ball-1.png", png(picture(5)), "pictures")  # the same picture, drawn anew
+    again = NewPainters(Studio(studio.home)).basket(session)  # it outlives the studio
+    assert {name: each["words"] for name, each in by_name(again).items()} == {
+        "a-green-ball-0.png": "",
+        "a-green-ball-1.png": "a ball, in the grass",
+    }
+    assert again.told()["worded"] == 1
+    assert [each.words for each in again.pairs()] == ["", "a ball, in the grass"]
+    for name, words, told in ((key, "w" * 201, "201 characters"), (key, None, "must be text"), ("x", "red", "no file")):
+        with pytest.raises(StudioError, match=told):
+            again.say(name, words)
+    again.drop("pictures", key)
+    take(again, tmp_path, "a-green-ball-1.png", png(picture(1)), "pictures")  # it came anew, and with its words
+    assert by_name(again)["a-green-ball-1.png"]["words"] == "of the table"
+
+
+@pytest.mark.usefixtures("drawn_edges")
+def test_a_stop_ends_the_finding_of_lines_at_once_and_loses_nothing(session, painters, tmp_path, monkeypatch):
+    basket, seen, goes = painters.basket(session), [], threading.Event()
+    lay(basket, tmp_path, 6)
+    inked = pairing.inked
+
+    def slowly(*said):
+        seen.append(said)
+        assert goes.wait(30)
+        return inked(*said)
+
+    monkeypatch.setattr(pairing, "inked", slowly)
+    basket.settle()
+    until(lambda: basket.settling() == (0, 6), PATIENCE)
+    basket.halt()
+    goes.set()
+    until(lambda: basket.settling() is None, PATIENCE)
+    assert len(seen) == 1  # that which was being looked for, and no more
+    assert basket.count() == 6
+    basket.resume()
+    settled(basket)
+    assert len(seen) == 6  # and none is looked for twice
+    assert all(each["found"] for each in basket.told()["some"])
+
+
+def test_more_than_a_few_pairs_are_told_where_more_are_asked_for(session, painters, tmp_path):
+    basket = painters.basket(session)
+    lay(basket, tmp_path, 27)
+    assert [len(basket.told(seen)["some"]) for seen in (0, 26, 99)] == [24, 26, 27]
 
 
 @pytest.mark.usefixtures("drawn_edges")

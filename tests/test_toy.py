@@ -199,7 +199,7 @@ def ask(home):
         content = said if isinstance(said, bytes) else json.dumps(said or {}).encode()
         return client.post(f"/duet/{session}/toy/{act}?lang={lang}", content=content)
 
-    post.studio, post.other = studio, studio.new_session().id
+    post.studio, post.other, post.client = studio, studio.new_session().id, client
     yield post
     studio.close()
 
@@ -219,6 +219,12 @@ def test_a_game_is_begun_stepped_and_looked_at(ask):
     assert ask("look").json() == stepped
     assert ask("tune", {"options": {"hidden": 8, "seed": 5, "r1": 1}}).json()["fresh"] is False
     assert ask("points", {"points": preset("ring").tolist()}).json()["step"] == 1
+
+
+def test_its_short_address_leads_to_the_page_that_opens_it(ask):
+    answer = ask.client.get("/toy", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "./?toy")  # relative: below any path
+    assert "immutable" not in answer.headers["cache-control"]
 
 
 def test_what_is_sent_is_what_there_is_to_see(ask, one_thread):

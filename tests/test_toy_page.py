@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from visitors import PHONE, WIDE
+from visitors import PHONE, WIDE, session_of
 
 pytestmark = pytest.mark.browser
 
@@ -176,9 +176,45 @@ def test_it_fits_and_speaks_the_language(game, options):
         assert "{" not in said
         words = set(re.findall(r"[A-Za-z]{2,}", said))
         formula = set(re.findall(r"[A-Za-z]{2,}", page.locator(".duet-toy .formula").inner_text()))
-        assert words - formula <= {"GAN", "Lab", "Kahng", "Duet", "Enter", "Esc", "log"}
+        assert words - formula <= {"GAN", "Lab", "Kahng", "Duet", "Enter", "Esc", "log", "studio", "host"}
     box = page.locator(".duet-toy .head .icon").bounding_box()
     assert box["x"] + box["width"] <= options.get("viewport", WIDE)["width"]
     if "has_touch" in options:
         assert page.locator(".duet-toy .plane").bounding_box()["width"] > 340
         assert all(each.bounding_box()["height"] >= 40 for each in page.locator(".duet-toy .stage button").all())
+
+
+# ── A link that opens it ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_short_address_opens_it_in_a_session_of_ones_own_and_paints_nothing(visit, running):
+    page = visit("toy", painted=False)
+    dialog = page.get_by_role("dialog", name="Two networks play")
+    expect(dialog.locator(".said")).to_contain_text("Both begin with chance")
+    assert "sid" not in page.url  # whoever is sent what stands there gets no session of somebody else's
+    mine = page.evaluate("Duet.value('header').session")
+    assert not running.studio.session(mine).state().rounds
+    link = dialog.get_by_label("Link to this view")
+    expect(link).to_have_value(f"{running.address}/toy")
+    expect(dialog.locator(".link")).to_contain_text("opens on this machine only")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.locator(".notes")).to_contain_text("The link is copied.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".tile.made")).to_have_count(4)  # what a first visit begins with
+    assert session_of(page, running).id == mine
+    assert "toy" not in page.url.rpartition("?")[2]
+    page.reload()
+    expect(page.locator(".tile.made")).to_have_count(4)
+    expect(dialog).to_have_count(0)
+
+
+def test_who_has_a_session_comes_back_to_it_from_the_link(visit, running):
+    page = visit()
+    mine = session_of(page, running)
+    page.goto(f"{running.address}/?toy")
+    expect(page.get_by_role("dialog", name="Two networks play")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".tile.made")).to_have_count(4)
+    assert session_of(page, running).id == mine.id
+    assert len(mine.state().rounds) == 1  # the example is not begun once more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import pickle
@@ -11,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load as tensors_of
 
 from engines import unfinished
@@ -170,6 +172,12 @@ def test_it_learns_and_writes_a_file_for_each_hand(tmp_path):
     files = [translatorfile.load(place.read_bytes()) for place in sorted(tmp_path.iterdir())]
     assert [file.hand for file in files] == ["dark", "light"]
     assert files[0].digest == files[1].digest
+    samples = [each.pixels for each in events if isinstance(each, Shown)][-1].reshape(3, 64, translating.SAMPLES, 64, 3)
+    for at, file in enumerate(files):  # its picture is what it drew of a picture that another hand drew first
+        shown = np.asarray(Image.open(io.BytesIO(file.thumbnail)), np.float32)
+        far = np.abs(shown - samples[at + 1].transpose(1, 0, 2, 3)).mean((1, 2, 3))
+        assert far.argmin() == 1 - at
+        assert far.min() < 8
 
 
 def test_the_judge_learns_alone_first_and_then_all_do(tmp_path):
@@ -269,6 +277,9 @@ def test_a_translator_comes_back_from_its_file(networks):
     pictures, code = torch.rand(1, 3, 64, 64), torch.randn(1, CODE)
     assert torch.allclose(found.networks.generator(pictures, code), networks.generator(pictures, code), atol=0.01)
     assert packed == translatorfile.pack(replace(found, networks=found.networks))
+    assert found.thumbnail == b""  # as of files that were written before
+    shown = translatorfile.load(translatorfile.pack(replace(found, thumbnail=b"jpeg")))
+    assert (shown.thumbnail, shown.digest, shown.hand) == (b"jpeg", found.digest, "b")
 
 
 def test_what_is_no_translator_is_refused(networks):

@@ -14,7 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -365,12 +365,9 @@ class Course:
                 "A loss was no number from the first step on, so nothing was learned.",
                 "Choose a smaller learning rate, or other pictures.",
             )
-        yield self._show()
-        facts = self._facts()
-        files = [
-            translatorfile.write(self.out, Translator(self.domains.names, self.shape, self.averaged, facts, hand=hand))
-            for hand in self.domains.names
-        ]
+        yield (shown := self._show())
+        known = Translator(self.domains.names, self.shape, self.averaged, facts := self._facts())
+        files = [translatorfile.write(self.out, replace(known, hand=hand), shown.pixels) for hand in known.domains]
         unfinished.place(self.out).unlink(missing_ok=True)
         yield Trained(self.out, {**facts, "files": [str(file) for file in files]})
 

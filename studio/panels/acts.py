@@ -36,10 +36,11 @@ class Acts(Pen):
         memory["language"] = memory.get("language") or self._language or accepted or "en"
         memory["mode"] = self._mode(memory, {"mode": request.query_params.get("mode")})
         asked = request.query_params.get("sid") or ""
-        async for values in self._entered(memory, asked):
+        said = {"brings": "toy" in request.query_params}  # who comes to see two networks play needs no example
+        async for values in self._entered(memory, asked, said):
             yield out(values, memory)
 
-    async def _entered(self, memory: Memory, asked: str) -> AsyncIterator[Values]:
+    async def _entered(self, memory: Memory, asked: str, said: Values) -> AsyncIterator[Values]:
         lost: UserError | None = None
         try:
             session, lost = await asyncio.to_thread(self._find, asked, memory.get("session", ""))
@@ -48,7 +49,7 @@ class Acts(Pen):
                 await asyncio.to_thread(self._remember, memory)
                 session = await asyncio.to_thread(self._studio.new_session)
             memory["session"] = session.id
-            async for values in self._opened(session, memory, lost, fresh=fresh):
+            async for values in self._opened(session, memory, lost, said, fresh):
                 yield values
         except UserError as error:
             yield {"notice": self._say(memory, error)}

@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 class Pen(Page):
     async def turn(self, memory: Memory, event: gr.EventData) -> AsyncIterator[list[Any]]:
-        """The page in another mode, which is remembered; the first time, with an example."""
+        """The page in another mode, which is remembered; the first time, with an example. `fresh`: the session is new, but had none yet."""
         said = payload(event)
         memory = {name: str(value) for name, value in (memory or {}).items() if name in KEPT}
         memory["mode"] = self._mode(memory, said)
         try:
             session = await asyncio.to_thread(self._session, memory)
-            async for values in self._opened(session, memory, said=said):
+            async for values in self._opened(session, memory, said=said, fresh=bool(said.get("fresh"))):
                 yield out(answered(values, said), memory)
         except UserError as error:
             yield out(answered({"notice": self._say(memory, error)}, said), memory)

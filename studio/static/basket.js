@@ -5,14 +5,14 @@
 
   // `ask(path, body, headers)` asks the studio and `take(answer)` hears it; `changed` draws anew. One of these a sheet.
   function basket({ ask, take, changed, place, grouped, together = TOGETHER }) { // `grouped`: whether each folder is a group
-    let queue = [], done = 0, total = 0, going = false, halted = false;
+    let queue = [], sent = 0, total = 0, going = false, halted = false;
 
     const folder = file => file.webkitRelativePath?.split('/').at(-2);
     const sending = () => going || queue.length > 0;
 
     function add(files, group = '') {
       const some = [...files].filter(each => !each.name.startsWith('.'));
-      if (!sending()) [done, total, halted] = [0, 0, false];
+      if (!sending()) [sent, total, halted] = [0, 0, false];
       queue.push(...some.map(file => ({ file, group: (grouped && folder(file)) || group })));
       total += some.length;
       if (!going) send();
@@ -32,7 +32,7 @@
         const some = next(), files = some.map(each => each.file);
         const names = files.map(file => [file.under || file.webkitRelativePath || file.name, file.size]);
         const found = await ask('picture', new Blob(files), { 'X-Files': encodeURIComponent(JSON.stringify(names)), 'X-Group': encodeURIComponent(some[0].group) });
-        done += some.length;
+        sent += some.length;
         if (found.error && !found.status) wrong = found;
         if (!queue.length) going = false;
         take(found);
@@ -59,8 +59,10 @@
     const read = reader => new Promise(resolve => reader.readEntries(resolve, () => resolve([])));
 
     function status(text, laid) {
+      const [done, all] = laid.settling || [];
       if (laid.adding) return fill(text.gan_unzipping, { name: laid.adding.name, percent: Math.round(100 * laid.adding.done) });
-      return sending() && !halted ? fill(text.gan_sending, { done: Math.min(done + 1, total), total }) : '';
+      if (sending() && !halted) return fill(text.gan_sending, { done: Math.min(sent + 1, total), total });
+      return laid.settling ? fill(text.pairs_finding, { done: Math.min(done + 1, all), total: all }) : '';
     }
 
     function thumbs(text, group, words) {

@@ -27,7 +27,10 @@
     on: ({ act }) => ({ renameHand(input) { const to = input.value.trim(); if (to) act('rename', { group: input.dataset.group, to }); else input.value = input.defaultValue; } }),
     use: each => Duet.styleForm.chooseHand(`sha256:${each.sha}`),
   });
-  // A hand has no picture of its own: the last samples of its training show it, of which a tile takes one that another hand drew first.
-  Duet.hands.cut = ({ about }) => (about.row ? { width: `${100 * COLUMNS}%`, height: 'auto', 'max-width': 'none', transform: `translate(${-100 * (about.row % (about.rows - 1)) / COLUMNS}%, ${-100 * about.row / about.rows}%)` } : {});
-  Duet.hands.look = each => (each.record && each.about.look >= 0 ? `duet/${Duet.value('brief').session}/record/${(each.sha || each.ref).replace('sha256:', '')}/${each.about.look}.jpg` : null);
+  // The file of a hand brings its picture. One that was written before has none: the last samples of its training show it, if they are known, of
+  // which a tile takes one that another hand drew first.
+  const sha = each => (each.sha || each.ref).replace('sha256:', '');
+  Duet.hands.cut = ({ about }) => (about.bare && about.row ? { width: `${100 * COLUMNS}%`, height: 'auto', 'max-width': 'none', transform: `translate(${-100 * (about.row % (about.rows - 1)) / COLUMNS}%, ${-100 * about.row / about.rows}%)` } : {});
+  Duet.hands.look = each => (!each.about.bare ? `duet/${Duet.value('brief').session}/${sha(each)}?side=160`
+    : each.record && each.about.look >= 0 ? `duet/${Duet.value('brief').session}/record/${sha(each)}/${each.about.look}.jpg` : null);
 })();

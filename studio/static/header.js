@@ -54,10 +54,11 @@
       if (value.mode !== Duet.mode() && asked !== null) value.mode = Duet.mode(); // an answer to what was asked before
       Duet.turned(value.mode);
       const address = new URL(location.href);
-      if (value.session && address.searchParams.get('sid') !== value.session) {
+      if (value.session && address.searchParams.get('sid') !== value.session && !Duet.toy.linked()) {
         address.searchParams.set('sid', value.session);
         history.replaceState(history.state, '', address);
       }
+      Duet.toy.arrived();
       if (address.searchParams.has('mode') && address.searchParams.get('mode') !== value.mode) keepMode(value.mode);
     },
     draw(value) {

@@ -152,12 +152,12 @@
 
   // A sheet hears what happens in it, as the panels do.
   function hear(root, name) {
-    for (const kind of ['click', 'input', 'change', 'dragover', 'drop'])
+    for (const kind of ['click', 'input', 'change', 'keydown', 'dragover', 'drop'])
       root.addEventListener(kind, event => {
         const target = event.target.closest(`[data-${kind}]`);
         if (target && !target.disabled) panels[name].on[target.getAttribute(`data-${kind}`)]?.(target, event);
       });
-    root.addEventListener('keydown', event => { if (event.key === 'Escape') { event.stopPropagation(); Duet.own.close(); } }); // in a field, too
+    root.addEventListener('keydown', event => { if (event.key === 'Escape') { event.stopPropagation(); event.target.blur(); Duet.own.close(); } }); // in a field, too, of which what was typed is kept
   }
   hear(root, 'own');
 

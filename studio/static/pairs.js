@@ -1,6 +1,7 @@
 // A painter of one's own: ours goes on with pairs of the artist's, a picture each with its words and the lines it was painted under.
 (() => {
   const { h, fill, icon } = Duet;
+  const MORE = 4; // times as many pairs are shown, where more are asked for
   const NONE = { count: 0, worded: 0, sketched: 0, fewest: Infinity, some: [] }; // until the studio told what there is
 
   const charts = text => [
@@ -9,19 +10,41 @@
     { title: text.gan_chart_verdicts, reads: text.pairs_chart_verdicts_read, lines: [{ name: 'real', label: text.hands_line_real }, { name: 'fake', label: text.pairs_line_fake }], mark: { at: 0, label: text.hands_mark } },
   ];
 
-  function pictures(text, laid, basket) { // each with its lines, so that a mistake shows before anything is learned from it
+  const typed = draft => (draft.words ||= {}); // words that are on their way to the studio, by pair
+
+  function one(text, pair, basket, draft) { // its lines and its picture, which take it out; below them its words, to be mended
+    const { key, name, sketch } = pair, what = sketch ? text.pairs_sketch : text.pairs_found, out = `${text.gan_remove}: ${name}`;
+    return h('div.pair', { data: { key: `pair-${key}` } },
+      h('button.takes', { type: 'button', title: out, 'aria-label': out, data: { click: 'takeOut', name: key, group: 'pictures' } }, h('span.both', {},
+        pair.found ? h('img', { src: `${basket.place(`picture/lines/${key}`)}?of=${pair.lines}-${pair.at}`, alt: what, loading: 'lazy' }) : h('i', {}),
+        h('img', { src: `${basket.place(`picture/pictures/${key}`)}?of=${pair.at}`, alt: '', loading: 'lazy' }))),
+      h('input.said', { type: 'text', dir: 'auto', maxlength: 200, value: typed(draft)[key] ?? pair.words, placeholder: text.pairs_wordless, 'aria-label': fill(text.pairs_words, { name }), title: fill(text.pairs_words, { name }),
+        data: { change: 'say', keydown: 'next', name: key, key: `words-${key}` } }),
+      h('small', {}, sketch || pair.found ? what : text.pairs_unfound));
+  }
+
+  function pictures(text, laid, basket, draft) { // each with its lines, so that a mistake shows before anything is learned from it
     const { some, count } = laid.pairs || NONE;
     return [h('h3', {}, text.pairs_pairs),
       h('div.pictures.pairs-laid', { class: count ? '' : 'empty', role: 'group', 'aria-label': text.pairs_pairs, data: { dragover: 'over', drop: 'dropped', group: 'pictures' } },
         h('label.add', { title: text.pairs_add }, icon('plus'), !count && h('span', {}, text.pairs_drop),
           h('input', { type: 'file', multiple: true, accept: 'image/*,.zip,.csv', 'aria-label': text.pairs_add, data: { change: 'add', group: 'pictures' } })),
-        some.map(pair => h('button.pair', { type: 'button', title: `${pair.name} – ${text.gan_remove}`, 'aria-label': `${text.gan_remove}: ${pair.words || pair.name}`, data: { click: 'takeOut', name: pair.key, group: 'pictures', key: `pair-${pair.key}` } },
-          h('span.two', {}, h('img', { src: `${basket.place(`picture/lines/${pair.key}`)}?of=${pair.lines}-${pair.at}`, alt: pair.sketch ? text.pairs_sketch : text.pairs_found, loading: 'lazy' }),
-            h('img', { src: `${basket.place(`picture/pictures/${pair.key}`)}?of=${pair.at}`, alt: '', loading: 'lazy' })),
-          h('span.said', { dir: 'auto', class: pair.words ? '' : 'none' }, pair.words || text.pairs_wordless),
-          h('small', {}, pair.sketch ? text.pairs_sketch : text.pairs_found))),
-        count > some.length && h('span.rest', {}, fill(text.gan_more_pictures, { count: count - some.length })))];
+        some.map(pair => one(text, pair, basket, draft)),
+        count > some.length && h('button.rest', { type: 'button', title: text.pairs_more, data: { click: 'more', key: 'rest' } }, fill(text.gan_more_pictures, { count: count - some.length })))];
   }
+
+  const on = ({ draft, act, look, root }) => ({
+    say({ value, dataset: { name } }) { // until it is on disk, and where it cannot be, what was typed stands there
+      typed(draft())[name] = value;
+      act('words', { picture: name, words: value }).then(found => { if (found.status && typed(draft())[name] === value) delete typed(draft())[name]; });
+    },
+    next(input, event) { // so that many are worded without a mouse
+      if (event.key !== 'Enter' || event.isComposing) return;
+      const all = [...root.querySelectorAll('input.said')];
+      (all[all.indexOf(input) + (event.shiftKey ? -1 : 1)] || root.querySelector('.act.use')).focus();
+    },
+    more() { draft().seen = MORE * root.querySelectorAll('.pair').length; look(); },
+  });
 
   function counted(text, laid) {
     const { count, worded, sketched, fewest } = laid.pairs || NONE;
@@ -40,7 +63,7 @@
   }
 
   Duet.painters = Duet.trainer({
-    kind: 'painter', mode: 'image', suffix: '.painter.safetensors', opens: 'teach', shipped: true, together: 6, // of each that comes the lines are found
+    kind: 'painter', mode: 'image', suffix: '.painter.safetensors', opens: 'teach', shipped: true, together: 12, on,
     mine: each => each.what === 'painter', look: (each, address) => !each.about.bare && address(each.sha, 160),
     words: text => ({
       title: text.pairs_title, hint: text.pairs_hint, offer: text.pairs_offer, mine: text.pairs_mine, none: text.pairs_none, bring: text.pairs_bring, use: text.pairs_use, useNamed: text.pairs_use_named,

@@ -42,6 +42,32 @@
     shown = cursor = stroke = null;
     redraw('toy');
     Duet.modal.leave();
+    if (linked()) { // the page has its session's address from here on, and begins with what it would have begun with
+      const address = new URL(location.href);
+      address.searchParams.delete('toy');
+      address.searchParams.set('sid', Duet.value('header').session);
+      history.replaceState(history.state, '', address);
+      Duet.tell('header', 'turn', { mode: Duet.mode(), look: null, fresh: true });
+    }
+  }
+
+  // ── A link that opens it, to be given to others: it names no session, for a session is its artist's own ────────────────
+  const linked = () => new URL(location.href).searchParams.has('toy');
+  const link = () => new URL('toy', document.baseURI).href;
+  const alone = () => /^(localhost|127\..*|\[::1\])$/.test(location.hostname); // nobody else can reach it there
+  let come = false;
+
+  function arrived() { // once: what is closed stays closed
+    if (come || !linked()) return;
+    come = true;
+    open();
+  }
+
+  function copy() {
+    const place = root.querySelector('.link input');
+    place.select();
+    const done = navigator.clipboard ? navigator.clipboard.writeText(place.value) : Promise.resolve(document.execCommand('copy')); // without https there is only the older way
+    done.then(() => { if (shown) { shown.note = say('copied'); redraw('toy'); } }, () => {}); // else it is selected, and can be copied by hand
   }
 
   function ask(act, said = {}) { // resolves with the answer, null where there is none that still matters
@@ -299,7 +325,8 @@
   define('toy', {
     root, value: {},
     on: {
-      close, anew,
+      close, anew, copy,
+      whole(input) { input.select(); },
       play() { if (playing) pause(true); else play(); },
       turn(button) { turn(button.dataset.who); },
       figure(button) { begin({ preset: button.dataset.name }); },
@@ -316,7 +343,8 @@
       return h('div.veil', { role: 'dialog', 'aria-modal': 'true', tabindex: '-1', 'aria-label': say('title') },
         h('header.head', {}, h('h2', {}, say('title')), h('button.icon', { type: 'button', 'aria-label': Duet.value('header').text.close, data: { click: 'close' } }, icon('close'))),
         h('p.lead', {}, say('lead')),
-        shown.about ? h('div.body', { data: { key: 'body' } }, stage(), side(), played(), h('p.small.about', {}, say('source'), h('br'), h('span.keys', {}, say('keys'))))
+        shown.about ? h('div.body', { data: { key: 'body' } }, stage(), side(), played(), h('div.link', { data: { key: 'link' } }, h('label', {}, say('link'), h('input', { type: 'text', readonly: true, value: link(), data: { click: 'whole' } })),
+          h('button.act', { type: 'button', data: { click: 'copy' } }, icon('copy'), say('copy')), h('small', {}, say(alone() ? 'link_alone' : 'link_how'))), h('p.small.about', {}, say('source'), h('br'), h('span.keys', {}, say('keys'))))
           : h('p.note', { role: 'status' }, shown.problem || `${say('loading')} …`));
     },
   });
@@ -329,5 +357,5 @@
   addEventListener('resize', () => { if (shown?.about) soon(); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { if (shown?.about) soon(); });
 
-  Duet.toy = { open, close, isOpen: () => shown !== null, state: () => shown };
+  Duet.toy = { open, close, arrived, linked, isOpen: () => shown !== null, state: () => shown };
 })();

@@ -10,6 +10,8 @@
     const panel = spec.kind, root = document.body.appendChild(h('section.duet-own.duet-trainer', { id: `duet-${panel}` }));
     const blank = () => ({ name: '', named: false, base: null, group: '', settings: {} });
     let open = false, session = '', language = '', now = null, facts = null, draft = blank(), problem = '', busy = false, waits = null, sure = false;
+    let acts = Promise.resolve(), asked = 0; // what was done goes one after the other, so that nothing of it is lost
+    const leaving = new Set(); // pictures that are being taken out
     let past = null; // {sha, name, told}: a training that is over, and looked at again
     let dismissed = ''; // of what was learned last, when the artist goes on to the next
 
@@ -29,7 +31,7 @@
     // ── What the studio says ──────────────────────────────────────────────────────────────────────────────────────────
     async function ask(path, body, headers) {
       try {
-        const answer = await fetch(`duet/${session}/learn/${spec.kind}${path && `/${path}`}?lang=${language}`, body === undefined ? {} : { method: 'POST', headers, body: headers ? body : JSON.stringify(body) });
+        const answer = await fetch(`duet/${session}/learn/${spec.kind}${path && `/${path}`}?lang=${language}${draft.seen ? `&seen=${draft.seen}` : ''}`, body === undefined ? {} : { method: 'POST', headers, body: headers ? body : JSON.stringify(body) });
         return await answer.json();
       } catch { return { error: Duet.value('header').text.lost }; }
     }
@@ -66,18 +68,23 @@
         if (!unfinished()) store.set(key(), null);
       }
       clearTimeout(waits);
-      if (active() || laid().adding || (!found.status && store.get(key()))) waits = setTimeout(look, PAUSE);
+      if (active() || laid().adding || laid().settling || (!found.status && store.get(key()))) waits = setTimeout(look, PAUSE);
       draw();
     }
 
-    async function act(name, said = {}) {
-      if (busy) return;
-      [busy, sure] = [true, false];
+    function act(name, said = {}) { // resolves with the answer
+      const go = async () => {
+        const found = await ask(name, said);
+        busy = --asked > 0;
+        take(found);
+        if (name === 'stop') setTimeout(look, PAUSE / 4); // it stops within half a second
+        return found;
+      };
+      [busy, sure, asked] = [true, false, asked + 1];
       redraw(panel);
-      const found = await ask(name, said);
-      busy = false;
-      take(found);
-      if (name === 'stop') setTimeout(look, PAUSE / 4); // it stops within half a second
+      if (name === 'stop') return go(); // waits for nothing
+      acts = acts.then(go, go);
+      return acts;
     }
 
     async function arrived(sha, name) { // it is a file of the artist's own by now
@@ -249,8 +256,8 @@
         over(element, event) { event.preventDefault(); },
         dropped(element, event) { event.preventDefault(); const files = [...event.dataTransfer.files]; if (files.some(each => /\.(zip|safetensors)$/.test(each.name))) add(files, element.dataset.group); else basket.dropped(event.dataTransfer, element.dataset.group); },
         mine() { act('own', { group: draft.group }); }, clear() { act('clear'); }, halt() { basket.halt(); },
-        takeOut(button) { act('drop', { group: button.dataset.group, picture: button.dataset.name }); },
-        ...spec.on?.({ draft, act, redraw: () => redraw(panel) }),
+        takeOut({ dataset: { group, name } }) { if (!leaving.has(name)) { leaving.add(name); act('drop', { group, picture: name }).then(() => leaving.delete(name)); } },
+        ...spec.on?.({ draft: () => draft, act, look, root, redraw: () => redraw(panel) }),
         bring(input) { if (input.files[0]) bring(input.files[0]); input.value = ''; },
         typed(input) { Object.assign(draft, { name: input.value, named: true }); },
         base(input) { draft.base = input.value; redraw(panel); },
