@@ -126,7 +126,7 @@ class Watching:
             "rename": lambda: kind.open_basket(session).rename(group, kind.grouped(str(said.get("to") or ""))),
             "drop": lambda: kind.open_basket(session).drop(group, one),
             "clear": lambda: kind.open_basket(session).clear(),
-            "words": lambda: kind.open_basket(session).say(one, said.get("words")),
+            "words": lambda: kind.open_basket(session).say(one, said.get("words", "")),
             "halt": lambda: kind.basket(session).halt(),
         }
         if name not in acts:
