@@ -148,7 +148,7 @@ class Basket:
         """How much of what was left to do is done, of how much; None where nothing is."""
         return None
 
-    def say(self, name: str, words: str) -> None:
+    def say(self, name: str, words: object) -> None:
         """Other words for a picture. Raises `StudioError` where pictures have none."""
         raise StudioError("There is no file {value}.", value=name[:80])
 

@@ -135,7 +135,7 @@ class PairBasket(Basket):
             laid["images"].append(name)
             self._write(laid)
 
-    def say(self, name: str, words: str) -> None:
+    def say(self, name: str, words: object) -> None:
         """Words that the artist wrote for a pair, in place of those of its file or table; there may be none. Raises `StudioError` where
         there is no such pair, or they are too long."""
         said = " ".join(check_text("words", words, pairing.MOST_WORDS, StudioError).split())

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 ASKED = "asked.json"  # in a training's folder: what it was begun with
 STOPPING = 5.0  # seconds that throwing one away waits for it
+HEARD = 1.0  # seconds at most until who stops one is answered: by then it mostly stands still
 
 Status = Literal["waiting", "running", "stopped", "done", "failed"]
 Now = dict[str, Any]
@@ -161,11 +162,12 @@ class Trainings(Generic[Each]):
             return self._submit(session, found)
 
     def stop(self, session: Session) -> None:
-        """Stops it; what was learned so far is kept."""
+        """Stops it, and waits a moment for that, so that the answer already tells; what was learned so far is kept."""
         found = self.of(session)
         if found is not None and found.active:
             found.stop.set()
-            self._studio.desk.cancel(self._line(session))
+            for ticket in self._studio.desk.cancel(self._line(session)):
+                ticket.wait(HEARD)
 
     def discard(self, session: Session) -> None:
         """Throws an unfinished training away, with all that it learned. A finished one is only no longer shown."""

@@ -20,7 +20,7 @@ from engines import store
 from engines.api import Brief, EngineError, UserError
 from engines.image.gan import training
 from engines.image.gan.events import Finding
-from studio import gathering, locales, own, pictures, watched
+from studio import gathering, locales, own, pictures, trainings, watched
 from studio.basket import Basket
 from studio.events import StudioError
 from studio.frompictures import RECORD
@@ -233,13 +233,13 @@ def test_a_gan_is_learned_and_becomes_a_file_of_the_session(studio, session, gan
         assert {name.rpartition("/")[2] for name in archive.namelist()} >= {task.sha256, kept.record}
 
 
-def test_what_was_stopped_is_taken_up_by_another_studio(studio, session, gans, tmp_path):
+def test_what_was_stopped_is_taken_up_by_another_studio(studio, session, gans, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainings, "HEARD", 60.0)  # however slow the machine is
     lay(gans, session, tmp_path)
     task = gans.begin(session, LONG)
     until(lambda: len(task.points) > 0)
     gans.stop(session)
-    until(lambda: not task.active)
-    assert task.status == "stopped"
+    assert task.status == "stopped"  # who stops it is answered when it stands still
     for wrong in (lambda: gans.begin(session, ASKED), lambda: gans.open_basket(session)):
         with pytest.raises(StudioError, match="trained already"):
             wrong()

@@ -190,5 +190,8 @@ def test_it_fits_a_phone_and_speaks_chinese(visit, options):
     box = page.locator(".duet-trainer .sheet")
     expect(box.locator("select").first).to_be_visible()
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    if "viewport" in options:  # what comes next is at the bottom edge, with nothing looking out below it
+        foot, whole = (box.locator(each).bounding_box() for each in ("xpath=./footer", "xpath=."))
+        assert abs(foot["y"] + foot["height"] - whole["y"] - whole["height"]) <= 1
     if "locale" in options:
         assert not re.search(r"[a-z]{4,} [a-z]{4,}", box.locator(".fields").first.inner_text())

@@ -32,7 +32,7 @@ def lay(page: Page, count: int) -> None:
     files = [(f"a-green-ball-{at}.png", png(picture(at))) for at in range(count)]
     files += [("a-green-ball-0.sketch.png", ring()), ("IMG_1.png", png(picture(20))), ("torn.png", b"\x89PNG")]
     given = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
-    page.locator("#duet-painter .pictures input").set_input_files(given)
+    page.locator("#duet-painter .pictures input[type=file]").set_input_files(given)
 
 
 def test_a_painter_learns_pairs_and_stands_among_the_styles(visit, running):
@@ -89,6 +89,33 @@ def test_a_painter_learns_pairs_and_stands_among_the_styles(visit, running):
     expect(sheet(page).get_by_role("alert")).to_contain_text("is no painter")
     bring.set_input_files(taken.value.path())
     expect(sheet(page).locator("ul.shelf li")).to_have_count(1)
+
+
+def test_the_words_of_pairs_are_mended_on_the_sheet_and_kept(visit):
+    page = arrived(visit)
+    page.get_by_role("button", name=OFFER).click()
+    lay(page, 2)
+    status = sheet(page).locator("p.status")
+    expect(status).to_contain_text("3 pairs: 2 with words", timeout=120_000)
+    said = sheet(page).locator(".pair input.said")
+    shown = "all => all.map(each => each.value)"
+    assert sorted(said.evaluate_all(shown)) == ["", "a green ball", "a green ball"]
+    wanted = ["a brass bell", "a blue ball", "a kite"]
+    said.first.focus()
+    for at, words in enumerate(wanted):  # without a mouse
+        expect(said.nth(at)).to_be_focused()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+    expect(status).to_contain_text("3 with words")
+    said.nth(2).focus()
+    page.keyboard.press("Shift+Enter")
+    expect(said.nth(1)).to_be_focused()
+    assert said.evaluate_all(shown) == wanted
+    page.reload()
+    page.get_by_role("button", name=OFFER).click()
+    expect(said).to_have_count(3)
+    assert said.evaluate_all(shown) == wanted
 
 
 @pytest.mark.parametrize("options", [{"viewport": PHONE}, {"locale": "zh-CN", "color_scheme": "dark"}])

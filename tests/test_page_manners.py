@@ -168,6 +168,18 @@ def test_words_can_be_read_in_light_and_in_dark(visit):
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
 
+@pytest.mark.parametrize("height", [560, 625, 900])  # with a browser's own bars, many laptops have no more than 625
+def test_in_a_low_window_no_words_lie_under_a_button(visit, height):
+    page = visit(viewport={"width": 1366, "height": height})
+    ends = """all => all.map(each => {
+        const words = document.createRange(), judge = each.querySelector('.judge').getBoundingClientRect();
+        words.selectNodeContents(each.querySelector('.role'));
+        return judge.left - words.getBoundingClientRect().right; })"""
+    room = page.locator(".tile .caption").evaluate_all(ends)
+    assert len(room) == 4
+    assert min(room) >= -1
+
+
 def test_a_phone_is_enough(visit, running):
     page = visit(viewport=PHONE, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
