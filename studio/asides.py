@@ -69,7 +69,7 @@ class Asides:
             if error := each.pop("error", None):
                 each["told"] = text.say(error)
             elif each.get("left"):
-                each["told"] = text("left", left=max(1, round(each["left"])))
+                each["told"] = text.left(each["left"])
         return found
 
     # ── Why ──────────────────────────────────────────────────────────────────────────────────────────────────────────
