@@ -18,7 +18,7 @@ from engines.api import Part, Pixels, Setting, UserError
 
 from . import locales, pictures
 from .asked import MAX_ASKED, answering, numbers, read_json, received, too_long
-from .desk import ASIDES, Queued, beside
+from .desk import QUESTIONS, Queued, beside
 from .events import Place, StudioError
 from .large import Larger
 from .rounds import ready_engines
@@ -69,7 +69,7 @@ class Asides:
             if error := each.pop("error", None):
                 each["told"] = text.say(error)
             elif each.get("left"):
-                each["told"] = text("left", left=max(1, round(each["left"])))
+                each["told"] = text.left(each["left"])
         return found
 
     # ── Why ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,7 +86,7 @@ class Asides:
 
         async def lines() -> AsyncIterator[bytes]:
             ticket = self._studio.desk.submit(
-                line, -1, lambda cancelled: _why(session, round, variant, text, cancelled), ASIDES
+                line, -1, lambda cancelled: _why(session, round, variant, text, cancelled), QUESTIONS
             )
             try:
                 async for told in ticket:

@@ -1,7 +1,7 @@
 """The only job queue: one round at a time on the engine, sessions in turn, each cancels only its own, no browser needed.
 
 Beside the rounds there are lines for what takes long, one job of each at a time. Whatever stands in a later line stands still while
-an earlier one has work: a picture that is painted large for every round, a training for both.
+an earlier one has work: a question about a picture for every round, a picture that is painted large for both, a training for all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Work = Callable[[Callable[[], bool]], Iterator[object]]  # given `cancelled`, yi
 BESIDE = ("voice", "style", "gan", "hands", "painter", "large", "why")
 
 
-ROUNDS, ASIDES, TRAININGS = range(3)  # the lines, in the order of precedence
+ROUNDS, QUESTIONS, ASIDES, TRAININGS = range(4)  # the lines, in the order of precedence
 
 
 def beside(session: str, what: str) -> str:
@@ -196,7 +196,7 @@ class Desk:
     still while a round is made or waits: whoever trains something holds up nobody, and pays with their own time."""
 
     def __init__(self) -> None:
-        self._lines = [Line(name) for name in ("desk", "beside the desk", "trainings")]
+        self._lines = [Line(name) for name in ("desk", "questions", "beside the desk", "trainings")]
         self._changed = threading.Condition()
         self._closed = False
 

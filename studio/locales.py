@@ -15,6 +15,7 @@ from .events import Words
 
 LANGUAGES = {"en": "EN", "zh": "中文"}  # as the switch shows them; the first is the fallback
 WORDS = ("kind", "allowed")  # values of a sentence that may be words of ours, and then have a section of that name
+COUNTABLE = 90  # seconds that people still think of in seconds
 BUG = "Something went wrong inside the studio. Your brief is unchanged; the log file has the details."
 
 
@@ -72,6 +73,12 @@ class Table:
         """A part of a loss in words: `style:relu3_1` is style, with the layer that it is seen in."""
         kind, _, layer = name.partition(":")
         return f"{self(f'loss_{kind}')} {layer}".strip()
+
+    def left(self, seconds: float) -> str:
+        """How long something still takes: in seconds, and where it is more than `COUNTABLE` of them in minutes."""
+        if seconds > COUNTABLE:
+            return self("left_minutes", minutes=round(seconds / 60))
+        return self("left", seconds=max(1, round(seconds)))
 
     def spoken(self, name: str) -> str:
         """A control within a sentence: "more starry oil, less kept colour"."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engines.api import Preview
-from studio.desk import ASIDES, TRAININGS, WAITING_LIMIT, Desk, Queued, Ticket
+from studio.desk import ASIDES, QUESTIONS, TRAININGS, WAITING_LIMIT, Desk, Queued, Ticket
 from studio.events import StudioError
 
 
@@ -303,15 +303,16 @@ def test_patient_jobs_come_one_after_the_other_and_know_how_many_are_before_them
     assert works[2].count == 0
 
 
-def test_a_later_line_stands_still_for_an_earlier_one(desk):
-    training, aside = Steps(), Steps()
-    desk.submit("a/style", -1, training, TRAININGS)
-    until(lambda: training.count > 0)
-    desk.submit("b/large", -1, aside, ASIDES)
-    until(lambda: aside.count > 0)
+@pytest.mark.parametrize(("later", "earlier"), [(TRAININGS, ASIDES), (ASIDES, QUESTIONS)])
+def test_a_later_line_stands_still_for_an_earlier_one(desk, later, earlier):
+    long, short = Steps(), Steps()
+    desk.submit("a/long", -1, long, later)
+    until(lambda: long.count > 0)
+    desk.submit("b/short", -1, short, earlier)
+    until(lambda: short.count > 0)
     time.sleep(0.02)
-    before = training.count, aside.count
-    until(lambda: aside.count > before[1] + 5)
-    assert training.count == before[0]
-    desk.cancel("b/large")
-    until(lambda: training.count > before[0])
+    before = long.count, short.count
+    until(lambda: short.count > before[1] + 5)
+    assert long.count == before[0]
+    desk.cancel("b/short")
+    until(lambda: long.count > before[0])

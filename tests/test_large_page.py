@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +13,7 @@ from visitors import painted, tile
 from engines import fake, fake_text
 from studio import server
 from studio.bench.visit import free_port
+from studio.desk import ASIDES
 from studio.panels import page as panels
 
 pytestmark = pytest.mark.browser
@@ -83,3 +85,17 @@ def test_why_it_looks_so_is_shown_by_part(page):
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page.locator(".duet-round h2")).to_have_text("Round 1")
+
+
+def test_why_does_not_wait_for_what_is_painted_large(page, running):
+    def work(cancelled: Callable[[], bool]) -> Iterator[None]:
+        while not cancelled():
+            time.sleep(0.01)
+            yield
+
+    running.studio.desk.submit("another/large", 0, work, ASIDES)
+    try:
+        press(page, 1, "Why it looks so")
+        expect(page.locator(".duet-why .alone img")).to_have_count(len(PAINTED["styles"]))
+    finally:
+        running.studio.desk.cancel("another/large")

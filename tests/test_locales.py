@@ -268,3 +268,14 @@ def test_braces_that_are_no_template_are_shown_as_they_are(text):
 )
 def test_the_browsers_first_language_that_we_have(header, language):
     assert locales.preferred(header) == language
+
+
+@pytest.mark.parametrize("language", locales.LANGUAGES)
+def test_what_takes_long_is_told_in_minutes(language):
+    text = locales.table(language)
+    assert text.left(0.2) == text.left(1)  # never none at all
+    assert "90" in text.left(90)
+    assert "2" in text.left(91)
+    assert "91" not in text.left(91)
+    assert "5" in text.left(312)
+    assert "312" not in text.left(312)

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from visitors import PHONE, again, bomb, give, painted, picture, session_of, tile
 
+from studio import locales
 from studio.pictures import to_pixels
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -195,6 +196,25 @@ def test_a_phone_is_enough(visit, running):
     expect(page.locator(".duet-round h2")).to_have_text("Round 2")
     expect(page.locator(".tile.made")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_on_a_phone_nothing_of_the_top_lines_is_cut_off(visit, locale):
+    page = visit(viewport={"width": 375, "height": 812}, locale=locale, has_touch=True, is_mobile=True)
+    for mode in page.locator(".duet-header .mode").all():  # each on one line, and whole
+        assert mode.evaluate("each => each.scrollHeight < 60")
+    assert page.locator(".duet-header .bar").evaluate("each => each.scrollWidth") <= 375
+    page.evaluate(
+        """text => { Duet.panels.round.value = { ...Duet.value("round"), busy: true,
+        progress: {
+        count: '0 of 4', message: 'Painting it larger', left: text, total: 4, finished: 0, done: 0.2, fetching: null } };
+        Duet.redraw('round'); }""",
+        locales.table(locale[:2]).left(1234),
+    )
+    expect(page.locator(".progress .left")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    stop = page.locator(".duet-round .stop").bounding_box()
+    assert stop["x"] + stop["width"] <= 375
 
 
 # ── The sheet ────────────────────────────────────────────────────────────────────────────────────────────────────────

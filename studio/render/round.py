@@ -138,7 +138,7 @@ class Waiting:
             "total": self.total,
             "done": round(self.done, 4),
             "elapsed": round(self.elapsed, 2),
-            "left": None if left is None else text("left", left=max(1, round(left))),
+            "left": None if left is None else text.left(left),
             "fetching": self._fetched(scene),
         }
 
