@@ -76,9 +76,8 @@ class PairBasket(Basket):
         return list(found.items())
 
     def settling(self) -> tuple[int, int] | None:
-        return (
-            self._found if self._finder is not None and not self.halted else None
-        )  # what is halted ends with the pair at hand
+        going = self._finder is not None and not self.halted  # what is halted ends with the pair at hand
+        return self._found if going else None
 
     def told(self, seen: int = SEEN) -> dict[str, Any]:
         """For the page: how many pairs there are, how many of them have words and sketches of their own, and the first of them. `key`,
@@ -198,13 +197,14 @@ class PairBasket(Basket):
         with self._lock:
             if self._finder is None and not self.halted and self._unknown():
                 self._found = (0, 0)
-                self._finder = threading.Thread(target=self._find_all, name="lines", daemon=True)
+                self._finder = threading.Thread(target=self._find_all, name="lines")
                 self._finder.start()
 
     def _find_all(self) -> None:
         while True:
             with self._lock:  # so that what comes now is seen here, or by `settle`
-                left = [] if self.halted else self._unknown()
+                closing = not threading.main_thread().is_alive()  # which waits for the pair at hand
+                left = [] if self.halted or closing else self._unknown()
                 if not left:
                     self._finder = None
                     return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -341,3 +343,25 @@ def test_a_thumbnail_travels_in_the_file(tmp_path, trained):  # noqa: F811
     painterfile.write(file, "x", making.averaged, making.encoder, {}, look)
     assert painterfile.read(file.read_bytes(), "x").thumbnail == look
     assert pictures.size_of(look) == (256, 256)
+
+
+def test_the_studio_ends_well_while_lines_are_found(tmp_path):
+    code = """
+import pathlib, sys, time
+import numpy as np
+from studio.pairbasket import PairBasket
+basket, chance = PairBasket(pathlib.Path(sys.argv[1]), 100), np.random.default_rng(0)
+for at in range(60):
+    basket.put(chance.integers(0, 256, (256, 256, 3), np.uint8), f"{at}.png", "pictures", {})
+basket.settle()
+while (basket.settling() or (1, 1))[0] < 1:
+    time.sleep(0.01)
+time.sleep(0.1)  # in the middle of a pair
+print(basket.settling())
+"""
+    folder = tmp_path / "laid"
+    folder.mkdir()
+    done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert "60)" in done.stdout  # it was at it, and did not wait for the rest
+    assert len(list((folder / "lines").glob("*.png"))) < 60
